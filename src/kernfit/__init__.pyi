@@ -1,0 +1,24 @@
+from .correlate import conv2d, convolve2d, corr2d, correlate2d, make_plan
+from .errors import InvalidInput, KernfitError, RefusedFile, ResultTooLarge
+from .kernel import Kernel
+from .learning import Fit, Statistics, learn
+from .named_kernels import catalogue
+
+__version__: str
+
+__all__ = [
+    "Fit",
+    "InvalidInput",
+    "Kernel",
+    "KernfitError",
+    "RefusedFile",
+    "ResultTooLarge",
+    "Statistics",
+    "catalogue",
+    "conv2d",
+    "convolve2d",
+    "corr2d",
+    "correlate2d",
+    "learn",
+    "make_plan",
+]

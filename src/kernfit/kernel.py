@@ -1,0 +1,301 @@
+"""The kernel: weights, bias and anchor, as one frozen value."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from kernfit.arrays import Array, as_numbers, as_pair_of_ints
+from kernfit.errors import InvalidInput
+from kernfit.io.kernels import read_kernel_record, write_kernel_record
+
+
+class Kernel:
+    """A 2-D kernel: the small array of weights that slides over an image.
+
+    Applied to an image ``x`` it gives
+    ``y[o, i, j] = bias[o] + sum over c, a, b of x[c, i + a, j + b] * weight[o, c, a, b]``:
+    correlation, as in deep learning.
+
+    Parameters
+    ----------
+    weight : array_like
+        The taps: shape (kh, kw), or (out, in, kh, kw) for kernels that mix channels.
+        Integers stay integers (int64), so that integer images stay exact; else float64.
+    bias : float or array_like, default 0
+        Added to every output pixel, in the image's unit; one number for each output channel.
+    anchor : pair of int, optional
+        (row, column) of the tap that sits on the output pixel when the output has the size of
+        the image. Default ``((kh - 1) // 2, (kw - 1) // 2)``.
+    name : str, optional
+        What the kernel is called.
+
+    Raises
+    ------
+    InvalidInput
+        If `weight` has no tap or not 2 or 4 axes, if a number is not finite, if `bias` does not
+        have one value for each output channel, or `anchor` is not one of the taps.
+
+    Examples
+    --------
+    >>> edge = Kernel([[1, -1]], name="lesson edge")
+    >>> edge
+    Kernel([[1, -1]], name='lesson edge')
+    >>> edge.flipped().taps
+    array([[-1,  1]])
+    >>> edge == Kernel([[1, -1]])
+    True
+    """
+
+    __slots__ = ("_anchor", "_bias", "_name", "_weight")
+
+    _weight: Array
+    _bias: Array
+    _anchor: tuple[int, int]
+    _name: str
+
+    def __init__(
+        self,
+        weight: ArrayLike,
+        bias: ArrayLike = 0,
+        *,
+        anchor: int | Sequence[int] | None = None,
+        name: str = "",
+    ) -> None:
+        weights = _finite_and_frozen(weight, "weight")
+        if weights.ndim == 2:
+            weights = weights[np.newaxis, np.newaxis]
+        if weights.ndim != 4 or weights.size == 0:
+            raise InvalidInput(
+                "weight must have shape (rows, columns) or (out, in, rows, columns) and at least "
+                f"one tap, got shape {np.shape(weight)}"
+            )
+        outputs, _, rows, columns = weights.shape
+        biases = _finite_and_frozen(bias, "bias")
+        if biases.ndim == 0:
+            biases = _finite_and_frozen(np.full(outputs, biases), "bias")
+        if biases.shape != (outputs,):
+            raise InvalidInput(
+                f"bias must be one number or have shape ({outputs},), one for each output "
+                f"channel, got shape {biases.shape}"
+            )
+        if anchor is None:
+            anchor = ((rows - 1) // 2, (columns - 1) // 2)
+        row, column = as_pair_of_ints(anchor, "anchor")
+        if not (0 <= row < rows and 0 <= column < columns):
+            raise InvalidInput(
+                f"anchor must be one of the taps of a {rows}x{columns} kernel, got {(row, column)}"
+            )
+        # object.__setattr__ because the class forbids assignment, see __setattr__.
+        for slot, value in (
+            ("_weight", weights),
+            ("_bias", biases),
+            ("_anchor", (row, column)),
+            ("_name", str(name)),
+        ):
+            object.__setattr__(self, slot, value)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError("a Kernel does not change: make a new one")
+
+    @property
+    def weight(self) -> Array:
+        """All weights, shape (out, in, kh, kw), read-only."""
+        return self._weight
+
+    @property
+    def taps(self) -> Array:
+        """The taps of a kernel with one input and one output channel, shape (kh, kw).
+
+        Raises
+        ------
+        InvalidInput
+            If the kernel mixes channels; then use `weight`.
+        """
+        outputs, inputs = self._weight.shape[:2]
+        if (outputs, inputs) != (1, 1):
+            raise InvalidInput(
+                "taps needs a kernel with one input and one output channel, got "
+                f"{inputs} in and {outputs} out: use weight[out, in]"
+            )
+        taps: Array = self._weight[0, 0]
+        return taps
+
+    @property
+    def bias(self) -> Array:
+        """What is added to each output channel, shape (out,), in the image's unit, read-only."""
+        return self._bias
+
+    @property
+    def anchor(self) -> tuple[int, int]:
+        """(row, column) of the tap that sits on the output pixel."""
+        return self._anchor
+
+    @property
+    def name(self) -> str:
+        """What the kernel is called, or an empty string."""
+        return self._name
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(rows, columns) of the taps."""
+        rows, columns = self._weight.shape[2:]
+        return rows, columns
+
+    def flipped(self) -> Kernel:
+        """Return the kernel flipped in both axes.
+
+        Correlation with it is convolution with this one, and the other way round.
+
+        Returns
+        -------
+        Kernel
+            With its anchor on the same tap as before.
+
+        Examples
+        --------
+        >>> Kernel([[1, 2, 3]], anchor=(0, 0)).flipped()
+        Kernel([[3, 2, 1]], anchor=(0, 2))
+        """
+        rows, columns = self.shape
+        row, column = self._anchor
+        return Kernel(
+            self._weight[:, :, ::-1, ::-1],
+            self._bias,
+            anchor=(rows - 1 - row, columns - 1 - column),
+            name=self._name,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the kernel as plain lists and numbers; `from_dict` gives the same kernel back."""
+        return {
+            "weight": self._weight.tolist(),
+            "bias": self._bias.tolist(),
+            "anchor": list(self._anchor),
+            "name": self._name,
+        }
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Kernel:
+        """Return the kernel that `to_dict` has written down.
+
+        Parameters
+        ----------
+        record : mapping
+            With "weight" and, if wanted, "bias", "anchor" and "name".
+
+        Returns
+        -------
+        Kernel
+            The same value, to the last bit.
+
+        Raises
+        ------
+        InvalidInput
+            If "weight" is missing or a value does not make a kernel.
+        """
+        if "weight" not in record:
+            raise InvalidInput(f"a kernel's record must have 'weight', got {sorted(record)}")
+        return cls(
+            record["weight"],
+            record.get("bias", 0),
+            anchor=record.get("anchor"),
+            name=record.get("name", ""),
+        )
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the kernel to a file: .json keeps everything; .npy and .txt keep bare taps.
+
+        Parameters
+        ----------
+        path : path-like
+            Ends in .json, .npy or .txt. An existing file is replaced once the new one is whole.
+
+        Raises
+        ------
+        RefusedFile
+            If the file cannot be written, or its format cannot hold this kernel (a bias, an
+            anchor off the default, or several channels in .txt).
+        """
+        write_kernel_record(path, self.to_dict())
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Kernel:
+        """Read a kernel from a .json, .npy or .txt file.
+
+        Parameters
+        ----------
+        path : path-like
+            A file that `save` wrote, a NumPy array, or a text table of taps.
+
+        Returns
+        -------
+        Kernel
+            From .json the same value that was saved, to the last bit.
+
+        Raises
+        ------
+        RefusedFile
+            If there is no such file or it does not hold a kernel.
+        """
+        return cls.from_dict(read_kernel_record(path))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Kernel):
+            return NotImplemented
+        return (
+            self._anchor == other._anchor
+            and np.array_equal(self._weight, other._weight)
+            and np.array_equal(self._bias, other._bias)
+        )
+
+    def __hash__(self) -> int:
+        # Through tuples of Python numbers: an integer and a float of the same value compare
+        # equal, and so must hash equal.
+        return hash(
+            (self._anchor, self._weight.shape, *self._weight.ravel().tolist(), *self._bias.tolist())
+        )
+
+    def __repr__(self) -> str:
+        weight = self._weight[0, 0] if self._weight.shape[:2] == (1, 1) else self._weight
+        rows, columns = self.shape
+        if weight.size <= 121:
+            shown = np.array2string(
+                weight, separator=", ", precision=6, suppress_small=True, prefix="Kernel("
+            )
+        else:
+            shown = f"<{'x'.join(map(str, weight.shape))} taps>"
+        extra = ""
+        if self._bias.any():
+            bias = self._bias.tolist()
+            extra += f", bias={bias[0] if len(bias) == 1 else bias}"
+        if self._anchor != ((rows - 1) // 2, (columns - 1) // 2):
+            extra += f", anchor={self._anchor}"
+        if self._name:
+            extra += f", name={self._name!r}"
+        return f"Kernel({shown}{extra})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (_rebuild, (self.to_dict(),))
+
+
+def _rebuild(record: dict[str, Any]) -> Kernel:
+    """Rebuild a kernel in another process."""
+    return Kernel.from_dict(record)
+
+
+def _finite_and_frozen(value: ArrayLike, name: str) -> Array:
+    """Return a read-only copy as int64 or float64, refusing what is not finite."""
+    array = as_numbers(value, name)
+    if array.dtype.kind == "c":
+        raise InvalidInput(f"{name} must be real, got dtype {array.dtype}: use correlate2d directly")
+    exact = array.dtype.kind in "bi" or (array.dtype.kind == "u" and array.max(initial=0) < 2**63)
+    frozen = array.astype(np.int64 if exact else np.float64)
+    if not np.isfinite(frozen).all():
+        raise InvalidInput(f"{name} must be finite, got NaN or infinity")
+    frozen.flags.writeable = False
+    return frozen
