@@ -47,9 +47,7 @@ def as_numbers(value: ArrayLike, name: str) -> Array:
             "or pass the mask separately"
         )
     if array.dtype.kind not in "biufc":
-        raise InvalidInput(
-            f"{name} must hold numbers, got dtype {array.dtype}: convert it first"
-        )
+        raise InvalidInput(f"{name} must hold numbers, got dtype {array.dtype}: convert it first")
     if not array.dtype.isnative:
         array = array.astype(array.dtype.newbyteorder("="))
     return array
@@ -77,7 +75,9 @@ def as_taps(value: ArrayLike, name: str = "kernel") -> Array:
     return taps
 
 
-def as_pair_of_ints(value: int | Sequence[int], name: str, *, least: int | None = None) -> tuple[int, int]:
+def as_pair_of_ints(
+    value: int | Sequence[int], name: str, *, least: int | None = None
+) -> tuple[int, int]:
     """Return `value`, an integer or a (rows, columns) pair, as a pair of Python integers.
 
     Parameters

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from kernfit.arrays import Array, as_numbers, as_pair_of_ints
-from kernfit.errors import InvalidInput
+from kernfit.errors import InvalidInput, RefusedFile
 from kernfit.io.kernels import read_kernel_record, write_kernel_record
 
 
@@ -100,6 +100,7 @@ class Kernel:
             object.__setattr__(self, slot, value)
 
     def __setattr__(self, name: str, value: Any) -> None:
+        """Refuse assignment: the value is frozen."""
         raise AttributeError("a Kernel does not change: make a new one")
 
     @property
@@ -242,9 +243,13 @@ class Kernel:
         RefusedFile
             If there is no such file or it does not hold a kernel.
         """
-        return cls.from_dict(read_kernel_record(path))
+        try:
+            return cls.from_dict(read_kernel_record(path))
+        except InvalidInput as error:
+            raise RefusedFile(f"{path} does not hold a kernel: {error}") from error
 
     def __eq__(self, other: object) -> bool:
+        """Compare weights, bias and anchor; the name does not count."""
         if not isinstance(other, Kernel):
             return NotImplemented
         return (
@@ -254,6 +259,7 @@ class Kernel:
         )
 
     def __hash__(self) -> int:
+        """Return the same number for equal kernels."""
         # Through tuples of Python numbers: an integer and a float of the same value compare
         # equal, and so must hash equal.
         return hash(
@@ -261,6 +267,7 @@ class Kernel:
         )
 
     def __repr__(self) -> str:
+        """Show the taps, and the rest where it is not the default."""
         weight = self._weight[0, 0] if self._weight.shape[:2] == (1, 1) else self._weight
         rows, columns = self.shape
         if weight.size <= 121:
@@ -280,6 +287,7 @@ class Kernel:
         return f"Kernel({shown}{extra})"
 
     def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle through the dictionary form, as slots are read-only."""
         return (_rebuild, (self.to_dict(),))
 
 
@@ -292,7 +300,9 @@ def _finite_and_frozen(value: ArrayLike, name: str) -> Array:
     """Return a read-only copy as int64 or float64, refusing what is not finite."""
     array = as_numbers(value, name)
     if array.dtype.kind == "c":
-        raise InvalidInput(f"{name} must be real, got dtype {array.dtype}: use correlate2d directly")
+        raise InvalidInput(
+            f"{name} must be real, got dtype {array.dtype}: use correlate2d directly"
+        )
     exact = array.dtype.kind in "bi" or (array.dtype.kind == "u" and array.max(initial=0) < 2**63)
     frozen = array.astype(np.int64 if exact else np.float64)
     if not np.isfinite(frozen).all():
