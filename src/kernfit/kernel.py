@@ -274,6 +274,8 @@ class Kernel:
             shown = np.array2string(
                 weight, separator=", ", precision=6, suppress_small=True, prefix="Kernel("
             )
+            if rows == 1:  # nothing to align
+                shown = shown.replace("[ ", "[").replace(",  ", ", ")
         else:
             shown = f"<{'x'.join(map(str, weight.shape))} taps>"
         extra = ""

@@ -104,8 +104,8 @@ def write_kernel_record(path: PathLike, record: Mapping[str, Any]) -> None:
             "output channels: write a .json or .npy file"
         )
     # repr gives the shortest digits that read back as the same number.
-    lines = (" ".join(repr(tap) for tap in row) for row in weight[0, 0].tolist())
-    _write_text(path, "\n".join(lines) + "\n")
+    table = (" ".join(repr(tap) for tap in row) for row in weight[0, 0].tolist())
+    _write_text(path, "\n".join(table) + "\n")
 
 
 def _suffix(path: PathLike) -> str:
