@@ -64,6 +64,16 @@ def as_image(value: ArrayLike, name: str = "image") -> Array:
     return image
 
 
+def as_planes(value: ArrayLike, name: str) -> Array:
+    """Return an image as real planes (channels, rows, columns); leading axes are all channels."""
+    image = as_image(value, name)
+    if image.dtype.kind == "c":
+        raise InvalidInput(f"{name} must be real, got dtype {image.dtype}: learn its parts apart")
+    if image.size == 0:
+        raise InvalidInput(f"{name} must have at least one pixel, got shape {image.shape}")
+    return image.reshape(-1, *image.shape[-2:])
+
+
 def as_taps(value: ArrayLike, name: str = "kernel") -> Array:
     """Return `value` as the taps of one kernel: numbers, exactly two axes, at least one tap."""
     taps = as_numbers(value, name)

@@ -1,0 +1,124 @@
+"""Learn: find the kernel behind a pair of images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from numpy.typing import ArrayLike
+
+from kernfit.arrays import as_pair_of_ints
+from kernfit.errors import InvalidInput
+from kernfit.learning.fit import Fit, Status
+from kernfit.learning.pair import Pair
+from kernfit.learning.solution import fit_pair
+from kernfit.learning.statistics import Statistics
+from kernfit.learning.survey import survey
+
+__all__ = ["Fit", "Statistics", "Status", "learn"]
+
+
+def learn(
+    before: ArrayLike,
+    after: ArrayLike,
+    *,
+    shape: str | int | Sequence[int] = "auto",
+    bias: bool = True,
+    clip: Sequence[float] | None = None,
+    mask: ArrayLike | None = None,
+    channels: str = "alike",
+    descent: float | None = None,
+    steps: int = 10,
+    start: ArrayLike | None = None,
+    threads: int = 1,
+) -> Fit:
+    """Find the kernel and bias that turn one image into another.
+
+    The answer is exact least squares, with a standard error for each tap and word of what the
+    data cannot tell; or, with `descent`, what gradient descent arrives at.
+
+    Parameters
+    ----------
+    before : array_like, shape (H, W) or (channels, H, W)
+        The image that went in.
+    after : array_like
+        The image that came out. Of equal size: the kernel's anchor sits on the same pixel, and
+        the border, whose rule is unknown, is left out. Smaller: it holds only the outputs with a
+        whole patch (mode "valid"), and the difference in size gives the kernel's shape.
+    shape : "auto", int or (rows, columns), default "auto"
+        The kernel's size. "auto" chooses the smallest one, up to 15x15, that explains the data.
+    bias : bool, default True
+        Whether to learn a constant offset too.
+    clip : (low, high), optional
+        Levels at which the after image saturates; pixels at or beyond them are left out. Default:
+        the limits of an 8- or 16-bit integer dtype, none for others.
+    mask : array_like of bool, shape of the after image, optional
+        True where a pixel of the after image shall count. NaN is always left out.
+    channels : {"alike", "full"}, default "alike"
+        "alike": one kernel serves every channel. "full": a kernel (out, in, kh, kw) that mixes
+        them.
+    descent : float, optional
+        Learning rate. Takes gradient descent on the sum of squared errors instead of the exact
+        answer; ``fit.history`` keeps its path.
+    steps : int, default 10
+        Steps of gradient descent.
+    start : array_like, optional
+        The kernel that gradient descent starts from. Default 0.
+    threads : int, default 1
+        For the sums over the images; the answer does not depend on it.
+
+    Returns
+    -------
+    Fit
+        Shows itself: kernel, errors, bias, residual and verdict.
+
+    Raises
+    ------
+    InvalidInput
+        If the images do not belong together, no pixel is left to learn from, or an option is not
+        one of those above.
+
+    Examples
+    --------
+    The lesson: from an image and its edges, the detector ``[1, -1]``.
+
+    >>>     >>> x = np.array([[1, 1, 0, 0, 0, 0, 1, 1]] * 6)
+    >>> y = x[:, :-1] - x[:, 1:]
+    >>> learn(x, y).kernel.taps.round(9)
+    array([[ 1., -1.]])
+    """
+    pair = Pair.of(before, after, clip=clip, mask=mask, channels=channels)
+    size = _size(pair, shape, bias=bias, threads=threads)
+    # Whatever the border's rule, a program leaves a border as wide as its kernel on every side.
+    # If the size was found and not told, zeros around the taps may hide how wide that is, so
+    # the wider of the two margins serves all four sides.
+    margin = (max(size) // 2) if isinstance(shape, str) else 0
+    return fit_pair(
+        pair,
+        size,
+        bias=bias,
+        margin=margin,
+        descent=descent,
+        steps=steps,
+        start=start,
+        threads=threads,
+    )
+
+
+def _size(
+    pair: Pair, shape: str | int | Sequence[int], *, bias: bool, threads: int
+) -> tuple[int, int]:
+    """Return the kernel's shape, asking the data if told to."""
+    if isinstance(shape, str):
+        if shape != "auto":
+            raise InvalidInput(
+                f"shape must be 'auto', an integer or (rows, columns), got {shape!r}"
+            )
+        return survey(pair, bias=bias, threads=threads) if pair.same_size else pair.valid_shape
+    size = as_pair_of_ints(shape, "shape", least=1)
+    if not pair.same_size and size != pair.valid_shape:
+        raise InvalidInput(
+            f"shape must be {pair.valid_shape[0]}x{pair.valid_shape[1]}, the difference "
+            f"between the images' sizes, got {size[0]}x{size[1]}: "
+            "leave it out, or give images of equal size"
+        )
+    return size

@@ -1,0 +1,227 @@
+"""A pair of images as it really is, turned into equations: alignment, clipping, NaN, masks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from kernfit.arrays import Array, as_mask, as_planes, one_of
+from kernfit.errors import InvalidInput
+from kernfit.learning.statistics import Statistics
+
+
+@dataclass(frozen=True)
+class Equations:
+    """Output pixels that have their whole patch, and which of them count.
+
+    Attributes
+    ----------
+    x : ndarray, shape (in, H + kh - 1, W + kw - 1)
+        The before image, finite: 0 where it was not, since nothing that counts sees it.
+    y : ndarray, shape (out, H, W)
+        The after image over the outputs.
+    used : ndarray of bool, shape (out, H, W)
+        Which of them count.
+    left_out : dict
+        How many pixels of the after image do not, by reason.
+    """
+
+    x: Array
+    y: Array
+    used: Array
+    left_out: dict[str, int]
+
+    def statistics(
+        self, shape: tuple[int, int], anchor: tuple[int, int], *, channels: str, threads: int
+    ) -> Statistics:
+        """Sum them up."""
+        # Fully mixed channels share one mask, which `Pair.equations` has made equal for all.
+        mask = self.used if channels == "alike" else self.used[0]
+        return Statistics.of(
+            self.x, self.y, shape, anchor=anchor, mask=mask, channels=channels, threads=threads
+        )
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Before and after, checked and as planes.
+
+    Attributes
+    ----------
+    before : ndarray, shape (in, H, W)
+    after : ndarray, shape (out, H', W')
+    clip : (low, high)
+        Levels at and beyond which the after image saturates.
+    mask : ndarray of bool, shape (H', W'), or None
+        True where the user wants a pixel of the after image used.
+    channels : {"alike", "full"}
+        Whether each channel is one more image under one kernel, or all are mixed.
+    """
+
+    before: Array
+    after: Array
+    clip: tuple[float, float]
+    mask: Array | None
+    channels: str
+
+    @classmethod
+    def of(
+        cls,
+        before: ArrayLike,
+        after: ArrayLike,
+        *,
+        clip: Sequence[float] | None = None,
+        mask: ArrayLike | None = None,
+        channels: str = "alike",
+    ) -> Pair:
+        """Check two images against one another; see `learn` for the parameters."""
+        x, y = as_planes(before, "before"), as_planes(after, "after")
+        one_of(channels, ("alike", "full"), "channels")
+        if channels == "alike" and len(x) != len(y):
+            raise InvalidInput(
+                "before and after must have equally many channels to treat each alike, got "
+                f"{len(x)} and {len(y)}: give channels='full' to learn how they mix"
+            )
+        if y.shape[1] > x.shape[1] or y.shape[2] > x.shape[2]:
+            raise InvalidInput(
+                f"after must not be larger than before, got {_size(y)} after and {_size(x)} "
+                "before: swap them, or crop the padding away"
+            )
+        used = None if mask is None else as_mask(mask, y.shape[1:])
+        return cls(x, y, _levels(clip, y.dtype), used, channels)
+
+    @property
+    def same_size(self) -> bool:
+        """Whether the images have equal sizes, so that the kernel's anchor is at its centre."""
+        return self.before.shape[1:] == self.after.shape[1:]
+
+    @property
+    def valid_shape(self) -> tuple[int, int]:
+        """Size of the kernel if the after image holds only outputs with a whole patch."""
+        return (
+            self.before.shape[1] - self.after.shape[1] + 1,
+            self.before.shape[2] - self.after.shape[2] + 1,
+        )
+
+    def equations(
+        self, shape: tuple[int, int], anchor: tuple[int, int], *, margin: int = 0
+    ) -> Equations:
+        """Return what counts for a kernel of this shape and anchor.
+
+        Parameters
+        ----------
+        shape : (kh, kw)
+            The support.
+        anchor : (row, column)
+            The tap that sits on the output pixel; matters only where the sizes are equal.
+        margin : int, default 0
+            Where the sizes are equal, leave out at least this many rows and columns on every side.
+
+        Returns
+        -------
+        Equations
+
+        Raises
+        ------
+        InvalidInput
+            If the image is smaller than the kernel, or nothing that counts is left.
+        """
+        kh, kw = shape
+        if kh > self.before.shape[1] or kw > self.before.shape[2]:
+            raise InvalidInput(
+                f"the kernel must fit into the before image, got {kh}x{kw} for {_size(self.before)}"
+            )
+        if not self.same_size:
+            anchor, margin = (0, 0), 0
+        rows = _outputs_with_patch(self.before.shape[1], kh, anchor[0], margin)
+        columns = _outputs_with_patch(self.before.shape[2], kw, anchor[1], margin)
+        inside = (rows, columns)
+        y = self.after[:, rows, columns]
+        x = self.before[
+            :,
+            rows.start - anchor[0] : rows.stop - anchor[0] + kh - 1,
+            columns.start - anchor[1] : columns.stop - anchor[1] + kw - 1,
+        ]
+
+        known = np.isfinite(y)
+        blank = ~np.isfinite(x)
+        if blank.any():
+            x = np.where(blank, x.dtype.type(0), x)
+            hidden = _any_under_kernel(blank, shape)
+            known &= ~(hidden.any(axis=0) if self.channels == "full" else hidden)
+        wanted = np.ones(y.shape[1:], bool) if self.mask is None else self.mask[inside]
+        open_ = (y > self.clip[0]) & (y < self.clip[1])
+        if self.channels == "full":
+            # A pixel serves all output channels or none: their equations share one Gram matrix.
+            known[:] = known.all(axis=0)
+            open_[:] = open_.all(axis=0)
+        used = known & wanted & open_
+        left_out = {
+            "border": int(self.after.size - y.size),
+            "missing": int(np.count_nonzero(~known)),
+            "masked": int(np.count_nonzero(known & ~wanted)),
+            "clipped": int(np.count_nonzero(known & wanted & ~open_)),
+        }
+        if not used.any():
+            most = max(left_out, key=lambda reason: left_out[reason])
+            raise InvalidInput(
+                f"at least one pixel of the after image must count, but all {self.after.size} were "
+                f"left out, most of them as {most}: check the clip levels, the mask and the files"
+            )
+        return Equations(x, y, used, left_out)
+
+    def statistics(
+        self, shape: tuple[int, int], anchor: tuple[int, int], *, threads: int = 1
+    ) -> Statistics:
+        """Sum up all that counts for a kernel of this shape and anchor."""
+        found = self.equations(shape, anchor)
+        return found.statistics(shape, anchor, channels=self.channels, threads=threads)
+
+    def crop(self, rows: slice, columns: slice) -> Pair:
+        """Return the same part of both images; they must have equal sizes."""
+        inside = (slice(None), rows, columns)
+        mask = None if self.mask is None else self.mask[inside[1:]]
+        return replace(self, before=self.before[inside], after=self.after[inside], mask=mask)
+
+
+def _outputs_with_patch(length: int, taps: int, anchor: int, margin: int) -> slice:
+    """Return the places along one axis that have their whole patch and keep the margin."""
+    start = max(anchor, margin)
+    return slice(start, max(start, length - max(taps - 1 - anchor, margin)))
+
+
+def _any_under_kernel(flags: Array, shape: tuple[int, int]) -> Array:
+    """Return, for each output, whether any pixel of its patch is flagged."""
+    for axis, taps in ((1, shape[0]), (2, shape[1])):
+        places = flags.shape[axis] - taps + 1
+        found = np.zeros_like(flags.take(range(places), axis=axis))
+        for a in range(taps):
+            index = [slice(None)] * 3
+            index[axis] = slice(a, a + places)
+            found |= flags[tuple(index)]
+        flags = found
+    return flags
+
+
+def _levels(clip: Sequence[float] | None, dtype: np.dtype[np.generic]) -> tuple[float, float]:
+    """Return the levels at which the after image saturates."""
+    if clip is None:
+        # 32-bit and wider integers are results of arithmetic, not of a sensor or an image file.
+        if dtype.kind in "iu" and dtype.itemsize <= 2:
+            info = np.iinfo(dtype)
+            return float(info.min), float(info.max)
+        return -np.inf, np.inf
+    try:
+        low, high = (float(level) for level in clip)
+    except (TypeError, ValueError):
+        raise InvalidInput(f"clip must be two levels (low, high), got {clip!r}") from None
+    if not low < high:
+        raise InvalidInput(f"clip must have low below high, got {(low, high)}")
+    return low, high
+
+
+def _size(planes: Array) -> str:
+    return f"{planes.shape[1]}x{planes.shape[2]}"

@@ -1,0 +1,324 @@
+"""Statistics: all that a pair of images says about a kernel, in sums that merge."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from kernfit.arrays import Array, as_mask, as_numbers, as_pair_of_ints, as_planes, one_of
+from kernfit.correlate.lags import lag_products
+from kernfit.errors import InvalidInput
+from kernfit.learning.descent import Descent, descend
+from kernfit.learning.gram import gram_of_outputs, lag_gram, window_sums
+from kernfit.learning.least_squares import Solution, least_squares
+
+
+@dataclass(frozen=True, eq=False)
+class Statistics:
+    """The sums through which a pair of images determines the kernel that maps one to the other.
+
+    Statistics of tiles, files, channels and days merge with ``+``; what went in can be taken out
+    with ``-``. They are exact sums in float64: no image is needed to solve, to choose a smaller
+    support, or to run gradient descent. Make them with `Statistics.of`.
+
+    Attributes
+    ----------
+    gram : ndarray, shape (P, P), P = in * kh * kw + 1
+        Sum over the output pixels of ``p p^T``: p is the patch under the kernel, closed by a 1
+        for the bias.
+    cross : ndarray, shape (P, out)
+        Sum of ``p y``.
+    energy : ndarray, shape (out,)
+        Sum of ``y^2``.
+    count : int
+        Number of output pixels in the sums.
+    shape : (kh, kw)
+        The support: rows and columns of taps.
+    anchor : (row, column)
+        The tap that sits on the output pixel.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> x = np.array([[1, 1, 0, 0, 0, 0, 1, 1]] * 6)
+    >>> y = x[:, :-1] - x[:, 1:]
+    >>> top, rest = Statistics.of(x[:3], y[:3], (1, 2)), Statistics.of(x[3:], y[3:], (1, 2))
+    >>> (top + rest).solve(bias=False).weights[:-1, 0].round(12)
+    array([ 1., -1.])
+    """
+
+    gram: Array
+    cross: Array
+    energy: Array
+    count: int
+    shape: tuple[int, int]
+    anchor: tuple[int, int]
+
+    @classmethod
+    def of(
+        cls,
+        before: ArrayLike,
+        after: ArrayLike,
+        shape: int | tuple[int, int],
+        *,
+        anchor: tuple[int, int] | None = None,
+        mask: ArrayLike | None = None,
+        channels: str = "alike",
+        threads: int = 1,
+    ) -> Statistics:
+        """Sum up a pair in which every output pixel has its whole patch.
+
+        Parameters
+        ----------
+        before : array_like, shape (H, W) or (in, H, W)
+            Real and finite.
+        after : array_like, shape (H - kh + 1, W - kw + 1) or (out, H - kh + 1, W - kw + 1)
+            Real; finite wherever `mask` is True.
+        shape : int or (kh, kw)
+            The support.
+        anchor : (row, column), optional
+            Which tap sits on the output pixel; only carried along. Default
+            ``((kh - 1) // 2, (kw - 1) // 2)``.
+        mask : array_like of bool, shape (H - kh + 1, W - kw + 1), optional
+            True where an output pixel counts. What is left out is subtracted from the fast sums.
+            With channels "alike" a mask of the shape of `after` may judge each channel apart.
+        channels : {"alike", "full"}
+            "alike": each channel is one more image under the same single kernel.
+            "full": every output channel takes from every input channel.
+        threads : int, default 1
+            For the sums over the image.
+
+        Returns
+        -------
+        Statistics
+
+        Raises
+        ------
+        InvalidInput
+            If the shapes do not belong together or a number that counts is not finite.
+        """
+        kh, kw = as_pair_of_ints(shape, "shape", least=1)
+        x, y = as_planes(before, "before"), as_planes(after, "after")
+        expected = (x.shape[1] - kh + 1, x.shape[2] - kw + 1)
+        if y.shape[1:] != expected or min(expected) < 1:
+            raise InvalidInput(
+                f"after must have {max(expected[0], 1)}x{max(expected[1], 1)} pixels for a "
+                f"{kh}x{kw} kernel over a before image of {x.shape[1]}x{x.shape[2]}, "
+                f"got {y.shape[1]}x{y.shape[2]}"
+            )
+        used = None
+        if mask is not None:
+            apart = channels == "alike" and np.ndim(mask) == 3
+            used = np.broadcast_to(as_mask(mask, y.shape if apart else expected), y.shape)
+            used = None if used.all() else used
+        if used is not None:
+            y = np.where(used, y, y.dtype.type(0))
+        if not np.isfinite(x).all() or not np.isfinite(y).all():
+            raise InvalidInput(
+                "before and after must be finite where they count, got NaN or infinity: "
+                "use learn, which leaves them out, or give a mask and fill them in"
+            )
+        where = ((kh - 1) // 2, (kw - 1) // 2) if anchor is None else anchor
+        if one_of(channels, ("alike", "full"), "channels") == "full":
+            joint = None if used is None else used[0]
+            return cls._of_planes(x, y, (kh, kw), where, joint, threads)
+        if len(x) != len(y):
+            raise InvalidInput(
+                f"before and after must have equally many channels to treat each alike, "
+                f"got {len(x)} and {len(y)}: give channels='full' to mix them"
+            )
+        parts = (
+            cls._of_planes(
+                x[c : c + 1],
+                y[c : c + 1],
+                (kh, kw),
+                where,
+                None if used is None or used[c].all() else used[c],
+                threads,
+            )
+            for c in range(len(x))
+        )
+        total = next(parts)
+        for part in parts:
+            total += part
+        return total
+
+    @classmethod
+    def _of_planes(
+        cls,
+        x: Array,
+        y: Array,
+        shape: tuple[int, int],
+        anchor: tuple[int, int],
+        used: Array | None,
+        threads: int,
+    ) -> Statistics:
+        kh, kw = shape
+        taps = kh * kw
+        size = len(x) * taps + 1
+        places = y.shape[1] * y.shape[2]
+        count = places if used is None else int(np.count_nonzero(used))
+        if used is not None and count < places / 2:
+            gram = gram_of_outputs(x, shape, used)
+        else:
+            gram = np.empty((size, size))
+            gram[-1, -1] = places
+            for p, first in enumerate(x):
+                at = slice(p * taps, (p + 1) * taps)
+                gram[at, -1] = gram[-1, at] = window_sums(first, shape).ravel()
+                for q in range(p, len(x)):
+                    second = first if q == p else x[q]
+                    block = lag_gram(first, second, shape, threads=threads).reshape(taps, taps)
+                    to = slice(q * taps, (q + 1) * taps)
+                    gram[at, to] = block
+                    gram[to, at] = block.T
+            if used is not None:
+                gram -= gram_of_outputs(x, shape, ~used)
+        # y is 0 where it does not count, so these sums need no correction.
+        cross = np.empty((size, len(y)))
+        energy = np.empty(len(y))
+        for o, plane in enumerate(y):
+            for p, source in enumerate(x):
+                lags = lag_products(plane, source, kh, (0, kw - 1), threads=threads)
+                cross[p * taps : (p + 1) * taps, o] = lags.ravel()
+            cross[-1, o] = plane.sum(dtype=np.float64)
+            energy[o] = lag_products(plane, plane, 1, (0, 0), threads=threads)[0, 0]
+        return cls(gram, cross, energy, count, shape, anchor)
+
+    @property
+    def inputs(self) -> int:
+        """Number of input channels."""
+        return (len(self.gram) - 1) // (self.shape[0] * self.shape[1])
+
+    @property
+    def outputs(self) -> int:
+        """Number of output channels."""
+        return len(self.energy)
+
+    def __add__(self, other: Statistics) -> Statistics:
+        return self._combined(other, 1)
+
+    def __sub__(self, other: Statistics) -> Statistics:
+        return self._combined(other, -1)
+
+    def _combined(self, other: Statistics, sign: int) -> Statistics:
+        if not isinstance(other, Statistics):
+            return NotImplemented
+        mine = (self.shape, self.anchor, self.inputs, self.outputs)
+        theirs = (other.shape, other.anchor, other.inputs, other.outputs)
+        if mine != theirs:
+            raise InvalidInput(
+                "statistics merge only for the same support, anchor and channels, got "
+                f"{_spell(*mine)} and {_spell(*theirs)}"
+            )
+        return replace(
+            self,
+            gram=self.gram + sign * other.gram,
+            cross=self.cross + sign * other.cross,
+            energy=self.energy + sign * other.energy,
+            count=self.count + sign * other.count,
+        )
+
+    def support(self, rows: slice, columns: slice) -> Statistics:
+        """Return the statistics of a smaller support inside this one: a sub-matrix.
+
+        Parameters
+        ----------
+        rows, columns : slice
+            Which rows and columns of taps to keep, as in ``taps[rows, columns]``.
+
+        Returns
+        -------
+        Statistics
+            Over the same output pixels; the anchor stays on the same pixel of the image.
+        """
+        kh, kw = self.shape
+        kept = np.arange(len(self.gram) - 1).reshape(self.inputs, kh, kw)[:, rows, columns]
+        top, left = rows.indices(kh)[0], columns.indices(kw)[0]
+        index = np.append(kept.ravel(), len(self.gram) - 1)
+        return replace(
+            self,
+            gram=self.gram[np.ix_(index, index)],
+            cross=self.cross[index],
+            shape=(kept.shape[1], kept.shape[2]),
+            anchor=(self.anchor[0] - top, self.anchor[1] - left),
+        )
+
+    def solve(self, *, bias: bool = True) -> Solution:
+        """Return the exact least-squares weights, of smallest norm where there is a choice.
+
+        Parameters
+        ----------
+        bias : bool, default True
+            Whether a constant is learnt too.
+
+        Returns
+        -------
+        Solution
+            ``.weights`` has shape (P, out), the bias last.
+        """
+        return least_squares(self.gram, self.cross, bias=bias)
+
+    def descend(
+        self, rate: float, steps: int, start: ArrayLike | None = None, *, bias: bool = True
+    ) -> Descent:
+        """Follow `steps` steps of gradient descent on the sum of squared errors.
+
+        The path is that of a training loop over the images, step by step; but a step costs
+        nothing that grows with them.
+
+        Parameters
+        ----------
+        rate : float
+            The learning rate.
+        steps : int
+            How many steps.
+        start : array_like, optional
+            The first weights: shape (P, out) with the bias last, or the taps alone (their bias
+            is 0). Default all 0.
+        bias : bool, default True
+            Whether the bias is learnt, or stays at its start.
+
+        Returns
+        -------
+        Descent
+            ``.losses`` and ``.weights`` before every step and after the last.
+
+        Raises
+        ------
+        InvalidInput
+            If `start` has another number of weights, or `rate` or `steps` is not positive.
+        """
+        if not rate > 0 or steps < 0:
+            raise InvalidInput(
+                f"rate must be positive and steps at least 0, got rate {rate} and steps {steps}"
+            )
+        first = np.zeros_like(self.cross)
+        if start is not None:
+            given = as_numbers(start, "start").astype(np.float64)
+            if given.size == first.size:
+                first[:] = given.reshape(first.shape)
+            elif given.size == first.size - self.outputs:
+                # Taps come as a kernel's weight does: output channels first.
+                first[:-1] = given.reshape(self.outputs, -1).T
+            else:
+                raise InvalidInput(
+                    f"start must have {first.size - self.outputs} taps, or {first.size} weights "
+                    f"with the bias last, got {given.size}"
+                )
+        return descend(
+            self.gram, self.cross, self.energy, rate=rate, steps=steps, start=first, bias=bias
+        )
+
+    def squared_error(self, weights: Array) -> Array:
+        """Return the sum of squared errors of given weights (P, out), for each output channel."""
+        errors: Array = self.energy + np.sum(
+            weights * (self.gram @ weights - 2 * self.cross), axis=0
+        )
+        return np.maximum(errors, 0.0)
+
+
+def _spell(shape: tuple[int, int], anchor: tuple[int, int], inputs: int, outputs: int) -> str:
+    return f"{shape[0]}x{shape[1]} at {anchor} ({inputs} in, {outputs} out)"

@@ -1,0 +1,94 @@
+"""A first look at a pair of equal sizes: the kernel's size."""
+
+from __future__ import annotations
+
+from kernfit.errors import InvalidInput
+from kernfit.learning.pair import Pair
+from kernfit.learning.statistics import Statistics
+from kernfit.learning.support import choose_support
+
+LARGEST = 15  # rows and columns of the largest kernel looked for
+_PIXELS = 4_000_000  # more do not change the choice, only the time it takes
+_TILE = 256
+
+
+def survey(pair: Pair, *, bias: bool = True, threads: int = 1) -> tuple[int, int]:
+    """Return the shape of the smallest kernel, anchored at its centre, that explains the pair.
+
+    One set of statistics over the largest support serves all smaller ones. Of very large images,
+    tiles spread over the whole are summed up.
+
+    Parameters
+    ----------
+    pair : Pair
+        Of equal sizes.
+    bias : bool, default True
+        Whether a constant is learnt too.
+    threads : int, default 1
+        For the sums over the image.
+
+    Returns
+    -------
+    (kh, kw)
+    """
+    statistics = _statistics(pair, _largest(pair), threads)
+    rows, columns = choose_support(statistics, bias=bias)
+    row, column = statistics.anchor
+    return _centred(
+        row - rows.start, rows.stop - 1 - row, column - columns.start, columns.stop - 1 - column
+    )
+
+
+def _centred(up: int, down: int, left: int, right: int) -> tuple[int, int]:
+    """Return the shape, with its anchor at the centre, that holds taps this far from the anchor.
+
+    Programs slide kernels with a centre: of EMBOSS's two taps, one in the middle and one at a
+    corner, the 3x3 around them is the kernel's true size. An even size, whose anchor lies up and
+    left of the middle, is taken only where neither axis speaks against it.
+    """
+    if up <= down <= up + 1 and left <= right <= left + 1 and (down > up) + (right > left) > 0:
+        sizes = (up + down + 1, left + right + 1)
+        if all(size == 1 or size % 2 == 0 for size in sizes):
+            return sizes
+    return 2 * max(up, down) + 1, 2 * max(left, right) + 1
+
+
+def _largest(pair: Pair) -> tuple[int, int]:
+    """Return the largest odd support that leaves twice as many outputs as weights."""
+    height, width = pair.before.shape[1:]
+    rows = columns = LARGEST
+    while rows > 1 or columns > 1:
+        outputs = (height - rows + 1) * (width - columns + 1) * len(pair.after)
+        fits = rows <= height and columns <= width
+        if fits and outputs >= 2 * (rows * columns * _inputs(pair) + 1):
+            break
+        if rows >= columns:
+            rows = max(1, rows - 2)
+        else:
+            columns -= 2
+    return rows, columns
+
+
+def _inputs(pair: Pair) -> int:
+    return len(pair.before) if pair.channels == "full" else 1
+
+
+def _statistics(pair: Pair, shape: tuple[int, int], threads: int) -> Statistics:
+    """Sum up the whole pair, or of a very large one a regular choice of tiles."""
+    anchor = ((shape[0] - 1) // 2, (shape[1] - 1) // 2)
+    height, width = pair.before.shape[1:]
+    every = -(-height * width * len(pair.after) // _PIXELS)
+    if every == 1:
+        return pair.statistics(shape, anchor, threads=threads)
+    total = None
+    corners = [(i, j) for i in range(0, height, _TILE) for j in range(0, width, _TILE)]
+    for i, j in corners[every // 2 :: every]:
+        tile = pair.crop(slice(i, i + _TILE), slice(j, j + _TILE))
+        if min(tile.before.shape[1:]) < max(shape):
+            continue
+        try:
+            part = tile.statistics(shape, anchor, threads=threads)
+        except InvalidInput:
+            continue  # a tile of which nothing counts
+        total = part if total is None else total + part
+    return pair.statistics(shape, anchor, threads=threads) if total is None else total
