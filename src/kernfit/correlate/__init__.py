@@ -1,0 +1,163 @@
+"""Apply a kernel: two-dimensional correlation and its relatives, under one contract."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
+
+from kernfit.arrays import Array, as_image
+from kernfit.correlate.definition import corr2d
+from kernfit.correlate.plan import Plan, plan_for
+from kernfit.correlate.taps import flipped, taps_of
+from kernfit.kernel import Kernel
+
+__all__ = ["Plan", "convolve2d", "corr2d", "correlate2d"]
+
+
+def correlate2d(
+    image: ArrayLike,
+    kernel: ArrayLike | Kernel,
+    *,
+    mode: str = "valid",
+    boundary: str | Sequence[str] = "constant",
+    fill_value: complex = 0,
+    padding: Any = None,
+    anchor: tuple[int, int] | None = None,
+    stride: int | Sequence[int] = 1,
+    dilation: int | Sequence[int] = 1,
+    nan: str = "propagate",
+    mask: ArrayLike | None = None,
+    dtype: DTypeLike | None = None,
+    overflow: str = "raise",
+    method: str = "auto",
+    threads: int | None = None,
+    out: Array | None = None,
+) -> Array:
+    """Correlate an image with a kernel.
+
+    ``y[i, j] = sum over a, b of x[i * s + a * d, j * t + b * e] * k[a, b] + bias``, where x is the
+    padded image, (s, t) the stride and (d, e) the dilation. Deep learning calls this a
+    convolution; nothing is flipped and nothing is conjugated.
+
+    Parameters
+    ----------
+    image : array_like, shape (..., H, W)
+        Booleans, integers, floating or complex numbers, in any memory order.
+    kernel : array_like, shape (kh, kw), or Kernel
+        The taps. A `Kernel` with one input and one output channel is applied to every plane and
+        adds its bias; any other needs an image (..., in, H, W) and gives (..., out, H', W').
+    mode : {"valid", "same", "full"}
+        The outputs whose window lies within the image (none if the kernel is larger than the
+        image); an output for each pixel, with the anchor on it; or all whose window meets the
+        image.
+    boundary : str or pair of str
+        What stands outside the image: "constant" (the fill value), "edge", "reflect", "symmetric"
+        or "wrap", as in ``numpy.pad``; a pair gives the rule for rows and the one for columns.
+    fill_value : number, default 0
+        In the image's unit.
+    padding : int or ((top, bottom), (left, right)), optional
+        How many pixels to add on each side; takes the place of `mode`.
+    anchor : pair of int, optional
+        (row, column) of the tap that sits on the output pixel when `mode` is "same". Default: the
+        Kernel's own, or ``((kh - 1) // 2, (kw - 1) // 2)``.
+    stride, dilation : int or pair of int, default 1
+        Pixels between two windows, and between two taps; (rows, columns).
+    nan : {"propagate", "omit"}
+        A NaN makes every output NaN whose window it lies in, also under a tap of 0, and no other;
+        infinities likewise follow ``x * k``. "omit" leaves NaN out and scales the sum of the rest
+        by (sum of all taps) / (sum of the valid taps); where that is 0 the output is NaN. The
+        fill value counts as valid.
+    mask : array_like of bool, shape (..., H, W) or (H, W), optional
+        False marks a missing pixel: it counts as NaN. The result is then floating.
+    dtype : dtype, optional
+        Of the result. Default: by NumPy's rules, but a list or a Kernel adapts to a floating
+        image; integers with integer taps take the smallest of int16, int32, int64 and uint64 that
+        holds every value that the image's dtype could give. float16 is summed in float32.
+    overflow : {"raise", "saturate", "wrap"}
+        For an integer `dtype`: refuse what does not fit, take the nearest value that does, or
+        keep the value modulo the range. Floats are rounded half to even first.
+    method : {"auto", "direct", "separable", "fourier", "definition"}
+        How to compute; see `make_plan`.
+    threads : int, optional
+        How many threads may work. Default: as many as pay. The result does not depend on it.
+    out : ndarray, optional
+        Where to write, of the result's exact shape and dtype, not overlapping the image.
+
+    Returns
+    -------
+    ndarray, shape (..., H', W')
+        `out` if it was given.
+
+    Raises
+    ------
+    InvalidInput
+        If an argument does not have the form described above; if both `mode` and `padding` are
+        given; if `fill_value` does not fit an integer image; if nan="omit" meets taps that sum to
+        zero or are complex; if `dtype` is real for complex sums.
+    ResultTooLarge
+        If a value does not fit an integer `dtype` (NaN never does), or the sums of 64-bit pixels
+        might not fit 64 bits.
+
+    Examples
+    --------
+    >>> correlate2d([[0, 1, 2], [3, 4, 5], [6, 7, 8]], [[0, 1], [2, 3]])
+    array([[19, 25],
+           [37, 43]])
+    >>> correlate2d([[1, 2, 4]], [[1, -1]], mode="same", boundary="edge")
+    array([[-1, -2,  0]])
+    """
+    if type(image) is not np.ndarray or image.dtype.kind not in "biufc" or image.ndim < 2:
+        image = as_image(image)
+    plan = plan_for(
+        image.shape, image.dtype, taps_of(kernel), mode, boundary, fill_value, padding, anchor,
+        stride, dilation, nan, mask is not None, dtype, overflow, method, threads,
+    )  # fmt: skip
+    return plan(image, mask=mask, out=out)
+
+
+def convolve2d(
+    image: ArrayLike,
+    kernel: ArrayLike | Kernel,
+    *,
+    anchor: tuple[int, int] | None = None,
+    **options: Any,
+) -> Array:
+    """Convolve an image with a kernel: correlate it with the kernel flipped in both axes.
+
+    ``full[i, j] = sum over a, b of x[i - a, j - b] * k[a, b]``.
+
+    Parameters
+    ----------
+    image : array_like, shape (..., H, W)
+        As for `correlate2d`.
+    kernel : array_like, shape (kh, kw), or Kernel
+        As the mathematician writes it: it is flipped here.
+    anchor : pair of int, optional
+        (row, column), in `kernel` as it is given, of the tap that sits on the output pixel.
+        Default: the Kernel's own, or ``((kh - 1) // 2, (kw - 1) // 2)``, which in mode "same" is
+        what ``scipy.signal.convolve2d`` does.
+    **options
+        All others are those of `correlate2d`.
+
+    Returns
+    -------
+    ndarray, shape (..., H', W')
+        As for `correlate2d`.
+
+    Raises
+    ------
+    InvalidInput
+        As for `correlate2d`.
+    ResultTooLarge
+        As for `correlate2d`.
+
+    Examples
+    --------
+    >>> convolve2d([[0, 1, 0, 0]], [[1, 2, 3]], mode="full")
+    array([[0, 1, 2, 3, 0, 0]])
+    """
+    kernel, anchor = flipped(kernel, anchor)
+    return correlate2d(image, kernel, anchor=anchor, **options)

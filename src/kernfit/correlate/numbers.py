@@ -1,0 +1,204 @@
+"""Which dtypes a correlation loads, sums and returns, and when integers stay exact.
+
+Integers are summed modulo 2**16, 2**32 or 2**64: as long as the finished sum fits, what happens to
+it on the way does not matter.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from kernfit.arrays import Array, one_of
+from kernfit.errors import InvalidInput, ResultTooLarge
+
+Dtype = np.dtype[Any]
+
+OVERFLOWS = ("raise", "saturate", "wrap")
+_INT16, _INT32, _INT64, _UINT64 = (np.dtype(code) for code in ("i2", "i4", "i8", "u8"))
+_FLOAT32, _FLOAT64 = np.dtype("f4"), np.dtype("f8")
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """The sums of the positive and of the negative taps, and the bias, of each output channel."""
+
+    positive: tuple[int, ...]
+    negative: tuple[int, ...]
+    bias: tuple[int, ...]
+
+    def limits(self, low: int, high: int) -> tuple[int, int]:
+        """Return the least and the greatest result that pixels from `low` to `high` can give."""
+        each = list(zip(self.positive, self.negative, self.bias, strict=True))
+        return (
+            min(low * p + high * n + b for p, n, b in each),
+            max(high * p + low * n + b for p, n, b in each),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """The dtypes on the way from the image to the result."""
+
+    load: Dtype  # what pixels are converted to before they are multiplied
+    sums: Dtype  # in which products are summed
+    exact: Dtype  # how the bits of the sums are read: uint64 sums are kept as int64
+    result: Dtype
+    overflow: str = "raise"
+    check: Sums | None = None  # integers whose range has to be looked at before summing
+
+    @property
+    def are_integers(self) -> bool:
+        """Whether the sums are integers, and so exact."""
+        return self.sums.kind == "i"
+
+    def require_room(self, low: int, high: int) -> None:
+        """Refuse pixels from `low` to `high` if their sums might not fit.
+
+        Raises
+        ------
+        ResultTooLarge
+            With the bound that does not fit.
+        """
+        if self.check is None:
+            return
+        least, most = self.check.limits(min(low, 0), max(high, 0))
+        room = np.iinfo(self.exact)
+        if least < room.min or most > room.max:
+            raise ResultTooLarge(
+                f"the result must lie in {self.exact}'s range, but pixels from {low} to {high} can "
+                f"give {least} to {most}: pass dtype=float, or dtype and overflow='wrap'"
+            )
+
+
+def numbers_for(
+    image: Dtype,
+    taps: Array,
+    bias: Array,
+    *,
+    weak: bool = False,
+    missing: bool = False,
+    dtype: DTypeLike | None = None,
+    overflow: str = "raise",
+) -> Numbers:
+    """Choose the dtypes.
+
+    Parameters
+    ----------
+    image : numpy.dtype
+        The image's.
+    taps : ndarray, shape (out, in, kh, kw)
+        The weights.
+    bias : ndarray, shape (out,)
+        What is added.
+    weak : bool
+        Whether the weights adapt to the image's dtype, as Python numbers do in NumPy.
+    missing : bool
+        Whether the result must be able to hold NaN.
+    dtype : dtype-like, optional
+        Of the result; by default floats follow NumPy, and integers take the smallest of int16,
+        int32, int64 and uint64 that holds every possible value.
+    overflow : {"raise", "saturate", "wrap"}
+        What happens to values that an integer `dtype` cannot hold.
+
+    Returns
+    -------
+    Numbers
+        The choice.
+
+    Raises
+    ------
+    InvalidInput
+        If `overflow` is no such word, or `dtype` is boolean, no number, or real for complex sums.
+    """
+    one_of(overflow, OVERFLOWS, "overflow")
+    image = image.newbyteorder("=")
+    wanted = _wanted(dtype)
+    integers = image.kind in "biu" and taps.dtype.kind in "biu" and not missing
+    if integers and bool((bias == np.rint(bias)).all()):
+        numbers = _integer_numbers(image, taps, bias, wanted, overflow)
+        if numbers is not None:
+            return numbers
+    return _floating_numbers(image, taps, weak, wanted, overflow)
+
+
+def _wanted(dtype: DTypeLike | None) -> Dtype | None:
+    if dtype is None:
+        return None
+    try:
+        wanted = np.dtype(dtype).newbyteorder("=")
+    except TypeError:
+        wanted = np.dtype(bool)
+    if wanted.kind not in "iufc":
+        raise InvalidInput(f"dtype must be an integer, floating or complex dtype, got {dtype!r}")
+    return wanted
+
+
+def _integer_numbers(
+    image: Dtype, taps: Array, bias: Array, wanted: Dtype | None, overflow: str
+) -> Numbers | None:
+    """Return dtypes that keep integers exact, or None where floats are wanted and needed."""
+    sums = _sums_of_taps(taps, bias)
+    low, high = (0, 1) if image.kind == "b" else (np.iinfo(image).min, np.iinfo(image).max)
+    least, most = sums.limits(int(low), int(high))
+    exact, check = _smallest(least, most), None
+    if exact is None:
+        if wanted is not None and wanted.kind in "fc":
+            return None
+        nonnegative = low == 0 and not any(sums.negative) and min(sums.bias) >= 0
+        exact = _UINT64 if nonnegative else _INT64
+        check = None if wanted is not None and overflow == "wrap" else sums
+    byte_like = image.char in "?B"
+    load: Dtype
+    total: Dtype
+    if exact == _INT16 and byte_like:
+        load, total = np.dtype("u1"), _INT16
+    elif exact in (_INT16, _INT32) and image.itemsize <= 2:
+        load = np.dtype("u1") if byte_like else image if image.itemsize == 2 else _INT16
+        total = _INT32
+    else:
+        load, total = (_INT64 if image == _UINT64 else image), _INT64
+        load = np.dtype("u1") if byte_like else load
+    read = exact if exact == _UINT64 else total
+    return Numbers(load, total, read, wanted or exact, overflow, check)
+
+
+def _smallest(least: int, most: int) -> Dtype | None:
+    for candidate in (_INT16, _INT32, _INT64, _UINT64):
+        room = np.iinfo(candidate)
+        if room.min <= least and most <= room.max:
+            return candidate
+    return None
+
+
+def _sums_of_taps(taps: Array, bias: Array) -> Sums:
+    # As Python integers, which do not overflow.
+    rows = [np.asarray(row).astype(object).ravel() for row in taps]
+    return Sums(
+        tuple(int(sum(tap for tap in row if tap > 0)) for row in rows),
+        tuple(int(sum(tap for tap in row if tap < 0)) for row in rows),
+        tuple(int(value) for value in bias.tolist()),
+    )
+
+
+def _floating_numbers(
+    image: Dtype, taps: Array, weak: bool, wanted: Dtype | None, overflow: str
+) -> Numbers:
+    kind = {"f": 0.0, "c": 0j}.get(taps.dtype.kind, 0)
+    base = np.result_type(image, kind if weak else taps.dtype)
+    if base.kind in "biu":
+        base = _FLOAT64
+    total = _FLOAT32 if base == np.dtype("f2") else base
+    if wanted is not None and wanted.kind in "fc":
+        total = np.result_type(total, wanted)
+    result = wanted or base
+    if total.kind == "c" and result.kind != "c":
+        raise InvalidInput(
+            f"dtype must be complex for complex numbers, got {result}: "
+            "correlate the real and imaginary parts on their own"
+        )
+    load = image if (image, total) == (_FLOAT32, _FLOAT64) else total
+    return Numbers(load, total, total, result, overflow)

@@ -1,0 +1,77 @@
+"""The kernel argument as one hashable value, by which plans are cached."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from kernfit.arrays import Array, as_taps
+from kernfit.correlate.axes import as_anchor
+from kernfit.kernel import Kernel
+
+Pair = tuple[int, int]
+
+
+class Taps(NamedTuple):
+    """The bytes of a kernel and how to read them."""
+
+    shape: tuple[int, ...]  # (kh, kw), or (out, in / groups, kh, kw)
+    dtype: np.dtype[Any]
+    data: bytes
+    bias: tuple[float, ...] = (0,)
+    anchor: Pair | None = None
+    weak: bool = False  # whether it adapts to the image's dtype, as Python numbers do
+    groups: int = 0  # of channels; 0: the image has no channel axis
+
+    @property
+    def size(self) -> Pair:
+        """(rows, columns) of taps."""
+        return self.shape[-2], self.shape[-1]
+
+    def weights(self) -> Array:
+        """Return the weights, shape (out, in / groups, kh, kw), native and read-only."""
+        flat = np.frombuffer(self.data, self.dtype).astype(self.dtype.newbyteorder("="), copy=False)
+        return flat.reshape(self.shape if len(self.shape) == 4 else (1, 1, *self.shape))
+
+
+def taps_of(kernel: ArrayLike | Kernel) -> Taps:
+    """Return `kernel` as a hashable value.
+
+    Raises
+    ------
+    InvalidInput
+        If it is neither a Kernel nor a two-dimensional array of numbers with at least one tap.
+    """
+    if type(kernel) is np.ndarray and kernel.ndim == 2 and kernel.size and kernel.dtype.kind in _OK:
+        return Taps(kernel.shape, kernel.dtype, kernel.tobytes())
+    if isinstance(kernel, Kernel):
+        weight = kernel.weight
+        mixes = weight.shape[:2] != (1, 1)
+        shape = weight.shape if mixes else weight.shape[2:]
+        bias = tuple(kernel.bias.tolist())
+        return Taps(shape, weight.dtype, weight.tobytes(), bias, kernel.anchor, True, int(mixes))
+    array = as_taps(kernel)
+    weak = not isinstance(kernel, (np.ndarray, np.generic))
+    return Taps(array.shape, array.dtype, array.tobytes(), weak=weak)
+
+
+def flipped(
+    kernel: ArrayLike | Kernel, anchor: Pair | None
+) -> tuple[ArrayLike | Kernel, Pair | None]:
+    """Return `kernel` flipped in both axes, and the anchor, which stays on its tap."""
+    if isinstance(kernel, Kernel):
+        size, kernel = kernel.shape, kernel.flipped()
+        if anchor is None:
+            return kernel, None
+    else:
+        array = as_taps(kernel)
+        size, turned = array.shape, array[::-1, ::-1]
+        # Lists stay lists: they adapt to the image's dtype.
+        kernel = turned if isinstance(kernel, np.ndarray) else turned.tolist()
+    row, column = as_anchor(anchor, size)
+    return kernel, (size[0] - 1 - row, size[1] - 1 - column)
+
+
+_OK = "biufc"
