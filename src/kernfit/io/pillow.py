@@ -65,7 +65,13 @@ def open_pillow(kind: str, file: BinaryIO) -> "PillowFile":
 
 
 def read_pillow(
-    path: PathLike, file: BinaryIO, kind: str, max_bytes: int, notes: tuple[str, ...] = ()
+    path: PathLike,
+    file: BinaryIO,
+    kind: str,
+    max_bytes: int,
+    notes: tuple[str, ...] = (),
+    *,
+    step: int = 1,
 ) -> ImageFile:
     """Read an image file of up to 8 bits a sample, or 16 bits and more in one channel.
 
@@ -81,6 +87,9 @@ def read_pillow(
         The most memory, in bytes, that the pixels may take.
     notes : tuple of str
         What is known already.
+    step : int, default 1
+        By how much the levels of a PNG file of 2 or 4 bits are spread; Pillow forgets to do so
+        with the level that stands for transparent.
 
     Returns
     -------
@@ -116,7 +125,7 @@ def read_pillow(
             samples = samples.astype(np.uint16)
         alpha = None
         if transparency is not None and image.mode in ("1", "L", "RGB", "I;16", "I"):
-            alpha = alpha_from_key(samples, transparency)
+            alpha = alpha_from_key(samples, np.multiply(transparency, step))
         if kind == "JPEG" or (kind == "WebP" and _is_lossy(file)):
             notes = (*notes, f"{kind} is lossy: the values are near the original ones, not equal.")
     if note:

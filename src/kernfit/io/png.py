@@ -12,15 +12,23 @@ import numpy as np
 
 from kernfit.arrays import Array
 from kernfit.errors import RefusedFile
-from kernfit.io.image_file import ImageFile, PathLike, check_memory
+from kernfit.io.image_file import ImageFile, PathLike, check_memory, decoding
 from kernfit.io.pillow import read_16_bit_colours, read_pillow
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-# Deflate cannot shrink data more than this (https://zlib.net/zlib_tech.html).
-MOST_DEFLATE = 1032
 # Samples of a pixel for each colour type, and the colour type for a number of samples.
 SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}
+# First column, first row, step of columns, step of rows of the passes of an interlaced file.
+ADAM7 = (
+    (0, 0, 8, 8),
+    (4, 0, 8, 8),
+    (0, 4, 4, 8),
+    (2, 0, 4, 4),
+    (0, 2, 2, 4),
+    (1, 0, 2, 2),
+    (0, 1, 1, 2),
+)
 ONE_BLOCK = 2**22  # bytes read or compressed at a time
 
 
@@ -31,6 +39,9 @@ class Header(NamedTuple):
     rows: int
     depth: int
     colour_type: int
+    compression: int
+    filters: int
+    interlaced: int
 
 
 def read_png(path: PathLike, file: BinaryIO, max_bytes: int) -> ImageFile:
@@ -45,9 +56,11 @@ def read_png(path: PathLike, file: BinaryIO, max_bytes: int) -> ImageFile:
     if header.depth == 16 and header.colour_type != 0:
         return read_16_bit_colours(path, file, "PNG", max_bytes)
     notes: tuple[str, ...] = ()
+    step = 1
     if header.depth in (2, 4) and header.colour_type == 0:
+        step = 255 // (2**header.depth - 1)
         notes = (f"{header.depth}-bit grey is spread to 0 to 255.",)
-    return read_pillow(path, file, "PNG", max_bytes, notes)
+    return read_pillow(path, file, "PNG", max_bytes, notes, step=step)
 
 
 def write_png_16(target: Path, samples: Array) -> None:
@@ -79,49 +92,73 @@ def _write_chunk(file: BinaryIO, kind: bytes, content: bytes) -> None:
 
 
 def _checked(path: PathLike, file: BinaryIO, max_bytes: int) -> Header:
-    """Return the header of a file whose chunks are all whole.
+    """Return the header of a file whose chunks are all whole and hold all pixels.
 
-    Pillow does not look at the checksums of the pixels, so that damage would become a picture.
+    Pillow does not look at the checksums of the pixels and gives zeros for missing ones, so that
+    damage would become a picture.
     """
     file.seek(len(SIGNATURE))
-    header, packed = None, 0
-    while True:
-        start = file.read(8)
-        if len(start) < 8:
-            raise RefusedFile(f"{path} is cut short: write or copy the PNG file again")
-        length, kind = struct.unpack(">I4s", start)
-        checksum, left, first = zlib.crc32(kind), length, b""
+    header, needed, found, kind = None, 0, 0, b""
+    inflate = zlib.decompressobj()
+    while kind != b"IEND":
+        start = _take(path, file, 8)
+        left, kind = struct.unpack(">I4s", start)
+        checksum, block = zlib.crc32(kind), b""
+        if header is None and (kind != b"IHDR" or left != 13):
+            raise RefusedFile(f"{path} is damaged (no header): write or copy it again")
         while left > 0:
-            block = file.read(min(left, ONE_BLOCK))
-            if not block:
-                raise RefusedFile(f"{path} is cut short: write or copy the PNG file again")
-            first = first or block
-            checksum = zlib.crc32(block, checksum)
+            block = _take(path, file, min(left, ONE_BLOCK))
             left -= len(block)
-        if file.read(4) != struct.pack(">I", checksum):
+            checksum = zlib.crc32(block, checksum)
+            if header is None:
+                continue
+            packed = block if kind == b"IDAT" else b""
+            while packed and found < needed:
+                with decoding(path, "PNG"):
+                    found += len(inflate.decompress(packed, ONE_BLOCK))
+                packed = inflate.unconsumed_tail
+        if _take(path, file, 4) != struct.pack(">I", checksum):
             raise RefusedFile(
                 f"{path} is damaged (wrong checksum in {kind!r}): write or copy the PNG file again"
             )
         if header is None:
-            if kind != b"IHDR" or length != 13:
-                raise RefusedFile(f"{path} is damaged (no header): write or copy it again")
-            header = Header(*struct.unpack(">IIBB", first[:10]))
+            header = Header(*struct.unpack(">IIBBBBB", block))
             _check_header(path, header, max_bytes)
-        packed += length if kind == b"IDAT" else 0
-        if kind == b"IEND":
-            break
-    bits = header.columns * header.depth * SAMPLES[header.colour_type]
-    needed = header.rows * (1 + -(-bits // 8))
-    if needed > packed * MOST_DEFLATE:
-        raise RefusedFile(
-            f"{path} is cut short: {header.columns} x {header.rows} pixels cannot fit in "
-            f"{packed} bytes: write or copy the PNG file again"
-        )
+            needed = _packed_size(header)
+    # flush only of what was asked for: behind the last pixel anything may wait to swell.
+    if header is None or (found < needed and found + len(inflate.flush()) < needed):
+        raise RefusedFile(f"{path} is cut short: write or copy the PNG file again")
     return header
 
 
+def _take(path: PathLike, file: BinaryIO, count: int) -> bytes:
+    """Return exactly so many bytes of the file."""
+    content = file.read(count)
+    if len(content) < count:
+        raise RefusedFile(f"{path} is cut short: write or copy the PNG file again")
+    return content
+
+
+def _packed_size(header: Header) -> int:
+    """Return how many bytes the rows take, each with its filter's number before it."""
+    passes = ADAM7 if header.interlaced else ((0, 0, 1, 1),)
+    size = 0
+    for left, top, across, down in passes:
+        columns = -(-(header.columns - left) // across)
+        rows = -(-(header.rows - top) // down)
+        if columns > 0 and rows > 0:
+            bits = columns * header.depth * SAMPLES[header.colour_type]
+            size += rows * (1 + -(-bits // 8))
+    return size
+
+
 def _check_header(path: PathLike, header: Header, max_bytes: int) -> None:
-    if header.colour_type not in SAMPLES or header.depth not in (1, 2, 4, 8, 16):
+    if (
+        header.colour_type not in SAMPLES
+        or header.depth not in (1, 2, 4, 8, 16)
+        or (header.compression, header.filters) != (0, 0)
+        or header.interlaced > 1
+    ):
         raise RefusedFile(
             f"{path} is damaged (colour type {header.colour_type}, {header.depth} bits): write "
             "or copy the PNG file again"
