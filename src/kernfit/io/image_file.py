@@ -93,8 +93,7 @@ def image_file(
         planes = planes[0]
     if alpha is not None:
         notes = (*notes, "Alpha is told apart from the colours.")
-    if orientation in TURNS:
-        notes = (*notes, f"Orientation {orientation} is applied: {TURNS[orientation]}.")
+    notes += turn_notes(orientation)
     levels = None
     if planes.dtype.kind in "iu":
         limits = np.iinfo(planes.dtype)
@@ -107,6 +106,13 @@ def image_file(
         notes=notes,
         format=format,
     )
+
+
+def turn_notes(orientation: int) -> tuple[str, ...]:
+    """Return what to say of an orientation, nothing if it leaves the picture as it is."""
+    if orientation not in TURNS:
+        return ()
+    return (f"Orientation {orientation} is applied: {TURNS[orientation]}.",)
 
 
 def numbered(count: int) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """Image files in and out: which decoder reads a file, which encoder writes it."""
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -160,7 +161,12 @@ def _kind(start: bytes) -> str:
     """Return which kind of file begins with these bytes, or nothing."""
     if start[:4] == b"RIFF" and start[8:12] == b"WEBP":
         return "WebP"
-    if start[:1] == b"P" and start[1:2] in b"123456" and start[2:3] in b" \t\r\n#":
+    if (
+        len(start) > 2
+        and start[0] == ord("P")
+        and start[1] in b"123456"
+        and start[2] in b" \t\r\n#"
+    ):
         return "PNM"
     return next((kind for mark, kind in SIGNATURES.items() if start.startswith(mark)), "")
 

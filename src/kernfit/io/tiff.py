@@ -23,16 +23,18 @@ from kernfit.io.image_file import (
     decoding,
     image_file,
     numbered,
+    turn_notes,
 )
 from kernfit.io.pillow import read_16_bit_colours, read_pillow
 
 # Values of the tags, TIFF 6.0 section 8 and its supplements.
 WHITE_IS_ZERO, BLACK_IS_ZERO, IS_RGB, IS_PALETTE, IS_CMYK = 0, 1, 2, 3, 5
 ASSOCIATED, UNASSOCIATED = 1, 2  # two kinds of alpha
-PLAIN, PACK_BITS, DEFLATE, OLD_DEFLATE = 1, 32773, 8, 32946
+PLAIN = 1  # of the kinds of compression
 # What Pillow's libtiff reads and tifffile alone does not: CCITT, LZW, JPEG.
 FOR_PILLOW = (2, 3, 4, 5, 7)
 FLOAT_PREDICTOR = 3
+ORIENTATION = 274
 
 
 def read_tiff(path: PathLike, file: BinaryIO, max_bytes: int) -> ImageFile:
@@ -69,6 +71,7 @@ def read_tiff(path: PathLike, file: BinaryIO, max_bytes: int) -> ImageFile:
             notes = (f"Only the first of {pages} pages is read.",)
         _check(path, page, max_bytes)
         if page.compression in FOR_PILLOW or page.predictor == FLOAT_PREDICTOR:
+            notes += turn_notes(_orientation(page))  # Pillow turns TIFF files itself
             if page.bitspersample == 16 and page.samplesperpixel > 1:
                 return read_16_bit_colours(path, file, "TIFF", max_bytes, notes)
             return read_pillow(path, file, "TIFF", max_bytes, notes)
@@ -193,9 +196,14 @@ def _image(path: PathLike, page: Any, samples: Array, notes: tuple[str, ...]) ->
         format="TIFF",
         alpha=alpha,
         notes=notes,
-        orientation=int(page.tags.valueof(274, default=1)),
+        orientation=_orientation(page),
         highest=highest,
     )
+
+
+def _orientation(page: Any) -> int:
+    value = page.tags.valueof(ORIENTATION, default=1)
+    return int(value) if isinstance(value, int) else 1
 
 
 def _palette(page: Any, samples: Array) -> Array:
