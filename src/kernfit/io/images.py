@@ -161,12 +161,7 @@ def _kind(start: bytes) -> str:
     """Return which kind of file begins with these bytes, or nothing."""
     if start[:4] == b"RIFF" and start[8:12] == b"WEBP":
         return "WebP"
-    if (
-        len(start) > 2
-        and start[0] == ord("P")
-        and start[1] in b"123456"
-        and start[2] in b" \t\r\n#"
-    ):
+    if re.match(rb"P[1-6][\s#]", start):
         return "PNM"
     return next((kind for mark, kind in SIGNATURES.items() if start.startswith(mark)), "")
 

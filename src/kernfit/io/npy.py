@@ -92,7 +92,8 @@ def _header(
                 raise ValueError(f"version {version} is not 1.0 or 2.0")
         if not all(type(length) is int and length >= 0 for length in shape):
             raise ValueError("a negative length")
-    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError, EOFError) as error:
+    # Nonsense makes NumPy's reading raise nearly anything, from TokenError to MemoryError.
+    except Exception as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise RefusedFile(
             f"{path} is not a readable NPY file ({reason[:200]}): write it with numpy.save"

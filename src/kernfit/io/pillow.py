@@ -117,6 +117,8 @@ def read_pillow(
         pages = getattr(image, "n_frames", 1)
         if pages > 1:
             notes = (*notes, f"Only the first of {pages} pictures is read.")
+        if mode == "F":  # libtiff gives floats in the machine's order, which Pillow overlooks
+            _unpack_as(image, "F;32NF")
         image.load()
         # After load, as a PNG may have its EXIF data behind the pixels. Pillow turns TIFF itself.
         orientation = 1 if kind == "TIFF" else image.getexif().get(ORIENTATION, 1)
@@ -207,10 +209,15 @@ def _rawmode(image: "PillowFile") -> str:
 
 def _decoded(image: "PillowFile", rawmode: str) -> Array:
     """Decode the image with another way to unpack its bytes."""
-    tiles: Any = [
-        (codec, box, offset, (rawmode, *args[1:]) if isinstance(args, tuple) else rawmode)
-        for codec, box, offset, args in image.tile
-    ]
-    image.tile = tiles
+    _unpack_as(image, rawmode)
     image.load()
     return np.asarray(image)
+
+
+def _unpack_as(image: "PillowFile", rawmode: str) -> None:
+    """Change how the image's bytes are unpacked when it is loaded."""
+    for number, tile in enumerate(image.tile):
+        args = (rawmode, *tile[3][1:]) if isinstance(tile[3], tuple) else rawmode
+        changed: Any = (*tile[:3], args)
+        # A named tuple since Pillow 11, a plain one before.
+        image.tile[number] = type(tile)(*changed) if hasattr(tile, "_fields") else changed

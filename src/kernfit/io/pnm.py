@@ -38,7 +38,7 @@ def read_pnm(path: PathLike, file: BinaryIO, max_bytes: int) -> ImageFile:
     columns, rows, highest = [*numbers, 1][:3]
     if min(numbers) < 1 or highest > 65535:
         raise RefusedFile(
-            f"{path} must have sizes of 1 or more and levels up to 65535, got {numbers}"
+            f"{path} must have sizes of 1 or more and levels up to 65535, got {numbers}: write it again"
         )
     count = 3 if variant in b"36" else 1
     dtype = np.dtype(np.uint8 if highest < 256 else ">u2")
@@ -49,7 +49,7 @@ def read_pnm(path: PathLike, file: BinaryIO, max_bytes: int) -> ImageFile:
         variant, columns * count * (dtype.itemsize if variant in b"56" else 2)
     )
     # A plain sample takes a digit and a space, but for the last, which may have no space.
-    if file.tell() + rows * row_bytes - 1 > size:
+    if file.tell() + rows * row_bytes - (variant in b"123") > size:
         raise RefusedFile(f"{path} is cut short: write or copy the PNM file again")
     with decoding(path, "PNM"):
         samples = _samples(file, variant, rows, columns, count, dtype)

@@ -5,9 +5,11 @@ The format: TIFF revision 6.0, Adobe Systems, 1992.
 
 import logging
 import math
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -31,10 +33,12 @@ from kernfit.io.pillow import read_16_bit_colours, read_pillow
 WHITE_IS_ZERO, BLACK_IS_ZERO, IS_RGB, IS_PALETTE, IS_CMYK = 0, 1, 2, 3, 5
 ASSOCIATED, UNASSOCIATED = 1, 2  # two kinds of alpha
 PLAIN = 1  # of the kinds of compression
+JPEG = 7
 # What Pillow's libtiff reads and tifffile alone does not: CCITT, LZW, JPEG.
-FOR_PILLOW = (2, 3, 4, 5, 7)
+FOR_PILLOW = (2, 3, 4, 5, JPEG)
 FLOAT_PREDICTOR = 3
 ORIENTATION = 274
+STDERR_LOCK = Lock()
 
 
 def read_tiff(path: PathLike, file: BinaryIO, max_bytes: int) -> ImageFile:
@@ -70,15 +74,29 @@ def read_tiff(path: PathLike, file: BinaryIO, max_bytes: int) -> ImageFile:
         if pages > 1:
             notes = (f"Only the first of {pages} pages is read.",)
         _check(path, page, max_bytes)
-        if page.compression in FOR_PILLOW or page.predictor == FLOAT_PREDICTOR:
+        if int(page.compression) == JPEG:
+            notes += ("JPEG is lossy: the values are near the original ones, not equal.",)
+        if _is_for_pillow(page):
             notes += turn_notes(_orientation(page))  # Pillow turns TIFF files itself
-            if page.bitspersample == 16 and page.samplesperpixel > 1:
-                return read_16_bit_colours(path, file, "TIFF", max_bytes, notes)
-            return read_pillow(path, file, "TIFF", max_bytes, notes)
+            deep = page.bitspersample == 16 and page.samplesperpixel > 1
+            with _silent_library():
+                read = read_16_bit_colours if deep else read_pillow
+                return read(path, file, "TIFF", max_bytes, notes)
         _check_whole(path, page, file)
-        samples = page.asarray(maxworkers=1)
-        if page.planarconfig == 2 and page.samplesperpixel > 1:
+        try:
+            samples = page.asarray(maxworkers=1)
+        except ValueError as error:
+            if "imagecodecs" not in str(error):
+                raise
+            raise RefusedFile(
+                f"{path} is compressed in a way that needs the package imagecodecs: install it, "
+                "or save the image uncompressed"
+            ) from error
+        if page.axes == "SYX":
             samples = np.moveaxis(samples, 0, -1)
+        size = (page.imagelength, page.imagewidth)
+        if samples.shape not in (size, (*size, page.samplesperpixel)):
+            raise RefusedFile(f"{path} is a damaged TIFF file: write or copy it again")
         return _image(path, page, samples, notes)
 
 
@@ -124,6 +142,28 @@ def _silent() -> Iterator[None]:
         logger.disabled = before
 
 
+@contextmanager
+def _silent_library() -> Iterator[None]:
+    """Keep libtiff, which prints past Python, from adding its own lines to our one.
+
+    The place where errors go belongs to the whole process: one thread at a time may change it.
+    """
+    with STDERR_LOCK:
+        try:
+            before = os.dup(2)
+        except OSError:  # there is none, as in a program without a console
+            yield
+            return
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 2)
+        try:
+            yield
+        finally:
+            os.dup2(before, 2)
+            os.close(before)
+            os.close(nowhere)
+
+
 def _check(path: PathLike, page: Any, max_bytes: int) -> None:
     """Refuse what cannot be read, from the tags alone."""
     shape = (page.imagelength, page.imagewidth, page.samplesperpixel)
@@ -136,6 +176,12 @@ def _check(path: PathLike, page: Any, max_bytes: int) -> None:
             "are not read: save it with 8 or 16-bit integers or 32-bit floating numbers"
         )
     check_memory(path, math.prod(shape) * dtype.itemsize, max_bytes)
+
+
+def _is_for_pillow(page: Any) -> bool:
+    """Tell whether Pillow is needed, and gives the pixels in their own dtype."""
+    needed = int(page.compression) in FOR_PILLOW or page.predictor == FLOAT_PREDICTOR
+    return needed and page.dtype in (np.bool_, np.uint8, np.uint16, np.float32)
 
 
 def _check_whole(path: PathLike, page: Any, file: BinaryIO) -> None:
