@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from kernfit.arrays import Array, as_image
 from kernfit.correlate.definition import corr2d
-from kernfit.correlate.plan import Plan, plan_for
+from kernfit.correlate.plan import Plan
+from kernfit.correlate.planner import plan_for
 from kernfit.correlate.taps import flipped, taps_of
 from kernfit.kernel import Kernel
 
@@ -115,7 +116,7 @@ def correlate2d(
         image.shape, image.dtype, taps_of(kernel), mode, boundary, fill_value, padding, anchor,
         stride, dilation, nan, mask is not None, dtype, overflow, method, threads,
     )  # fmt: skip
-    return plan(image, mask=mask, out=out)
+    return plan.run(image, mask, out)
 
 
 def convolve2d(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -115,13 +116,10 @@ def as_pads(value: object, name: str = "padding") -> Pads:
     if isinstance(value, (int, np.integer)):
         value = ((value, value), (value, value))
     try:
-        vertical, horizontal = value  # type: ignore[misc]
-        if np.ndim(vertical) != 1 or np.ndim(horizontal) != 1:
+        sides: list[Any] = list(value)  # type: ignore[call-overload]
+        if [np.ndim(side) for side in sides] != [1, 1]:
             raise TypeError
-        return (
-            as_pair_of_ints(vertical, name, least=0),
-            as_pair_of_ints(horizontal, name, least=0),
-        )
+        return as_pair_of_ints(sides[0], name, least=0), as_pair_of_ints(sides[1], name, least=0)
     except (TypeError, ValueError):
         raise InvalidInput(
             f"{name} must be ((top, bottom), (left, right)), integers of at least 0, got {value!r}"

@@ -2,59 +2,131 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike
+from numpy.typing import ArrayLike
 
-from kernfit.arrays import Array, as_mask, one_of
-from kernfit.correlate.axes import axes_of
-from kernfit.correlate.definition import correlate_by_definition
+from kernfit.arrays import Array, as_image, as_mask
 from kernfit.correlate.direct import correlate_rows
-from kernfit.correlate.numbers import Numbers, numbers_for
-from kernfit.correlate.omit import omission_of
 from kernfit.correlate.run import Work, run_samples
-from kernfit.correlate.steps import ONE, correlate_steps
-from kernfit.correlate.taps import Taps
-from kernfit.correlate.tiles import tiles_of
 from kernfit.errors import InvalidInput
 
-METHODS = ("auto", "definition", "direct")
 
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Plan:
-    """How a correlation will be computed, and why."""
+    """How a correlation will be computed, and why; call it with an image to do so.
+
+    Attributes
+    ----------
+    method : str
+        "direct", "separable", "fourier" or "definition"; "planes" or "blas" for kernels that mix
+        channels.
+    reason : str
+        Why this method.
+    cost : float
+        Predicted time in seconds, on one current core.
+    error_bound : float
+        No result is further from the exact one than this times the largest magnitude among the
+        image, the fill value and the bias, unless a number over- or underflows, or a pixel is
+        left out by nan="omit". Rounding to an integer dtype adds half a unit. For the Fourier
+        method the bound takes rounding errors as independent; everywhere else it is certain.
+    shape : tuple of int
+        Of the result.
+    dtype : numpy.dtype
+        Of the result.
+    threads : int
+        How many threads will share the work.
+
+    Examples
+    --------
+    >>> plan = make_plan((64, 64), "float32", [[1, -1]])
+    >>> plan.method, plan.shape, plan.dtype
+    ('direct', (64, 63), dtype('float32'))
+    """
 
     method: str
     reason: str
     cost: float
     error_bound: float
+    image_shape: tuple[int, ...]
+    image_dtype: np.dtype[Any]
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
-    image_shape: tuple[int, ...]
+    threads: int
+    masked: bool
     work: Work = field(repr=False)
     straight: Array | None = field(repr=False)  # the taps, where one call is all there is to do
 
+    def __str__(self) -> str:
+        image = " x ".join(map(str, self.image_shape))
+        result = " x ".join(map(str, self.shape))
+        threads = "1 thread" if self.threads == 1 else f"{self.threads} threads"
+        bound = (
+            f"{self.error_bound:.2g} times the largest magnitude in the image"
+            if self.error_bound
+            else "0: the result is exact"
+        )
+        return (
+            f"{image} {self.image_dtype} -> {result} {self.dtype}\n"
+            f"method:         {self.method}, {self.reason}\n"
+            f"predicted cost: {_time(self.cost)} of one core, on {threads}\n"
+            f"error bound:    {bound}"
+        )
+
     def __call__(
-        self, image: Array, *, mask: ArrayLike | None = None, out: Array | None = None
+        self, image: ArrayLike, *, mask: ArrayLike | None = None, out: Array | None = None
     ) -> Array:
-        """Correlate `image`, which has the shape and dtype that were planned for."""
+        """Correlate an image of the shape and dtype that were planned for.
+
+        Parameters
+        ----------
+        image : array_like
+            The image.
+        mask : array_like of bool, optional
+            False marks a missing pixel; only for a plan with ``masked=True``.
+        out : ndarray, optional
+            Where to write, not overlapping the image.
+
+        Returns
+        -------
+        ndarray
+            `out` if it was given.
+
+        Raises
+        ------
+        InvalidInput
+            If an array is not what was planned for.
+        ResultTooLarge
+            As for `correlate2d`.
+        """
+        image = as_image(image)
+        if image.shape != self.image_shape or image.dtype != self.image_dtype:
+            raise InvalidInput(
+                f"image must be {self.image_dtype} of shape {self.image_shape}, as planned, got "
+                f"{image.dtype} {image.shape}: make another plan"
+            )
+        if (mask is not None) != self.masked:
+            given = "given" if self.masked else "left out"
+            raise InvalidInput(
+                f"mask must be {given} with a plan that has masked={self.masked}: make another plan"
+            )
+        return self.run(image, mask, out)
+
+    def run(self, image: Array, mask: ArrayLike | None, out: Array | None) -> Array:
+        """Do the same for an image that is known to fit the plan."""
         if out is None:
             out = np.empty(self.shape, self.dtype)
         else:
             _check_out(out, self.shape, self.dtype, image)
-        if self.straight is not None:
-            correlate_rows(image, self.straight, out, threads=self.work.threads)
+        if self.straight is not None and out.strides[-1] == out.itemsize:
+            correlate_rows(image, self.straight, out, threads=self.threads)
             return out
         where = None
         if mask is not None:
-            whole = np.shape(mask) != image.shape[-2:]
-            where = as_mask(mask, image.shape if whole else image.shape[-2:])
-            where = np.broadcast_to(where, image.shape)
+            shape = image.shape[-2:] if np.ndim(mask) == 2 else image.shape
+            where = np.broadcast_to(as_mask(mask, shape), image.shape)
         run_samples(self.work, image, where, out)
         return out
 
@@ -71,104 +143,8 @@ def _check_out(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any], image: Ar
         )
 
 
-@lru_cache(maxsize=256, typed=True)
-def plan_for(
-    shape: tuple[int, ...],
-    image_dtype: np.dtype[Any],
-    taps: Taps,
-    mode: str,
-    boundary: str | Sequence[str],
-    fill_value: complex,
-    padding: object,
-    anchor: tuple[int, int] | None,
-    stride: int | Sequence[int],
-    dilation: int | Sequence[int],
-    nan: str,
-    masked: bool,
-    dtype: DTypeLike | None,
-    overflow: str,
-    method: str,
-    threads: int | None,
-) -> Plan:
-    """Return the plan for these options; equal options give the very same plan."""
-    one_of(method, METHODS, "method")
-    one_of(nan, ("propagate", "omit"), "nan")
-    rows, columns = axes_of(
-        shape,
-        taps.size,
-        mode=mode,
-        padding=padding,
-        anchor=taps.anchor if anchor is None else anchor,
-        stride=stride,
-        dilation=dilation,
-        boundary=boundary,
-    )
-    weights, bias = taps.weights(), np.array(taps.bias)
-    numbers = numbers_for(
-        image_dtype, weights, bias, weak=taps.weak, missing=masked, dtype=dtype, overflow=overflow
-    )
-    fill = _fill(fill_value, image_dtype, numbers)
-    steps = (rows.stride, columns.stride), (rows.dilation, columns.dilation)
-    plane = np.ascontiguousarray(weights[0, 0])
-    if method == "definition":
-        exact = plane.astype(numbers.sums)
-        apply = partial(_defined, exact, steps)
-    else:
-        exact = plane.astype(numbers.sums)
-        apply = partial(_direct, exact, steps)
-    omission = None
-    if nan == "omit" and not numbers.are_integers:
-        omission = omission_of(plane, partial(_direct, plane.astype(float), steps), 0.0)
-    in_place = (
-        method != "definition"
-        and steps == (ONE, ONE)
-        and omission is None
-        and not masked
-        and image_dtype == numbers.load
-        and numbers.result == numbers.exact
-    )
-    count = threads or 1
-    scratch = max(numbers.load.itemsize, numbers.sums.itemsize)
-    tiles = tiles_of(rows, columns, itemsize=scratch, in_place=in_place, threads=count)
-    has_bias = bool(bias.any())
-    work = Work(
-        rows, columns, fill, numbers, numbers.sums.type(bias[0]) if has_bias else None,
-        apply, omission, tiles, count,
-    )  # fmt: skip
-    outputs = rows.outputs, columns.outputs
-    whole = rows.inside == (0, outputs[0]) and columns.inside == (0, outputs[1])
-    straight = (
-        len(shape) == 2 and in_place and whole and not has_bias
-        and numbers.check is None and numbers.sums == numbers.result
-    )  # fmt: skip
-    return Plan(
-        "definition" if method == "definition" else "direct", "", 0.0, 0.0,
-        (*shape[:-2], *outputs), numbers.result, shape, work,
-        exact if straight else None,
-    )  # fmt: skip
-
-
-def _direct(taps: Array, steps: Any, source: Array, sums: Array) -> None:
-    correlate_steps(source, taps, sums, *steps)
-
-
-def _defined(taps: Array, steps: Any, source: Array, sums: Array) -> None:
-    correlate_by_definition(source, taps, sums, *steps)
-
-
-def _fill(value: complex, image: np.dtype[Any], numbers: Numbers) -> object:
-    """Return the fill value in the dtype that pixels are loaded in."""
-    number = np.asarray(value)
-    if number.ndim or number.dtype.kind not in "biufc":
-        raise InvalidInput(f"fill_value must be a number, got {value!r}")
-    if not numbers.are_integers:
-        if number.dtype.kind == "c" and numbers.load.kind != "c":
-            raise InvalidInput(f"fill_value must be real for real images, got {value!r}")
-        return number.astype(numbers.load)[()]
-    low, high = (0, 1) if image.kind == "b" else (np.iinfo(image).min, np.iinfo(image).max)
-    if number.dtype.kind == "c" or not low <= number <= high or number != np.rint(number):
-        raise InvalidInput(
-            f"fill_value must be an integer from {low} to {high} for an image of {image}, "
-            f"got {value!r}: or pass a floating image"
-        )
-    return number.astype(image).astype(numbers.load)[()]
+def _time(seconds: float) -> str:
+    for unit, scale in (("s", 1.0), ("ms", 1e-3)):
+        if seconds >= scale:
+            return f"{seconds / scale:.3g} {unit}"
+    return f"{seconds * 1e6:.3g} us"

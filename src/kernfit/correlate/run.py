@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from kernfit.arrays import Array
 from kernfit.correlate.axes import Axis
 from kernfit.correlate.boundary import gather
-from kernfit.correlate.numbers import Numbers
+from kernfit.correlate.dtypes import Numbers
 from kernfit.correlate.omit import Omission
 from kernfit.correlate.rounding import convert
 from kernfit.correlate.threads import for_strips
@@ -56,19 +57,27 @@ def run_samples(work: Work, image: Array, mask: Array | None, out: Array) -> Non
         numbers.require_room(int(image.min()), int(image.max()))
     if numbers.result == numbers.exact != numbers.sums:
         out = out.view(numbers.sums)  # uint64 sums are kept as the same bits of int64
-    if image.dtype.char in "?QL" and image.dtype.isnative and numbers.are_integers:
-        image = image.view(numbers.load)  # bool as uint8, uint64 as int64: the same bits
+    if same_bits(image.dtype, numbers):
+        image = image.view(numbers.load)
     count = len(work.tiles)
     batch = image.shape[: image.ndim - work.axes]
 
     def tiles(first: int, stop: int) -> None:
-        for n in range(first, stop):
-            sample, tile = divmod(n, count)
-            at = np.unravel_index(sample, batch) if batch else ()
-            part = None if mask is None else mask[at]
-            _run_tile(work, image[at], part, out[at], work.tiles[tile])
+        # NaN and infinity are values like any other here, not worth a warning.
+        with np.errstate(all="ignore"):
+            for n in range(first, stop):
+                sample, tile = divmod(n, count)
+                at = np.unravel_index(sample, batch) if batch else ()
+                part = None if mask is None else mask[at]
+                _run_tile(work, image[at], part, out[at], work.tiles[tile])
 
     for_strips(tiles, count * math.prod(batch), work.threads)
+
+
+def same_bits(image: np.dtype[Any], numbers: Numbers) -> bool:
+    """Whether the image can be read as what is loaded: bool as uint8, uint64 as int64."""
+    alike = image.kind in "bu" and numbers.load.kind in "iu" and image.isnative
+    return alike and image.itemsize == numbers.load.itemsize
 
 
 def _run_tile(work: Work, image: Array, mask: Array | None, out: Array, tile: Tile) -> None:

@@ -1,0 +1,85 @@
+"""Pixels that stand out of a block: taken out before a Fourier transform, added back directly."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from kernfit.arrays import Array
+
+_CELL = 16
+# A spike costs as much as several outputs of the direct method: more of them are not worth it.
+_MOST = 1 / 64
+
+Spikes = tuple[Array, Array, Array]
+
+
+def take_out_spikes(block: Array, span: float) -> tuple[Array | None, Spikes]:
+    """Split a block into pixels within `span` of its faintest cell, and the brighter others.
+
+    Parameters
+    ----------
+    block : ndarray, 2-D
+        Without NaN.
+    span : float
+        How many times brighter the brightest pixel may be.
+
+    Returns
+    -------
+    rest : ndarray or None
+        The block with 0 in place of the spikes; None if there are too many of them.
+    spikes : (rows, columns, values)
+        Infinite pixels are among them.
+    """
+    size = np.abs(block)
+    none = (np.empty(0, np.intp), np.empty(0, np.intp), np.empty(0, block.dtype))
+    cells = _cell_maxima(size)
+    # A cell of zeros does not count as faint, or every mask would be full of spikes; but a block
+    # of hardly anything but zeros is best added up pixel by pixel.
+    seen = cells[(cells > 0) & np.isfinite(cells)]
+    limit = float(seen.min()) * span if seen.size else 0.0
+    if seen.size < cells.size and np.count_nonzero(size) <= _MOST * size.size:
+        limit = 0.0
+    elif not cells.size or cells.max() <= limit:
+        return block, none
+    bright = size > limit
+    if np.count_nonzero(bright) > _MOST * block.size:
+        return None, none
+    rows, columns = np.nonzero(bright)
+    values = block[rows, columns]
+    return np.where(bright, block.dtype.type(0), block), (rows, columns, values)
+
+
+def _cell_maxima(size: Array) -> Array:
+    if size.size == 0:
+        return size
+    rows, columns = (np.arange(0, n, _CELL) for n in size.shape)
+    maxima: Array = np.maximum.reduceat(np.maximum.reduceat(size, rows, 0), columns, 1)
+    return maxima
+
+
+@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def add_spikes(
+    rows: Array, columns: Array, values: Array, taps: Array, dilation: tuple[int, int], out: Array
+) -> None:
+    """Add to `out` what the spikes give under every tap."""
+    for n in range(rows.size):
+        for a in range(taps.shape[0]):
+            i = rows[n] - a * dilation[0]
+            if 0 <= i < out.shape[0]:
+                for b in range(taps.shape[1]):
+                    j = columns[n] - b * dilation[1]
+                    if 0 <= j < out.shape[1]:
+                        out[i, j] += values[n] * taps[a, b]
+
+
+def reach_of(marked: Array, taps: tuple[int, ...], dilation: tuple[int, int]) -> Array:
+    """Return the outputs in whose window a marked pixel lies."""
+    for axis, (count, step) in enumerate(zip(taps, dilation, strict=True)):
+        length = marked.shape[axis] - (count - 1) * step
+        moved = np.moveaxis(marked, axis, 0)
+        reached = np.zeros((length, moved.shape[1]), np.bool_)
+        for n in range(count):
+            reached |= moved[n * step : n * step + length]
+        marked = np.moveaxis(reached, 0, axis)
+    return marked
