@@ -7,17 +7,15 @@ patches. Sums are kept in float64.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 from numba import njit
 
 from kernfit.arrays import Array
+from kernfit.correlate.threads import for_strips, thread_count
 
-# One panel of products keeps 4 x 5 sums in vector registers and reads 4 + 5 vectors for its 20
-# multiply-adds: few enough loads, and few enough registers for AVX2 and AVX-512 alike.
-_PANEL_ROWS = 4
-_PANEL_COLUMNS = 5
+# One panel of products keeps 4 x 4 sums in vector registers and reads 4 + 4 vectors for its 16
+# multiply-adds: half a load each, which is what a core can fetch in the time.
+_PANEL = 4
 # Rows of a strip: enough that the rows - 1 extra ones cost little, few enough to need little memory
 # (the sums themselves only touch `rows` rows at a time).
 _STRIP_ROWS = 64
@@ -26,7 +24,7 @@ _PIECE = 1024
 
 
 def lag_products(
-    y: Array, x: Array, rows: int, columns: tuple[int, int], *, threads: int = 1
+    y: Array, x: Array, rows: int, columns: tuple[int, int], *, threads: int | None = 1
 ) -> Array:
     """Return ``T[c, d - first] = sum of y[i, j] * x[i + c, j + d]``, x being 0 outside itself.
 
@@ -40,8 +38,8 @@ def lag_products(
         Lags c run from 0 to ``rows - 1``.
     columns : (first, last)
         Lags d run from `first` to `last`, both included; `first` may be negative.
-    threads : int, default 1
-        Strips of rows are shared out; the result does not depend on how many.
+    threads : int, optional
+        Strips of rows are shared out; the result does not depend on how many. None: all cores.
 
     Returns
     -------
@@ -51,7 +49,7 @@ def lag_products(
     height, width = y.shape
     first, last = columns
     span = last - first + 1
-    padded = (_round_up(rows, _PANEL_ROWS), _round_up(span, _PANEL_COLUMNS))
+    padded = (_round_up(rows), _round_up(span))
     strip_rows = max(4 * rows, _STRIP_ROWS)
 
     def strip(start: int) -> Array:
@@ -68,19 +66,19 @@ def lag_products(
         return total
 
     starts = range(0, height, strip_rows)
-    total = np.zeros(padded)
-    if threads > 1 and len(starts) > 1:
-        with ThreadPoolExecutor(min(threads, len(starts))) as pool:
-            for part in pool.map(strip, starts):
-                total += part
-    else:
-        for start in starts:
-            total += strip(start)
-    return total[:rows, :span]
+    parts = np.empty((len(starts), *padded))
+
+    def strips(begin: int, end: int) -> None:
+        for number in range(begin, end):
+            parts[number] = strip(starts[number])
+
+    for_strips(strips, len(starts), thread_count(threads))
+    total: Array = parts.sum(axis=0)[:rows, :span]
+    return total
 
 
-def _round_up(value: int, step: int) -> int:
-    return -(-value // step) * step
+def _round_up(lags: int) -> int:
+    return -(-lags // _PANEL) * _PANEL
 
 
 @njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})  # type: ignore[untyped-decorator]
@@ -101,61 +99,52 @@ def _add_strip(ys: Array, xs: Array, rows: int, columns: int, total: Array) -> N
                 y1 = ys[base - 1, begin : begin + n]
                 y2 = ys[base - 2, begin : begin + n]
                 y3 = ys[base - 3, begin : begin + n]
-                for d in range(0, columns, 5):
+                for d in range(0, columns, 4):
                     at = begin + d
                     x0 = xs[u, at : at + n]
                     x1 = xs[u, at + 1 : at + 1 + n]
                     x2 = xs[u, at + 2 : at + 2 + n]
                     x3 = xs[u, at + 3 : at + 3 + n]
-                    x4 = xs[u, at + 4 : at + 4 + n]
-                    s00 = s01 = s02 = s03 = s04 = 0.0
-                    s10 = s11 = s12 = s13 = s14 = 0.0
-                    s20 = s21 = s22 = s23 = s24 = 0.0
-                    s30 = s31 = s32 = s33 = s34 = 0.0
+                    s00 = s01 = s02 = s03 = 0.0
+                    s10 = s11 = s12 = s13 = 0.0
+                    s20 = s21 = s22 = s23 = 0.0
+                    s30 = s31 = s32 = s33 = 0.0
                     for j in range(n):
                         p0, p1, p2, p3 = y0[j], y1[j], y2[j], y3[j]
-                        q0, q1, q2, q3, q4 = x0[j], x1[j], x2[j], x3[j], x4[j]
+                        q0, q1, q2, q3 = x0[j], x1[j], x2[j], x3[j]
                         s00 += p0 * q0
                         s01 += p0 * q1
                         s02 += p0 * q2
                         s03 += p0 * q3
-                        s04 += p0 * q4
                         s10 += p1 * q0
                         s11 += p1 * q1
                         s12 += p1 * q2
                         s13 += p1 * q3
-                        s14 += p1 * q4
                         s20 += p2 * q0
                         s21 += p2 * q1
                         s22 += p2 * q2
                         s23 += p2 * q3
-                        s24 += p2 * q4
                         s30 += p3 * q0
                         s31 += p3 * q1
                         s32 += p3 * q2
                         s33 += p3 * q3
-                        s34 += p3 * q4
                     row = total[c]
                     row[d] += s00
                     row[d + 1] += s01
                     row[d + 2] += s02
                     row[d + 3] += s03
-                    row[d + 4] += s04
                     row = total[c + 1]
                     row[d] += s10
                     row[d + 1] += s11
                     row[d + 2] += s12
                     row[d + 3] += s13
-                    row[d + 4] += s14
                     row = total[c + 2]
                     row[d] += s20
                     row[d + 1] += s21
                     row[d + 2] += s22
                     row[d + 3] += s23
-                    row[d + 4] += s24
                     row = total[c + 3]
                     row[d] += s30
                     row[d + 1] += s31
                     row[d + 2] += s32
                     row[d + 3] += s33
-                    row[d + 4] += s34

@@ -12,6 +12,8 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 
+from kernfit.arrays import as_pair_of_ints
+
 _STRIPS_EACH = 4  # for every thread: enough to even out, few enough to cost nothing
 
 _lock = threading.Lock()
@@ -69,6 +71,30 @@ def for_strips(work: Callable[[int, int], object], rows: int, threads: int) -> N
         wait(futures)
     for future in futures:
         future.result()
+
+
+def thread_count(threads: int | None) -> int:
+    """Return how many threads to use: as many as told, or as there are cores to run on.
+
+    Parameters
+    ----------
+    threads : int or None
+        At least 1; None for as many as this process may use cores.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    InvalidInput
+        If `threads` is not a positive integer.
+    """
+    if threads is None:
+        if hasattr(os, "sched_getaffinity"):
+            return len(os.sched_getaffinity(0))
+        return os.cpu_count() or 1
+    return as_pair_of_ints(threads, "threads", least=1)[0]
 
 
 def _workers() -> ThreadPoolExecutor:

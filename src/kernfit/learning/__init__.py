@@ -29,7 +29,7 @@ def learn(
     descent: float | None = None,
     steps: int = 10,
     start: ArrayLike | None = None,
-    threads: int = 1,
+    threads: int | None = None,
 ) -> Fit:
     """Find the kernel and bias that turn one image into another.
 
@@ -63,8 +63,8 @@ def learn(
         Steps of gradient descent.
     start : array_like, optional
         The kernel that gradient descent starts from. Default 0.
-    threads : int, default 1
-        For the sums over the images; the answer does not depend on it.
+    threads : int, optional
+        For the sums over the images; the answer does not depend on it. Default: all cores.
 
     Returns
     -------
@@ -105,7 +105,7 @@ def learn(
 
 
 def _size(
-    pair: Pair, shape: str | int | Sequence[int], *, bias: bool, threads: int
+    pair: Pair, shape: str | int | Sequence[int], *, bias: bool, threads: int | None
 ) -> tuple[int, int]:
     """Return the kernel's shape, asking the data if told to."""
     if isinstance(shape, str):

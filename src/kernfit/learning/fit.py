@@ -61,6 +61,10 @@ class Fit:
         reach 0.994. Compare `residual_rms` with `residual_floor` instead.
     used : int
         Number of pixels of the after image that counted.
+    reproduced : int or None
+        How many of them the kernel gives exactly once its prediction is rounded to whole levels;
+        None where the after image is not made of integers. If it is all of them, the taps are
+        the ones that keep every pixel within its half level, which no shift by rounding touches.
     left_out : dict
         How many did not, as "border", "missing", "masked" and "clipped".
     status : Status
@@ -79,6 +83,7 @@ class Fit:
     residual_floor: float
     r2: float
     used: int
+    reproduced: int | None
     left_out: dict[str, int]
     status: Status
     undetermined: Array
@@ -116,6 +121,7 @@ class Fit:
             "residual_floor": self.residual_floor,
             "r2": _plain(self.r2),
             "used": self.used,
+            "reproduced": self.reproduced,
             "left_out": dict(self.left_out),
             "status": {
                 "code": self.status.code,

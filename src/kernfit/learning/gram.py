@@ -18,7 +18,7 @@ from kernfit.correlate.lags import lag_products
 _CHUNK_BYTES = 16 << 20
 
 
-def lag_gram(x: Array, z: Array, shape: tuple[int, int], *, threads: int = 1) -> Array:
+def lag_gram(x: Array, z: Array, shape: tuple[int, int], *, threads: int | None = None) -> Array:
     """Return the products of every patch of `x` with the same patch of `z`, summed.
 
     Parameters
@@ -27,8 +27,8 @@ def lag_gram(x: Array, z: Array, shape: tuple[int, int], *, threads: int = 1) ->
         Two planes of the same size (or twice the same), real and finite.
     shape : (kh, kw)
         Size of a patch.
-    threads : int, default 1
-        For the sums over the image.
+    threads : int, optional
+        For the sums over the image. Default: all cores.
 
     Returns
     -------
@@ -51,7 +51,7 @@ def lag_gram(x: Array, z: Array, shape: tuple[int, int], *, threads: int = 1) ->
     return gram
 
 
-def _first_block_row(x: Array, z: Array, shape: tuple[int, int], threads: int) -> Array:
+def _first_block_row(x: Array, z: Array, shape: tuple[int, int], threads: int | None) -> Array:
     """Return ``G[0]``: x's top row of taps with every tap of z, shape (kw, kh, kw)."""
     kh, kw = shape
     height, width = x.shape[0] - kh + 1, x.shape[1] - kw + 1

@@ -35,7 +35,7 @@ class Equations:
     left_out: dict[str, int]
 
     def statistics(
-        self, shape: tuple[int, int], anchor: tuple[int, int], *, channels: str, threads: int
+        self, shape: tuple[int, int], anchor: tuple[int, int], *, channels: str, threads: int | None
     ) -> Statistics:
         """Sum them up."""
         # Fully mixed channels share one mask, which `Pair.equations` has made equal for all.
@@ -174,7 +174,7 @@ class Pair:
         return Equations(x, y, used, left_out)
 
     def statistics(
-        self, shape: tuple[int, int], anchor: tuple[int, int], *, threads: int = 1
+        self, shape: tuple[int, int], anchor: tuple[int, int], *, threads: int | None = None
     ) -> Statistics:
         """Sum up all that counts for a kernel of this shape and anchor."""
         found = self.equations(shape, anchor)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +12,7 @@ from kernfit.correlate import correlate2d
 from kernfit.correlate.lags import lag_products
 from kernfit.learning.pair import Equations
 
-_ROWS = 256  # rows of the residual image held at a time
+_ROWS = 128  # rows of the residual image held at a time
 
 
 @dataclass(frozen=True)
@@ -27,13 +28,28 @@ class Residual:
     cross : ndarray, shape (P, out)
         Sum of patch times residual: zero, but for rounding, at the least-squares answer. Solving
         for it once more is the step of refinement that gives accuracy back.
+    reproduced : int
+        Outputs that count and that the prediction, rounded to a whole level, gives exactly.
     """
 
     squared: Array
     cross: Array
+    reproduced: int
 
 
-def residual(equations: Equations, weight: Array, bias: Array, *, channels: str) -> Residual:
+# How far a prediction may lie from a level and still round to it: half a level, and the rounding
+# of programs that compute in float32.
+HALF_LEVEL = 0.5 + 1e-3
+
+
+def residual(
+    equations: Equations,
+    weight: Array,
+    bias: Array,
+    *,
+    channels: str,
+    threads: int | None = None,
+) -> Residual:
     """Sum up the residual of a kernel over the equations of a pair.
 
     Parameters
@@ -51,20 +67,63 @@ def residual(equations: Equations, weight: Array, bias: Array, *, channels: str)
     outputs, inputs, kh, kw = weight.shape
     squared = np.zeros(outputs)
     cross = np.zeros((inputs * kh * kw + 1, outputs))
+    reproduced = 0
+    for strip in residual_strips(equations, weight, bias, channels=channels, threads=threads):
+        squared[strip.output] += np.vdot(strip.error, strip.error)
+        reproduced += np.count_nonzero(np.abs(strip.error[strip.used]) <= HALF_LEVEL)
+        cross[:, strip.output] += patch_sums(strip.error, strip.seen, (kh, kw), threads)
+    return Residual(squared, cross, reproduced)
+
+
+@dataclass(frozen=True)
+class Strip:
+    """Some rows of the residual image of one output channel, and the pixels behind them.
+
+    Attributes
+    ----------
+    output : int
+        Which row of the kernel's weights they belong to.
+    error : ndarray, shape (rows, W)
+        The residual, 0 where an output does not count.
+    used : ndarray of bool, shape (rows, W)
+        Which outputs count.
+    seen : ndarray, shape (in, rows + kh - 1, W + kw - 1)
+        The before image under the kernel, in float64.
+    """
+
+    output: int
+    error: Array
+    used: Array
+    seen: Array
+
+
+def residual_strips(
+    equations: Equations,
+    weight: Array,
+    bias: Array,
+    *,
+    channels: str,
+    threads: int | None = None,
+    every: int = 1,
+) -> Iterator[Strip]:
+    """Give the residual image strip by strip; only every so many-th strip if told so."""
+    kh = weight.shape[2]
     for o, (plane, used) in enumerate(zip(equations.y, equations.used, strict=True)):
         # Alike: plane o sees channel o through the one kernel. Full: all channels, its own row.
         out = o if channels == "full" else 0
         sources = equations.x if channels == "full" else equations.x[o : o + 1]
-        for start in range(0, len(plane), _ROWS):
+        for start in range(0, len(plane), _ROWS * every):
             stop = min(start + _ROWS, len(plane))
             seen = sources[:, start : stop + kh - 1].astype(np.float64)
             error = plane[start:stop] - bias[out]
-            for p, source in enumerate(seen):
-                error -= correlate2d(source, weight[out, p])
+            for source, taps in zip(seen, weight[out], strict=True):
+                error -= correlate2d(source, taps, threads=threads)
             error[~used[start:stop]] = 0.0
-            squared[out] += np.sum(error * error)
-            for p, source in enumerate(seen):
-                lags = lag_products(error, source, kh, (0, kw - 1))
-                cross[p * kh * kw : (p + 1) * kh * kw, out] += lags.ravel()
-            cross[-1, out] += error.sum()
-    return Residual(squared, cross)
+            yield Strip(out, error, used[start:stop], seen)
+
+
+def patch_sums(values: Array, seen: Array, shape: tuple[int, int], threads: int | None) -> Array:
+    """Return the sum of patch times value, the patch closed by a 1, shape (P,)."""
+    kh, kw = shape
+    sums = [lag_products(values, source, kh, (0, kw - 1), threads=threads) for source in seen]
+    return np.append(np.concatenate(sums, axis=None), values.sum())

@@ -10,13 +10,19 @@ from kernfit.kernel import Kernel
 from kernfit.learning.descent import Descent
 from kernfit.learning.fit import Fit, Status
 from kernfit.learning.least_squares import Solution
+from kernfit.learning.levels import within_levels
 from kernfit.learning.pair import Pair
-from kernfit.learning.residual import residual
+from kernfit.learning.residual import Residual, residual
 from kernfit.learning.statistics import Statistics
 from kernfit.learning.uncertainty import covariance, describe_undetermined
 
 # A residual this many times above its floor is more than rounding.
 _ABOVE_FLOOR = 2.0
+# A mean square below so many times the floor's may be rounding alone.
+_ONLY_ROUNDING = 1.3
+# To find the weights that rounding hides: first by the 2 % of the pixels farthest off, which tells
+# most; if that misses a pixel, by all that lie beyond their half level.
+_FAR_SHARES = (0.02, 0.0)
 # Descent counts as arrived when its loss exceeds the least possible one by less than this share.
 _ARRIVED = 1e-6
 
@@ -30,7 +36,7 @@ def fit_pair(
     descent: float | None = None,
     steps: int = 10,
     start: ArrayLike | None = None,
-    threads: int = 1,
+    threads: int | None = None,
 ) -> Fit:
     """Learn a kernel of given shape from a pair; see `learn` for the other parameters.
 
@@ -43,6 +49,8 @@ def fit_pair(
     equations = pair.equations(shape, anchor, margin=margin)
     statistics = equations.statistics(shape, anchor, channels=pair.channels, threads=threads)
     solution = statistics.solve(bias=bias)
+    used = int(np.count_nonzero(equations.used))
+    floor = 1 / np.sqrt(12) if pair.after.dtype.kind in "iu" else 0.0
     path: Descent | None = None
     weights = solution.weights
     if descent is not None:
@@ -51,12 +59,32 @@ def fit_pair(
     if path is not None and path.diverged:
         # Weights out of all bounds: their residual says nothing, and may not be finite.
         weights = path.weights[0]
-    errors = residual(equations, *_arranged(weights, statistics), channels=pair.channels)
+
+    def residual_of(weights: Array) -> Residual:
+        return residual(
+            equations, *_arranged(weights, statistics), channels=pair.channels, threads=threads
+        )
+
+    errors = residual_of(weights)
     squared = errors.squared
     if path is None:
         correction = solution.inverse @ errors.cross
         weights = weights + correction
         squared = np.maximum(squared - np.sum(correction * errors.cross, axis=0), 0.0)
+        if floor and bias and squared.sum() < _ONLY_ROUNDING * floor**2 * used:
+            for share in _FAR_SHARES:
+                closer = within_levels(
+                    equations,
+                    statistics.gram,
+                    weights,
+                    shape,
+                    channels=pair.channels,
+                    share=share,
+                )
+                check = residual_of(closer)
+                if check.reproduced == used:
+                    weights, errors, squared = closer, check, check.squared
+                    break
 
     spread = covariance(solution, squared, statistics.count, bias=bias)
     if path is not None:
@@ -65,7 +93,6 @@ def fit_pair(
     weight, offset = _arranged(weights, statistics)
     error, offset_error = _arranged(stderr, statistics)
     variance = statistics.energy - statistics.cross[-1] ** 2 / statistics.count
-    floor = 1 / np.sqrt(12) if pair.after.dtype.kind in "iu" else 0.0
     rms = float(np.sqrt(squared.sum() / (statistics.count * len(squared))))
     unseen = solution.undetermined[:, :-1]
     return Fit(
@@ -76,9 +103,10 @@ def fit_pair(
         residual_rms=rms,
         residual_floor=floor,
         r2=float(1 - squared.sum() / variance.sum()) if variance.sum() > 0 else np.nan,
-        used=int(np.count_nonzero(equations.used)),
+        used=used,
+        reproduced=errors.reproduced if floor else None,
         left_out=equations.left_out,
-        status=_judge(solution, statistics, rms, floor, path),
+        status=_judge(solution, statistics, rms, floor, path, exact=errors.reproduced == used),
         undetermined=unseen.reshape(-1, statistics.inputs, *shape),
         history=path,
     )
@@ -91,7 +119,13 @@ def _arranged(weights: Array, statistics: Statistics) -> tuple[Array, Array]:
 
 
 def _judge(
-    solution: Solution, statistics: Statistics, rms: float, floor: float, path: Descent | None
+    solution: Solution,
+    statistics: Statistics,
+    rms: float,
+    floor: float,
+    path: Descent | None,
+    *,
+    exact: bool,
 ) -> Status:
     """Say whether to believe the answer."""
     if path is not None and path.diverged:
@@ -125,4 +159,6 @@ def _judge(
             "noise, or the program did more than slide a kernel",
             "Look at the residual image before you trust the kernel.",
         )
+    if exact and floor:
+        return Status("good", "Rounded to whole levels, the kernel gives every pixel exactly")
     return Status("good", "The kernel explains the after image")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -66,7 +67,7 @@ class Statistics:
         anchor: tuple[int, int] | None = None,
         mask: ArrayLike | None = None,
         channels: str = "alike",
-        threads: int = 1,
+        threads: int | None = None,
     ) -> Statistics:
         """Sum up a pair in which every output pixel has its whole patch.
 
@@ -87,8 +88,8 @@ class Statistics:
         channels : {"alike", "full"}
             "alike": each channel is one more image under the same single kernel.
             "full": every output channel takes from every input channel.
-        threads : int, default 1
-            For the sums over the image.
+        threads : int, optional
+            For the sums over the image. Default: all cores.
 
         Returns
         -------
@@ -153,7 +154,7 @@ class Statistics:
         shape: tuple[int, int],
         anchor: tuple[int, int],
         used: Array | None,
-        threads: int,
+        threads: int | None,
     ) -> Statistics:
         kh, kw = shape
         taps = kh * kw
@@ -184,7 +185,7 @@ class Statistics:
                 lags = lag_products(plane, source, kh, (0, kw - 1), threads=threads)
                 cross[p * taps : (p + 1) * taps, o] = lags.ravel()
             cross[-1, o] = plane.sum(dtype=np.float64)
-            energy[o] = lag_products(plane, plane, 1, (0, 0), threads=threads)[0, 0]
+            energy[o] = sum(float(np.vdot(line, line)) for line in _float_strips(plane))
         return cls(gram, cross, energy, count, shape, anchor)
 
     @property
@@ -318,6 +319,12 @@ class Statistics:
             weights * (self.gram @ weights - 2 * self.cross), axis=0
         )
         return np.maximum(errors, 0.0)
+
+
+def _float_strips(plane: Array) -> Iterator[Array]:
+    """Give a plane in float64, a few rows at a time."""
+    for start in range(0, len(plane), 64):
+        yield plane[start : start + 64].astype(np.float64)
 
 
 def _spell(shape: tuple[int, int], anchor: tuple[int, int], inputs: int, outputs: int) -> str:

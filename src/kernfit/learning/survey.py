@@ -12,7 +12,7 @@ _PIXELS = 4_000_000  # more do not change the choice, only the time it takes
 _TILE = 256
 
 
-def survey(pair: Pair, *, bias: bool = True, threads: int = 1) -> tuple[int, int]:
+def survey(pair: Pair, *, bias: bool = True, threads: int | None = None) -> tuple[int, int]:
     """Return the shape of the smallest kernel, anchored at its centre, that explains the pair.
 
     One set of statistics over the largest support serves all smaller ones. Of very large images,
@@ -24,8 +24,8 @@ def survey(pair: Pair, *, bias: bool = True, threads: int = 1) -> tuple[int, int
         Of equal sizes.
     bias : bool, default True
         Whether a constant is learnt too.
-    threads : int, default 1
-        For the sums over the image.
+    threads : int, optional
+        For the sums over the image. Default: all cores.
 
     Returns
     -------
@@ -73,7 +73,7 @@ def _inputs(pair: Pair) -> int:
     return len(pair.before) if pair.channels == "full" else 1
 
 
-def _statistics(pair: Pair, shape: tuple[int, int], threads: int) -> Statistics:
+def _statistics(pair: Pair, shape: tuple[int, int], threads: int | None) -> Statistics:
     """Sum up the whole pair, or of a very large one a regular choice of tiles."""
     anchor = ((shape[0] - 1) // 2, (shape[1] - 1) // 2)
     height, width = pair.before.shape[1:]

@@ -1,0 +1,71 @@
+"""The command line: one command a file, each loading what it needs when it runs."""
+
+import os
+import sys
+from collections.abc import Sequence
+
+from kernfit.errors import KernfitError
+
+_BAD_INPUT = 2
+_INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return the exit status.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        What stands after ``kernfit``. Default: the process's own.
+
+    Returns
+    -------
+    int
+        0: done. 2: bad input, said in one line. 130: interrupted. 1: anything else.
+    """
+    from kernfit.cli.app import app
+
+    try:
+        status = app(args=arguments, prog_name="kernfit", standalone_mode=False)
+        # A reader such as `head` may have gone away before the last line was written.
+        sys.stdout.flush()
+        return status if isinstance(status, int) else 0
+    except KernfitError as error:
+        return _refuse(str(error))
+    except MemoryError:
+        return _refuse("not enough memory: give a smaller image or a smaller shape")
+    except KeyboardInterrupt:
+        return _refuse("interrupted, nothing was written", _INTERRUPTED)
+    except BrokenPipeError:
+        # Nobody is left to tell; without this the interpreter would complain on its way out.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        # Typer's own refusals (an unknown option, say) carry a message and an exit code; their
+        # classes live in different places in different versions of Typer.
+        if hasattr(error, "format_message"):
+            message = error.format_message()
+            if not message or type(error).__name__ == "NoArgsIsHelpError":
+                print(message, file=sys.stderr)
+                return _BAD_INPUT
+            return _refuse(f"{message.rstrip('.')}. See 'kernfit --help'.")
+        if type(error).__name__ == "Abort":
+            return _refuse("interrupted, nothing was written", _INTERRUPTED)
+        if os.environ.get("KERNFIT_DEBUG"):
+            raise
+        return _refuse(
+            f"unexpected {type(error).__name__}: {error}. This is a fault of kernfit: please "
+            "report it (KERNFIT_DEBUG=1 shows where it happened)",
+            1,
+        )
+
+
+def _refuse(message: str, status: int = _BAD_INPUT) -> int:
+    """Say in one line why there is no result."""
+    print("kernfit: " + " ".join(message.split()), file=sys.stderr)
+    return status
+
+
+def run() -> None:
+    """Run as a program."""
+    sys.exit(main())

@@ -1,0 +1,41 @@
+"""The commands and their order in the help."""
+
+from typing import Annotated
+
+import typer
+
+from kernfit.cli.apply import apply
+from kernfit.cli.demo import demo
+from kernfit.cli.edges import edges
+from kernfit.cli.kernels import kernels
+from kernfit.cli.learn import learn
+from kernfit.cli.show import show
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from kernfit import __version__
+
+        print(f"kernfit {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def kernfit(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Say which version."),
+    ] = False,
+) -> None:
+    """Find, apply and explain the 2-D kernel behind a pair of images."""
+
+
+for command in (demo, learn, apply, edges, show, kernels):
+    app.command()(command)

@@ -1,0 +1,95 @@
+"""`kernfit apply KERNEL IMAGE OUT`: run a kernel over an image file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from kernfit.arrays import Array
+
+
+def apply(
+    kernel: Annotated[
+        str,
+        typer.Argument(
+            help="A kernel file (.json, .npy, .txt) or a name from 'kernfit kernels'.",
+            show_default=False,
+        ),
+    ],
+    image: Annotated[Path, typer.Argument(help="The image to read.", show_default=False)],
+    out: Annotated[Path, typer.Argument(help="The image to write.", show_default=False)],
+    mode: Annotated[str, typer.Option(help="Size of the result: same, valid or full.")] = "same",
+    boundary: Annotated[
+        str,
+        typer.Option(help="Beyond the image: edge, reflect, symmetric, wrap or constant."),
+    ] = "edge",
+    fill_value: Annotated[float, typer.Option(help="The level of boundary 'constant'.")] = 0,
+    dtype: Annotated[
+        str | None,
+        typer.Option(
+            help="uint8, uint16, float32 ...  [default: the image's own]", show_default=False
+        ),
+    ] = None,
+    overflow: Annotated[
+        str,
+        typer.Option(help="Results beyond the dtype's levels: saturate, wrap or raise."),
+    ] = "saturate",
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Threads.  [default: all cores]", show_default=False)
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
+) -> None:
+    """Run a kernel over an image."""
+    import numpy as np
+
+    from kernfit.cli.options import as_dtype, as_kernel
+    from kernfit.correlate import correlate2d
+    from kernfit.io.images import read_image, write_image
+
+    weights = as_kernel(kernel)
+    source = read_image(image)
+    target = source.pixels.dtype if dtype is None else as_dtype(dtype)
+    result = correlate2d(
+        source.pixels,
+        weights,
+        mode=mode,
+        boundary=boundary,
+        fill_value=fill_value,
+        dtype=target,
+        overflow=overflow,
+        threads=threads,
+    )
+    alpha = source.alpha
+    if alpha is not None and (alpha.shape != result.shape[-2:] or alpha.dtype != target):
+        alpha = None
+    named = (
+        source.channels
+        if len(source.channels) == (1 if result.ndim == 2 else len(result))
+        else None
+    )
+    write_image(out, result, alpha=alpha, channels=named)
+    if not quiet:
+        _report(result, out, np.dtype(target).kind in "iu")
+        for note in source.notes:
+            print(f"note: {image.name}: {note}")
+        if source.alpha is not None and alpha is None:
+            print(f"note: {image.name}: its alpha does not fit the result and was left out")
+
+
+def _report(result: Array, out: Path, whole: bool) -> None:
+    """Say what was written, and how much of it lies at the dtype's limits."""
+    import numpy as np
+
+    size = "x".join(str(n) for n in result.shape[-2:])
+    print(f"{out}: {size} {result.dtype}")
+    if whole:
+        limits = np.iinfo(result.dtype)
+        clipped = np.count_nonzero((result == limits.min) | (result == limits.max))
+        if clipped:
+            print(
+                f"{clipped:,} of {result.size:,} values lie at the limits "
+                f"{limits.min} and {limits.max}"
+            )

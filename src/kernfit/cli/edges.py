@@ -1,0 +1,57 @@
+"""`kernfit edges IMAGE OUT`: where pixels change."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def edges(
+    image: Annotated[Path, typer.Argument(help="The image to read.", show_default=False)],
+    out: Annotated[Path, typer.Argument(help="The image to write.", show_default=False)],
+    detector: Annotated[
+        str,
+        typer.Option(help="lesson, sobel, scharr, prewitt, roberts, laplacian ..."),
+    ] = "sobel",
+    boundary: Annotated[
+        str,
+        typer.Option(help="Beyond the image: edge, reflect, symmetric, wrap or constant."),
+    ] = "edge",
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
+) -> None:
+    """Draw the edges of an image: black where pixels are equal, white at a full step."""
+    import numpy as np
+
+    from kernfit.arrays import one_of
+    from kernfit.correlate import correlate2d
+    from kernfit.io.images import read_image, write_image
+    from kernfit.named_kernels import detectors
+
+    kernels = detectors[one_of(detector, detectors, "--detector")]
+    source = read_image(image)
+    whole = source.pixels.dtype.kind in "iu"
+    pixels = (
+        source.pixels if source.pixels.dtype == np.float64 else source.pixels.astype(np.float32)
+    )
+    squares = np.zeros(pixels.shape, pixels.dtype)
+    for kernel in kernels:
+        # A step from black to white under all positive taps answers with their sum; divided by
+        # it, the strongest edge there is has the height of the step itself.
+        answer = correlate2d(pixels, kernel, mode="same", boundary=boundary)
+        squares += (answer / kernel.taps[kernel.taps > 0].sum()) ** 2
+    strength = np.sqrt(squares)
+    if strength.ndim == 3:
+        strength = strength.max(axis=0)  # an edge in any colour is an edge
+    if whole:
+        limits = np.iinfo(source.pixels.dtype)
+        strength = np.clip(np.rint(strength), limits.min, limits.max)
+    write_image(out, strength.astype(source.pixels.dtype))
+    if not quiet:
+        share = float(np.mean(strength > 0.1 * strength.max(initial=0.0)))
+        print(
+            f"{out}: edges by {detector}, {share:.0%} of the pixels above a tenth of the strongest"
+        )
+        for note in source.notes:
+            print(f"note: {image.name}: {note}")

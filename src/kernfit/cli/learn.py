@@ -1,0 +1,161 @@
+"""`kernfit learn BEFORE AFTER`: find the kernel behind a pair of image files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from kernfit.arrays import Array
+    from kernfit.io.images import ImageFile
+    from kernfit.learning import Fit
+
+
+def learn(
+    before: Annotated[Path, typer.Argument(help="The image that went in.", show_default=False)],
+    after: Annotated[Path, typer.Argument(help="The image that came out.", show_default=False)],
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="Write the kernel here (.json, .npy or .txt)."),
+    ] = None,
+    shape: Annotated[
+        str, typer.Option(help="Rows x columns of the kernel, such as 3x3, or 'auto'.")
+    ] = "auto",
+    bias: Annotated[
+        str, typer.Option(help="Learn a 'constant' offset too, or 'none'.")
+    ] = "constant",
+    channels: Annotated[
+        str, typer.Option(help="One kernel for every channel 'alike', or a 'full' mix of them.")
+    ] = "alike",
+    clip: Annotated[
+        tuple[float, float] | None,
+        typer.Option(
+            help="Levels at which the after image saturates.  [default: the file's own]",
+            show_default=False,
+        ),
+    ] = None,
+    mask: Annotated[
+        Path | None, typer.Option(help="An image that is 0 where a pixel shall not count.")
+    ] = None,
+    descent: Annotated[
+        float | None,
+        typer.Option(help="Learning rate: descend the gradient instead of solving exactly."),
+    ] = None,
+    steps: Annotated[int, typer.Option(min=0, help="Steps of the descent.")] = 10,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Threads.  [default: all cores]", show_default=False)
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
+) -> None:
+    """Find the kernel that turns one image into another."""
+    from kernfit.arrays import one_of
+    from kernfit.cli.options import as_shape
+    from kernfit.io.images import read_image
+    from kernfit.learning import learn as learn_arrays
+
+    wanted = as_shape(shape)
+    with_bias = one_of(bias, ("constant", "none"), "--bias") == "constant"
+    first, second = read_image(before), read_image(after)
+    fit = learn_arrays(
+        first.pixels,
+        second.pixels,
+        shape=wanted,
+        bias=with_bias,
+        clip=clip or _levels(second),
+        mask=None if mask is None else _mask(mask),
+        channels=channels,
+        descent=descent,
+        steps=steps,
+        threads=threads,
+    )
+    if output is not None:
+        fit.kernel.save(output)
+    if json:
+        from json import dumps
+
+        print(dumps(fit.to_dict(), indent=2, allow_nan=False))
+    elif not quiet:
+        print(describe(fit))
+        for path, image in ((before, first), (after, second)):
+            for note in image.notes:
+                print(f"note: {path.name}: {note}")
+        if output is not None:
+            print(f"kernel written to {output}")
+
+
+def describe(fit: Fit) -> str:
+    """Return the answer in words: what it is, how sure, whether to believe it; then the numbers."""
+    import numpy as np
+
+    from kernfit.display import decimals_for, taps_as_text
+
+    rows, columns = fit.kernel.shape
+    outputs, inputs = fit.kernel.weight.shape[:2]
+    errors = fit.stderr.reshape(fit.kernel.weight.shape)
+    mixing = "" if (outputs, inputs) == (1, 1) else f", {inputs} channels in, {outputs} out"
+    lines = [f"A {rows}x{columns} kernel{mixing}."]
+    known = errors[np.isfinite(errors)]
+    if known.size == 0:
+        lines.append("How sure each tap is cannot be said.")
+    elif known.size < errors.size:
+        lines.append(
+            f"{errors.size - known.size} of {errors.size} taps are not determined (marked ?)."
+        )
+    elif known.max() <= 1e-9 * max(1e-300, float(np.abs(fit.kernel.weight).max())):
+        lines.append("Each tap is known to the accuracy of the arithmetic.")
+    else:
+        lines.append(f"Each tap is known to ± {known.max():.1g} or better (one standard error).")
+    lines.append(str(fit.status))
+    lines.append("")
+    if fit.history is not None:
+        lines += _losses(fit)
+    for o in range(outputs):
+        for i in range(inputs):
+            if mixing:
+                lines.append(f"output channel {o} from input channel {i}:")
+            lines.append(taps_as_text(fit.kernel.weight[o, i], errors[o, i]))
+    places = max(2, decimals_for(fit.bias_stderr, fit.kernel.bias))
+    bias = ", ".join(
+        f"{b + 0.0:.{places}f}" + (" ?" if np.isnan(e) else f" ± {e:.{places}f}")
+        for b, e in zip(fit.kernel.bias, fit.bias_stderr, strict=True)
+    )
+    lines.append(f"bias      {bias} grey levels")
+    floor = (
+        f"; rounding to whole levels alone leaves {fit.residual_floor:.3f}"
+        if fit.residual_floor
+        else ""
+    )
+    lines.append(f"residual  {fit.residual_rms:.4g} grey levels{floor}")
+    left_out = ", ".join(f"{count:,} {why}" for why, count in fit.left_out.items() if count)
+    lines.append(f"pixels    {fit.used:,} used" + (f"; left out: {left_out}" if left_out else ""))
+    return "\n".join(lines)
+
+
+def _losses(fit: Fit) -> list[str]:
+    """Return the descent's losses, at most about a dozen of them."""
+    assert fit.history is not None
+    losses = fit.history.losses
+    last = len(losses) - 1
+    every = max(1, last // 10)
+    lines = [
+        f"step {step:>{len(str(last))}}  loss {losses[step]:.6g}"
+        for step in [*range(0, last, every), last]
+    ]
+    return [*lines, ""]
+
+
+def _levels(image: ImageFile) -> tuple[float, float]:
+    """Return the levels at which a file saturates; none for floating numbers."""
+    return image.levels or (float("-inf"), float("inf"))
+
+
+def _mask(path: Path) -> Array:
+    """Read a mask: a pixel counts where any of its channels is not 0."""
+    from kernfit.io.images import read_image
+
+    pixels = read_image(path).pixels
+    mask: Array = pixels != 0
+    return mask if mask.ndim == 2 else mask.any(axis=0)

@@ -1,0 +1,106 @@
+"""Figures of kernels: matplotlib axes in, axes out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from kernfit.arrays import Array, one_of
+from kernfit.display import decimals_for
+from kernfit.files import whole_file
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+# Orange and blue are told apart by colour-blind readers; white, in the middle, is zero.
+SIGNED = "PuOr_r"
+_MOST_NUMBERS = 15 * 15  # beyond that, numbers in the cells could not be read
+
+
+def plot_taps(
+    taps: Array, errors: Array | None = None, *, ax: Axes | None = None, title: str = ""
+) -> Axes:
+    """Draw one kernel's taps as a heat map with its numbers, zero being white.
+
+    Parameters
+    ----------
+    taps : ndarray, shape (kh, kw)
+    errors : ndarray, shape (kh, kw), optional
+        Standard errors, written below each number.
+    ax : matplotlib Axes, optional
+        Where to draw. Default: a new figure.
+    title : str
+        Put above.
+
+    Returns
+    -------
+    matplotlib Axes
+        Its figure is ``ax.figure``.
+    """
+    rows, columns = taps.shape
+    if ax is None:
+        # Figure and not pyplot: no window, no global state, works without a display.
+        from matplotlib.figure import Figure
+
+        ax = Figure(figsize=_size(taps.shape), layout="constrained").add_subplot()
+    limit = float(np.abs(taps).max()) or 1.0
+    image = ax.imshow(taps, cmap=SIGNED, vmin=-limit, vmax=limit, aspect="auto")
+    ax.set_xticks(range(columns) if columns <= 15 else range(0, columns, 5))
+    ax.set_yticks(range(rows) if rows <= 15 else range(0, rows, 5))
+    ax.set_xlabel("column")
+    ax.set_ylabel("row")
+    if title:
+        ax.set_title(title)
+    ax.figure.colorbar(image, ax=ax, label="tap")
+    if taps.size <= _MOST_NUMBERS:
+        places = min(decimals_for(errors, taps), 4)
+        for i, j in np.ndindex(rows, columns):
+            text = f"{taps[i, j] + 0.0:.{places}f}"
+            if errors is not None:
+                error = errors[i, j]
+                text += "\n?" if np.isnan(error) else f"\n±{error:.{places}f}"
+            dark = abs(taps[i, j]) > 0.6 * limit
+            ax.text(
+                j, i, text, ha="center", va="center", size=8, color="white" if dark else "black"
+            )
+    return ax
+
+
+def save_kernel(weight: Array, path: Path, *, title: str = "") -> None:
+    """Draw every channel's taps into a picture file.
+
+    Parameters
+    ----------
+    weight : ndarray, shape (out, in, kh, kw)
+    path : path-like
+        Ends in .png, .pdf or .svg.
+    title : str
+        Put above.
+
+    Raises
+    ------
+    InvalidInput
+        If the suffix is another.
+    RefusedFile
+        If the file cannot be written.
+    """
+    from matplotlib.figure import Figure
+
+    one_of(path.suffix.lower(), (".png", ".pdf", ".svg"), "the picture's suffix")
+    outputs, inputs = weight.shape[:2]
+    width, height = _size(weight.shape[2:])
+    figure = Figure(figsize=(width * inputs, height * outputs), layout="constrained")
+    axes = figure.subplots(outputs, inputs, squeeze=False)
+    for o, i in np.ndindex(outputs, inputs):
+        name = title if (outputs, inputs) == (1, 1) else f"{title} {o} from {i}".strip()
+        plot_taps(weight[o, i], ax=axes[o, i], title=name)
+    with whole_file(path) as temporary:
+        figure.savefig(temporary, dpi=120)
+
+
+def _size(shape: tuple[int, ...]) -> tuple[float, float]:
+    """Return width and height in inches that give each number of the cells room."""
+    rows, columns = (min(count, 15) for count in shape)
+    return max(3.0, 0.95 * columns + 1.2), max(1.8, 0.7 * rows + 1.0)
