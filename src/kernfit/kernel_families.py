@@ -176,6 +176,8 @@ def motion(length: float, angle: float = 0.0) -> Kernel:
         cuts.append(borders / part if part else borders[:0])
     path = np.sort(np.concatenate(cuts).clip(-length / 2, length / 2))
     middle, share = (path[1:] + path[:-1]) / 2, np.diff(path) / length
+    # Where the path goes through a corner, rounding leaves specks in the pixels beside it.
+    middle, share = middle[share > 1e-12], share[share > 1e-12]
     taps = np.zeros([2 * pixels + 1 for pixels in reach])
     rows = np.rint(-up * middle).astype(int) + reach[0]
     columns = np.rint(across * middle).astype(int) + reach[1]

@@ -70,8 +70,8 @@ def test_inks(tmp_path):
     ],
 )
 def test_compressed(tmp_path, compression, byteorder, shape, dtype):
-    if compression in ("lzw", "lzma", "zstd"):
-        pytest.importorskip("imagecodecs")  # to write them; reading needs none
+    if compression not in (None, "zlib") or (compression and dtype == "f4"):
+        pytest.importorskip("imagecodecs")  # to write them; reading most needs none
     limit = 100 if dtype == "u1" else 60000
     samples = (np.random.default_rng(0).random(shape) * limit).astype(dtype)
     kind = "rgb" if len(shape) == 3 else "minisblack"

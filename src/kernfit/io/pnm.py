@@ -38,7 +38,8 @@ def read_pnm(path: PathLike, file: BinaryIO, max_bytes: int) -> ImageFile:
     columns, rows, highest = [*numbers, 1][:3]
     if min(numbers) < 1 or highest > 65535:
         raise RefusedFile(
-            f"{path} must have sizes of 1 or more and levels up to 65535, got {numbers}: write it again"
+            f"{path} must have sizes of 1 or more and levels up to 65535, got {numbers}: "
+            "write it again"
         )
     count = 3 if variant in b"36" else 1
     dtype = np.dtype(np.uint8 if highest < 256 else ">u2")
