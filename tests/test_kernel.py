@@ -113,10 +113,7 @@ def test_channels():
             "Kernel([[ 1, -1],\n        [ 0,  2]], bias=0.5, name='k')",
         ),
         (Kernel(np.ones((20, 20))), "Kernel(<20x20 taps>)"),
-        (
-            Kernel(np.ones((2, 1, 1, 1)), [1, 2]),
-            "Kernel([[[[1.]]],\n\n\n        [[[1.]]]], bias=[1, 2])",
-        ),
+        (Kernel(np.ones((2, 1, 1, 1)), [1, 2]), "Kernel([[[[1.]]], [[[1.]]]], bias=[1, 2])"),
     ],
 )
 def test_repr(kernel, text):

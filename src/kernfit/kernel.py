@@ -275,7 +275,7 @@ class Kernel:
                 weight, separator=", ", precision=6, suppress_small=True, prefix="Kernel("
             )
             if rows == 1:  # nothing to align
-                shown = shown.replace("[ ", "[").replace(",  ", ", ")
+                shown = " ".join(shown.split()).replace("[ ", "[")
         else:
             shown = f"<{'x'.join(map(str, weight.shape))} taps>"
         extra = ""

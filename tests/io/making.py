@@ -83,6 +83,47 @@ def _paeth(a, b, c):
     return min((abs(p - a), 0, a), (abs(p - b), 1, b), (abs(p - c), 2, c))[2]
 
 
+def lzw(content):
+    """Pack bytes as LZW that never uses its table: 9-bit codes, cleared in time (TIFF 6.0, 13)."""
+    codes = [256]
+    for number, value in enumerate(content, start=1):
+        codes += [value] if number % 200 else [value, 256]
+    bits = (np.array([*codes, 257])[:, None] >> np.arange(8, -1, -1)) & 1
+    return np.packbits(bits.astype(np.uint8)).tobytes()
+
+
+def lzw_tiff(samples, byteorder):
+    """Make a TIFF file of uint16 samples (H, W, C), RGB or RGB and alpha, packed as LZW."""
+    rows, columns, count = samples.shape
+    data = lzw(samples.astype(f"{byteorder}u2").tobytes())
+    bits = struct.pack(f"{byteorder}{count}H", *[16] * count)
+    tags = [
+        (256, "I", [columns]),
+        (257, "I", [rows]),
+        (258, "H", bits),
+        (259, "H", [5]),
+        (262, "H", [2]),
+        (273, "I", [8]),
+        (277, "H", [count]),
+        (278, "I", [rows]),
+        (279, "I", [len(data)]),
+        *([(338, "H", [2])] if count == 4 else []),
+    ]
+    start = 8 + len(data) + len(data) % 2
+    entries = b""
+    for tag, kind, value in tags:
+        number = {"H": 3, "I": 4}[kind]
+        if isinstance(value, bytes):
+            offset = start + 2 + 12 * len(tags) + 4
+            entries += struct.pack(f"{byteorder}HHII", tag, number, len(value) // 2, offset)
+        else:
+            packed = struct.pack(f"{byteorder}{kind}", *value).ljust(4, b"\0")
+            entries += struct.pack(f"{byteorder}HHI", tag, number, 1) + packed
+    head = (b"II" if byteorder == "<" else b"MM") + struct.pack(f"{byteorder}HI", 42, start)
+    directory = struct.pack(f"{byteorder}H", len(tags)) + entries + bytes(4) + bits
+    return head + data + bytes(len(data) % 2) + directory
+
+
 def noise(*shape, dtype=np.uint8, seed=0):
     """Random samples of all levels of an integer dtype."""
     limits = np.iinfo(dtype)

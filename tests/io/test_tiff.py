@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from making import noise, planes
+from making import lzw_tiff, noise, planes
 
 from kernfit import RefusedFile
 from kernfit.io.images import read_image, write_image
@@ -92,22 +92,65 @@ def test_compressed(tmp_path, compression, byteorder, shape, dtype):
         np.testing.assert_array_equal(image.alpha, samples[..., 3])
 
 
-@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("byteorder", ["<", ">"])
 @pytest.mark.parametrize("count", [3, 4])
-def test_lzw_written_by_pillow(tmp_path, dtype, count):
+def test_lzw_of_16_bits(tmp_path, byteorder, count):
+    samples = noise(20, 30, count, dtype=np.uint16)
+    (tmp_path / "a.tif").write_bytes(lzw_tiff(samples, byteorder))
+    image = read_image(tmp_path / "a.tif")
+    assert image.pixels.dtype == np.uint16
+    np.testing.assert_array_equal(image.pixels, planes(samples[..., :3]))
+    assert (image.alpha is not None) == (count == 4)
+    if count == 4:
+        np.testing.assert_array_equal(image.alpha, samples[..., 3])
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA", "CMYK", "P", "I;16", "F"])
+def test_lzw_written_by_pillow(tmp_path, mode):
     from PIL import Image
 
-    if dtype == np.uint16:
-        cv2 = pytest.importorskip("cv2")
-        samples = noise(20, 30, count, dtype=dtype)
-        order = [2, 1, 0, 3][:count]
-        cv2.imwrite(str(tmp_path / "a.tif"), samples[..., order])  # LZW is its default
+    dtype = {"I;16": np.uint16, "F": np.float32}.get(mode, np.uint8)
+    count = {"LA": 2, "RGB": 3, "RGBA": 4, "CMYK": 4}.get(mode, 1)
+    samples = noise(20, 30 * count, dtype=np.uint16).astype(dtype)
+    picture = Image.frombytes(mode, (30, 20), samples.tobytes())
+    if mode == "P":
+        picture.putpalette(noise(256, 3).tobytes())
+        want = planes(noise(256, 3)[samples])
     else:
-        samples = noise(20, 30, count)
-        Image.fromarray(samples).save(tmp_path / "a.tif", compression="tiff_lzw")
+        want = samples if count == 1 else planes(samples.reshape(20, 30, count))
+    picture.save(tmp_path / "a.tif", compression="tiff_lzw")
+    image = read_image(tmp_path / "a.tif")
+    assert image.pixels.dtype == dtype
+    if mode in ("LA", "RGBA"):
+        np.testing.assert_array_equal(image.alpha, want[-1])
+        want = want[0] if mode == "LA" else want[:3]
+    np.testing.assert_array_equal(image.pixels, want)
+    assert len(image.notes) == (mode in ("LA", "RGBA", "CMYK", "P"))
+
+
+def test_channels_that_pillow_leaves_out(tmp_path):
+    codecs = pytest.importorskip("imagecodecs")
+    assert codecs.LZW.available
+    samples = noise(9, 7, 4)
+    options = {"photometric": "rgb", "extrasamples": [0], "compression": "lzw"}
+    tifffile.imwrite(tmp_path / "a.tif", samples, **options)
     image = read_image(tmp_path / "a.tif")
     np.testing.assert_array_equal(image.pixels, planes(samples[..., :3]))
-    assert image.pixels.dtype == dtype
+    assert image.notes == ("Besides red, green, blue, 1 more channels are left out.",)
+
+
+def test_what_needs_another_package(tmp_path, monkeypatch):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, noise(9, 7, dtype=np.int16))
+    with tifffile.TiffFile(path, mode="r+b") as tiff:
+        tiff.pages[0].tags["Compression"].overwrite(34887)  # LERC
+
+    def refuse(*args, **options):
+        raise ValueError("<COMPRESSION.LERC: 34887> requires the 'imagecodecs' package")
+
+    monkeypatch.setattr(tifffile.TiffPage, "asarray", refuse)
+    with pytest.raises(RefusedFile, match=r"a\.tif .* needs the package imagecodecs: install it"):
+        read_image(path)
 
 
 def test_jpeg_inside(tmp_path):

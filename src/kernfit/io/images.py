@@ -40,7 +40,7 @@ def read_image(path: PathLike, *, max_bytes: int = 4 * 2**30) -> ImageFile:
         The file. Nothing in it is ever evaluated or unpickled.
     max_bytes : int, default 4 GiB
         The most memory, in bytes, that the pixels may take; this is checked before any is
-        decoded. While a file is decoded, up to three times as much is in use.
+        decoded. While a file is decoded, up to 3.5 times as much is in use.
 
     Returns
     -------

@@ -29,6 +29,7 @@ ADAM7 = (
     (1, 0, 2, 2),
     (0, 1, 1, 2),
 )
+COMPRESSION = 4  # twice as fast as the usual 6, for files 5 % larger
 ONE_BLOCK = 2**22  # bytes read or compressed at a time
 
 
@@ -68,7 +69,7 @@ def write_png_16(target: Path, samples: Array) -> None:
     rows, columns = samples.shape[:2]
     count = 1 if samples.ndim == 2 else samples.shape[2]
     header = struct.pack(">IIBBBBB", columns, rows, 16, COLOUR_TYPES[count], 0, 0, 0)
-    squeeze = zlib.compressobj(6)
+    squeeze = zlib.compressobj(COMPRESSION)
     step = max(1, ONE_BLOCK // (columns * count * 2))
     with open(target, "wb") as file:
         file.write(SIGNATURE)

@@ -3,13 +3,9 @@
 The format: TIFF revision 6.0, Adobe Systems, 1992.
 """
 
-import logging
 import math
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from threading import Lock
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -28,6 +24,7 @@ from kernfit.io.image_file import (
     turn_notes,
 )
 from kernfit.io.pillow import read_16_bit_colours, read_pillow
+from kernfit.io.silence import silent_libtiff, silent_tifffile
 
 # Values of the tags, TIFF 6.0 section 8 and its supplements.
 WHITE_IS_ZERO, BLACK_IS_ZERO, IS_RGB, IS_PALETTE, IS_CMYK = 0, 1, 2, 3, 5
@@ -38,7 +35,7 @@ JPEG = 7
 FOR_PILLOW = (2, 3, 4, 5, JPEG)
 FLOAT_PREDICTOR = 3
 ORIENTATION = 274
-STDERR_LOCK = Lock()
+INVERTED = "White is zero in the file: grey is turned around."
 
 
 def read_tiff(path: PathLike, file: BinaryIO, max_bytes: int) -> ImageFile:
@@ -67,7 +64,7 @@ def read_tiff(path: PathLike, file: BinaryIO, max_bytes: int) -> ImageFile:
     from tifffile import TiffFile
 
     file.seek(0)
-    with decoding(path, "TIFF"), _silent(), TiffFile(file) as tiff:
+    with decoding(path, "TIFF"), silent_tifffile(), TiffFile(file) as tiff:
         page: Any = tiff.pages[0]
         pages = max(len(tiff.pages), (tiff.imagej_metadata or {}).get("images", 1))
         notes: tuple[str, ...] = ()
@@ -77,11 +74,7 @@ def read_tiff(path: PathLike, file: BinaryIO, max_bytes: int) -> ImageFile:
         if int(page.compression) == JPEG:
             notes += ("JPEG is lossy: the values are near the original ones, not equal.",)
         if _is_for_pillow(page):
-            notes += turn_notes(_orientation(page))  # Pillow turns TIFF files itself
-            deep = page.bitspersample == 16 and page.samplesperpixel > 1
-            with _silent_library():
-                read = read_16_bit_colours if deep else read_pillow
-                return read(path, file, "TIFF", max_bytes, notes)
+            return _by_pillow(path, page, file, max_bytes, notes)
         _check_whole(path, page, file)
         try:
             samples = page.asarray(maxworkers=1)
@@ -131,39 +124,6 @@ def write_tiff(target: Path, planes: Array, *, alpha: bool, cmyk: bool) -> None:
     )
 
 
-@contextmanager
-def _silent() -> Iterator[None]:
-    """Keep tifffile's remarks on odd files off the terminal."""
-    logger = logging.getLogger("tifffile")
-    before, logger.disabled = logger.disabled, True
-    try:
-        yield
-    finally:
-        logger.disabled = before
-
-
-@contextmanager
-def _silent_library() -> Iterator[None]:
-    """Keep libtiff, which prints past Python, from adding its own lines to our one.
-
-    The place where errors go belongs to the whole process: one thread at a time may change it.
-    """
-    with STDERR_LOCK:
-        try:
-            before = os.dup(2)
-        except OSError:  # there is none, as in a program without a console
-            yield
-            return
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, 2)
-        try:
-            yield
-        finally:
-            os.dup2(before, 2)
-            os.close(before)
-            os.close(nowhere)
-
-
 def _check(path: PathLike, page: Any, max_bytes: int) -> None:
     """Refuse what cannot be read, from the tags alone."""
     shape = (page.imagelength, page.imagewidth, page.samplesperpixel)
@@ -182,6 +142,24 @@ def _is_for_pillow(page: Any) -> bool:
     """Tell whether Pillow is needed, and gives the pixels in their own dtype."""
     needed = int(page.compression) in FOR_PILLOW or page.predictor == FLOAT_PREDICTOR
     return needed and page.dtype in (np.bool_, np.uint8, np.uint16, np.float32)
+
+
+def _by_pillow(
+    path: PathLike, page: Any, file: BinaryIO, max_bytes: int, notes: tuple[str, ...]
+) -> ImageFile:
+    """Read through Pillow, and say what it does on its own: turn, invert, leave channels out."""
+    notes += turn_notes(_orientation(page))
+    if page.photometric == WHITE_IS_ZERO:
+        notes += (INVERTED,)
+    deep = page.bitspersample == 16 and page.samplesperpixel > 1
+    with silent_libtiff():
+        read = read_16_bit_colours if deep else read_pillow
+        image = read(path, file, "TIFF", max_bytes, notes)
+    left = page.samplesperpixel - len(image.channels) - (image.alpha is not None)
+    if left > 0 and page.photometric != IS_PALETTE:
+        note = f"Besides {', '.join(image.channels)}, {left} more channels are left out."
+        image = replace(image, notes=(*image.notes, note))
+    return image
 
 
 def _check_whole(path: PathLike, page: Any, file: BinaryIO) -> None:
@@ -204,7 +182,7 @@ def _image(path: PathLike, page: Any, samples: Array, notes: tuple[str, ...]) ->
         highest = 2**page.bitspersample - 1
     if photometric == WHITE_IS_ZERO and samples.dtype.kind in "bu":
         samples = ~samples if highest is None or samples.dtype.kind == "b" else highest - samples
-        notes = (*notes, "White is zero in the file: grey is turned around.")
+        notes = (*notes, INVERTED)
     if samples.dtype.kind == "b":
         samples, highest = samples.astype(np.uint8) * 255, None
         notes = (*notes, "1-bit pixels are turned to 0 and 255.")

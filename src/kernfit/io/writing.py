@@ -66,9 +66,13 @@ def encode(
         write_png_16(target, samples)
     else:
         from kernfit.io.pillow import write_pillow
+        from kernfit.io.png import COMPRESSION
 
         # Quality below 100 already blurs colours; halving their resolution would blur them more.
-        options = {"quality": quality, "subsampling": 0} if kind == "JPEG" else {}
+        options = {
+            "JPEG": {"quality": quality, "subsampling": 0},
+            "PNG": {"compress_level": COMPRESSION},
+        }.get(kind, {})
         write_pillow(target, samples, MODES[names, alpha], kind, **options)
 
 
