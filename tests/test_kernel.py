@@ -147,3 +147,9 @@ def test_anchors_off_the_kernel(anchor):
 def test_records_without_weight():
     with pytest.raises(InvalidInput, match=r"must have 'weight', got \['bias'\]"):
         Kernel.from_dict({"bias": 1})
+
+
+def test_repr_hides_rounding_far_below_the_taps():
+    kernel = Kernel([[1e-15, -1.0], [-1e-14, 5.0]], 2e-14)
+    assert repr(kernel) == "Kernel([[ 0., -1.],\n        [ 0.,  5.]])"
+    assert "1.5e-20" in repr(Kernel([[1.5e-20, 1e-21]]))

@@ -2,7 +2,9 @@ from .correlate import conv2d, convolve2d, corr2d, correlate2d, make_plan
 from .errors import InvalidInput, KernfitError, RefusedFile, ResultTooLarge
 from .kernel import Kernel
 from .learning import Fit, Statistics, learn
+from .lesson import scene
 from .named_kernels import catalogue
+from .see import LayerSpec, ReceptiveField, receptive_field
 
 __version__: str
 
@@ -11,6 +13,8 @@ __all__ = [
     "InvalidInput",
     "Kernel",
     "KernfitError",
+    "LayerSpec",
+    "ReceptiveField",
     "RefusedFile",
     "ResultTooLarge",
     "Statistics",
@@ -21,4 +25,6 @@ __all__ = [
     "correlate2d",
     "learn",
     "make_plan",
+    "receptive_field",
+    "scene",
 ]

@@ -272,15 +272,19 @@ class Kernel:
         rows, columns = self.shape
         if weight.size <= 121:
             shown = np.array2string(
-                weight, separator=", ", precision=6, suppress_small=True, prefix="Kernel("
+                _readable(weight, weight),
+                separator=", ",
+                precision=6,
+                suppress_small=True,
+                prefix="Kernel(",
             )
             if rows == 1:  # nothing to align
                 shown = " ".join(shown.split()).replace("[ ", "[")
         else:
             shown = f"<{'x'.join(map(str, weight.shape))} taps>"
         extra = ""
-        if self._bias.any():
-            bias = self._bias.tolist()
+        bias = _readable(self._bias, weight).tolist()
+        if any(bias):
             extra += f", bias={bias[0] if len(bias) == 1 else bias}"
         if self._anchor != ((rows - 1) // 2, (columns - 1) // 2):
             extra += f", anchor={self._anchor}"
@@ -296,6 +300,14 @@ class Kernel:
 def _rebuild(record: dict[str, Any]) -> Kernel:
     """Rebuild a kernel in another process."""
     return Kernel.from_dict(record)
+
+
+def _readable(numbers: Array, scale: Array) -> Array:
+    """Return numbers without the rounding, far below the taps, that nobody wants to read."""
+    if numbers.dtype.kind == "i":
+        return numbers
+    places = 9 - int(np.floor(np.log10(max(1e-300, float(np.abs(scale).max())))))
+    return np.round(numbers, min(300, places)) + 0.0
 
 
 def _finite_and_frozen(value: ArrayLike, name: str) -> Array:

@@ -80,4 +80,5 @@ def scene(shape: tuple[int, int] = (480, 512)) -> Array:
         inside = (rows - row) ** 2 + (columns - column) ** 2 < noise.integers(4, 40) ** 2
         level = np.where(inside, level + noise.integers(-60, 60), level)
     level += noise.normal(0, 4, shape)
-    return np.clip(np.rint(level), 0, 255).astype(np.uint8)
+    picture: Array = np.clip(np.rint(level), 0, 255).astype(np.uint8)
+    return picture

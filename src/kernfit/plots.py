@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -92,7 +92,7 @@ def save_kernel(weight: Array, path: Path, *, title: str = "") -> None:
     outputs, inputs = weight.shape[:2]
     width, height = _size(weight.shape[2:])
     figure = Figure(figsize=(width * inputs, height * outputs), layout="constrained")
-    axes = figure.subplots(outputs, inputs, squeeze=False)
+    axes: Any = figure.subplots(outputs, inputs, squeeze=False)
     for o, i in np.ndindex(outputs, inputs):
         name = title if (outputs, inputs) == (1, 1) else f"{title} {o} from {i}".strip()
         plot_taps(weight[o, i], ax=axes[o, i], title=name)

@@ -1,9 +1,8 @@
 """The main job on a real photograph: every kernel of PIL.ImageFilter is found again."""
 
-import matplotlib.image
 import numpy as np
 import pytest
-from PIL import Image, ImageFilter
+from PIL import ImageFilter
 
 from kernfit import learn
 from kernfit.lesson import photograph

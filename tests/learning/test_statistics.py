@@ -1,13 +1,14 @@
 """Statistics merge, in any order and tiling, to what brute force gives."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from patches import patches
 
 from kernfit import InvalidInput, Statistics
-
-from .test_gram import patches
 
 
 def brute_force(x, y, shape, mask=None):
@@ -70,8 +71,8 @@ def test_merge_in_any_order_and_any_tiling(seed):
             y[:, top:bottom, left:right],
             shape,
         )
-        for top, bottom in zip(rows[:-1], rows[1:], strict=True)
-        for left, right in zip(columns[:-1], columns[1:], strict=True)
+        for top, bottom in pairwise(rows)
+        for left, right in pairwise(columns)
     ]
     rng.shuffle(tiles)
     merged = tiles[0]

@@ -157,5 +157,6 @@ def _mask(path: Path) -> Array:
     from kernfit.io.images import read_image
 
     pixels = read_image(path).pixels
-    mask: Array = pixels != 0
-    return mask if mask.ndim == 2 else mask.any(axis=0)
+    planes = pixels.reshape(-1, *pixels.shape[-2:])
+    mask: Array = (planes != 0).any(axis=0)
+    return mask

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -206,7 +207,7 @@ def _any_under_kernel(flags: Array, shape: tuple[int, int]) -> Array:
     return flags
 
 
-def _levels(clip: Sequence[float] | None, dtype: np.dtype[np.generic]) -> tuple[float, float]:
+def _levels(clip: Sequence[float] | None, dtype: np.dtype[Any]) -> tuple[float, float]:
     """Return the levels at which the after image saturates."""
     if clip is None:
         # 32-bit and wider integers are results of arithmetic, not of a sensor or an image file.

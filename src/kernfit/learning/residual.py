@@ -70,7 +70,7 @@ def residual(
     reproduced = 0
     for strip in residual_strips(equations, weight, bias, channels=channels, threads=threads):
         squared[strip.output] += np.vdot(strip.error, strip.error)
-        reproduced += np.count_nonzero(np.abs(strip.error[strip.used]) <= HALF_LEVEL)
+        reproduced += int(np.count_nonzero(np.abs(strip.error[strip.used]) <= HALF_LEVEL))
         cross[:, strip.output] += patch_sums(strip.error, strip.seen, (kh, kw), threads)
     return Residual(squared, cross, reproduced)
 

@@ -1,0 +1,107 @@
+"""Exact solve: against NumPy, with and without a bias, and where the data leave a choice."""
+
+import numpy as np
+import pytest
+from patches import patches
+
+from kernfit import Statistics
+from kernfit.learning.uncertainty import covariance, describe_undetermined
+from kernfit.lesson import black_bar
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_is_what_numpy_finds(bias):
+    rng = np.random.default_rng(1)
+    x, y = rng.normal(4, 1, (2, 20, 22)), rng.normal(size=(3, 18, 19))
+    found = Statistics.of(x, y, (3, 4), channels="full").solve(bias=bias)
+    p = patches(x, (3, 4)).T
+    if not bias:
+        p = p[:, :-1]
+    true = np.linalg.lstsq(p, y.reshape(3, -1).T, rcond=None)[0]
+    assert np.abs(found.weights[: p.shape[1]] - true).max() < 1e-11
+    assert found.determined.all()
+    if not bias:
+        assert not found.weights[-1].any()
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_smallest_norm_where_there_is_a_choice(bias):
+    # Rows are alike: of a 3x3 kernel only the columns' sums are determined.
+    x = np.tile(np.random.default_rng(2).normal(size=30), (20, 1))
+    y = 2 * x[1:-1, 1:-1] - x[1:-1, 2:] + (5 if bias else 0)
+    found = Statistics.of(x, y, 3).solve(bias=bias)
+    taps = found.weights[:-1, 0].reshape(3, 3)
+    assert np.abs(taps - np.array([0, 2, -1]) / 3).max() < 1e-9
+    assert abs(found.weights[-1, 0] - (5 if bias else 0)) < 1e-9
+    assert len(found.undetermined) == 6
+    assert not found.determined[:-1].any()
+    assert np.abs(patches(x[np.newaxis], (3, 3)).T @ found.undetermined.T).max() < 1e-8
+
+
+def test_flat_image_tells_the_bias_alone():
+    found = Statistics.of(np.full((9, 9), 7.0), np.full((7, 7), 3.0), 3).solve()
+    assert not found.weights[:-1].any()
+    assert found.weights[-1, 0] == 3
+    # Any sum of taps could stand in for the bias.
+    assert not found.determined.any()
+
+
+def test_determined_taps_keep_their_error():
+    # The last column of patches never changes: its tap hides in the bias, the others do not.
+    rng = np.random.default_rng(3)
+    x = np.stack([rng.normal(size=(30, 30)), np.zeros((30, 30))])
+    y = x[0, 1:-1, 1:-1] + 0.01 * rng.normal(size=(28, 28))
+    statistics = Statistics.of(x, y, (3, 3), channels="full")
+    found = statistics.solve()
+    assert found.determined[:9].all()
+    assert not found.determined[9:18].any()
+    assert found.determined[18]
+    spread = covariance(found, statistics.squared_error(found.weights), statistics.count, bias=True)
+    errors = np.sqrt(np.diagonal(spread[0]))
+    assert np.isfinite(errors[:9]).all()
+    assert np.isnan(errors[9:18]).all()
+    assert np.isfinite(errors[18])
+
+
+def test_covariance_is_that_of_repeated_noise():
+    rng = np.random.default_rng(4)
+    x = rng.normal(size=(14, 15))
+    kernel = np.array([[0.5, -1.0], [2.0, 0.25]])
+    clean = sum(kernel[a, b] * x[a : 13 + a, b : 14 + b] for a in range(2) for b in range(2))
+    answers, spreads = [], []
+    for _ in range(3000):
+        statistics = Statistics.of(x, clean + 0.3 * rng.normal(size=clean.shape), 2)
+        found = statistics.solve()
+        answers.append(found.weights[:, 0])
+        errors = statistics.squared_error(found.weights)
+        spreads.append(covariance(found, errors, statistics.count, bias=True)[0])
+    true, said = np.cov(np.array(answers).T), np.mean(spreads, axis=0)
+    assert np.abs(said - true).max() < 0.08 * np.abs(true).max()
+
+
+@pytest.mark.parametrize(
+    ("image", "words"),
+    [
+        (np.full((12, 12), 3.0), "the before image is flat"),
+        (np.tile(np.arange(12.0) ** 2, (12, 1)), "rows are not: the before image does not change"),
+        (np.tile(np.arange(12.0) ** 2, (12, 1)).T, "columns are not: the before image does not"),
+        (np.indices((12, 12)).sum(axis=0) % 2.0, "lacks their spatial frequencies"),
+    ],
+)
+def test_words_for_what_cannot_be_told(image, words):
+    found = Statistics.of(image, image[1:-1, 1:-1], 3).solve()
+    assert words in describe_undetermined(found.undetermined[:, :-1], 1, (3, 3))
+
+
+def test_words_for_equal_channels():
+    plane = np.random.default_rng(5).normal(size=(12, 12))
+    found = Statistics.of([plane, plane], plane, 1, channels="full").solve()
+    words = describe_undetermined(found.undetermined[:, :-1], 2, (1, 1))
+    assert words == "channels are not told apart: they hold the same image"
+
+
+def test_the_lessons_bar_and_a_3x3_kernel():
+    x = black_bar()
+    found = Statistics.of(x, x[1:-1, 1:-1] - x[1:-1, 2:], 3).solve()
+    assert "rows are not" in describe_undetermined(found.undetermined[:, :-1], 1, (3, 3))
+    assert np.isfinite(found.weights).all()
