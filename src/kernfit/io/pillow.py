@@ -127,7 +127,10 @@ def read_pillow(
             samples = samples.astype(np.uint16)
         alpha = None
         if transparency is not None and image.mode in ("1", "L", "RGB", "I;16", "I"):
-            alpha = alpha_from_key(samples, np.multiply(transparency, step))
+            key = np.multiply(transparency, step)
+            if image.mode == "1":  # older Pillow says 1 where newer says 255
+                key = np.where(key, 255, 0)
+            alpha = alpha_from_key(samples, key)
         if kind == "JPEG" or (kind == "WebP" and _is_lossy(file)):
             notes = (*notes, f"{kind} is lossy: the values are near the original ones, not equal.")
     if note:
