@@ -9,13 +9,25 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from kernfit.arrays import Array, as_image
+from kernfit.correlate.axes import pads_of_layer
 from kernfit.correlate.definition import corr2d
+from kernfit.correlate.gradients import image_gradient, kernel_gradient
 from kernfit.correlate.plan import Plan
 from kernfit.correlate.planner import plan_for
-from kernfit.correlate.taps import flipped, taps_of
+from kernfit.correlate.taps import flipped, taps_of, taps_of_layer
+from kernfit.errors import InvalidInput
 from kernfit.kernel import Kernel
 
-__all__ = ["Plan", "convolve2d", "corr2d", "correlate2d"]
+__all__ = [
+    "Plan",
+    "conv2d",
+    "convolve2d",
+    "corr2d",
+    "correlate2d",
+    "image_gradient",
+    "kernel_gradient",
+    "make_plan",
+]
 
 
 def correlate2d(
@@ -162,3 +174,141 @@ def convolve2d(
     """
     kernel, anchor = flipped(kernel, anchor)
     return correlate2d(image, kernel, anchor=anchor, **options)
+
+
+def conv2d(
+    input: ArrayLike,
+    weight: ArrayLike,
+    bias: ArrayLike | None = None,
+    *,
+    stride: int | Sequence[int] = 1,
+    padding: Any = 0,
+    dilation: int | Sequence[int] = 1,
+    groups: int = 1,
+    boundary: str | Sequence[str] = "constant",
+    threads: int | None = None,
+) -> Array:
+    """Apply a convolutional layer, with the argument names of ``torch.nn.functional.conv2d``.
+
+    ``y[n, o] = bias[o] + sum over c of correlate2d(x[n, c], weight[o, c])``; with groups, output
+    channels see only the input channels of their own group.
+
+    Parameters
+    ----------
+    input : array_like, shape (N, C, H, W) or (C, H, W)
+        The images.
+    weight : array_like, shape (out, C / groups, kh, kw)
+        The taps; nothing is flipped.
+    bias : array_like, shape (out,), optional
+        Added to each output channel.
+    stride, dilation : int or pair of int, default 1
+        Pixels between two windows, and between two taps; (rows, columns).
+    padding : int, pair of int, ((top, bottom), (left, right)), "same" or "valid", default 0
+        How many pixels to add. "same" adds ``dilation * (k - 1)`` in all, the odd one at the
+        bottom and right, and needs a stride of 1.
+    groups : int, default 1
+        Into how many groups the channels are split; C for a depthwise layer.
+    boundary : str or pair of str
+        What stands outside: zero by default, or as for `correlate2d`.
+    threads : int, optional
+        How many threads may work; matrix products use those of NumPy's BLAS in any case.
+
+    Returns
+    -------
+    ndarray, shape (N, out, H', W') or (out, H', W')
+        Dtypes follow NumPy; integers are exact, as for `correlate2d`.
+
+    Raises
+    ------
+    InvalidInput
+        If shapes, channels and groups do not fit together, or an option is not one of those
+        described; if padding="same" meets a stride.
+    ResultTooLarge
+        If the sums of 64-bit integers might not fit 64 bits.
+
+    Examples
+    --------
+    >>> x = np.arange(9.0).reshape(1, 1, 3, 3)
+    >>> conv2d(x, [[[[0.0, 1.0], [2.0, 3.0]]]], bias=[1.0])
+    array([[[[20., 26.],
+             [38., 44.]]]])
+    """
+    image = as_image(input, "input")
+    if image.ndim not in (3, 4):
+        raise InvalidInput(
+            "input must have shape (N, channels, rows, columns) or (channels, rows, columns), got "
+            f"{image.shape}"
+        )
+    taps = taps_of_layer(weight, bias, groups)
+    pads = pads_of_layer(padding, taps.size, stride, dilation)
+    plan = plan_for(
+        image.shape, image.dtype, taps, "valid", boundary, 0, pads, None, stride, dilation,
+        "propagate", False, None, "raise", "auto", threads,
+    )  # fmt: skip
+    return plan.run(image, None, None)
+
+
+def make_plan(
+    shape: tuple[int, ...],
+    image_dtype: DTypeLike,
+    kernel: ArrayLike | Kernel,
+    *,
+    mode: str = "valid",
+    boundary: str | Sequence[str] = "constant",
+    fill_value: complex = 0,
+    padding: Any = None,
+    anchor: tuple[int, int] | None = None,
+    stride: int | Sequence[int] = 1,
+    dilation: int | Sequence[int] = 1,
+    nan: str = "propagate",
+    masked: bool = False,
+    dtype: DTypeLike | None = None,
+    overflow: str = "raise",
+    method: str = "auto",
+    threads: int | None = None,
+) -> Plan:
+    """Settle how a correlation will be computed, without computing it.
+
+    The methods are "direct" (every tap of every window), "separable" (the taps as a sum of
+    products of a column and a row), "fourier" (overlap-save), for kernels that mix channels also
+    "blas" (matrix products), and "definition" (nested loops, for comparison). "auto" takes the
+    one whose predicted cost is least. All keep the same contract; integers stay exact in each, or
+    the method is refused.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Of the image, (..., H, W).
+    image_dtype : dtype
+        Of the image.
+    kernel : array_like, shape (kh, kw), or Kernel
+        The taps.
+    mode, boundary, fill_value, padding, anchor, stride, dilation, nan, dtype, overflow, method,\
+    threads
+        As for `correlate2d`.
+    masked : bool, default False
+        Whether there will be a mask.
+
+    Returns
+    -------
+    Plan
+        Print it to see the method, the reason, the predicted cost and the error bound; call it
+        with an image to run it. Equal arguments give the very same plan.
+
+    Raises
+    ------
+    InvalidInput
+        As for `correlate2d`; also if `method` cannot keep the contract.
+
+    Examples
+    --------
+    >>> print(make_plan((64, 64), "uint8", [[1, -1]]))
+    64 x 64 uint8 -> 64 x 63 int16
+    method:         direct, the cheapest for one sample: ...
+    predicted cost: ... of one core, on 1 thread
+    error bound:    0: the result is exact
+    """
+    return plan_for(
+        tuple(shape), np.dtype(image_dtype), taps_of(kernel), mode, boundary, fill_value, padding,
+        anchor, stride, dilation, nan, masked, dtype, overflow, method, threads,
+    )  # fmt: skip

@@ -126,6 +126,28 @@ def as_pads(value: object, name: str = "padding") -> Pads:
         ) from None
 
 
+def pads_of_layer(
+    padding: object,
+    taps: tuple[int, int],
+    stride: int | Sequence[int],
+    dilation: int | Sequence[int],
+) -> Pads:
+    """Return the pads that a layer's `padding`, an integer, pair, pair of pairs or word, means."""
+    if not isinstance(padding, str):
+        if isinstance(padding, Sequence) and [np.ndim(side) for side in padding] == [0, 0]:
+            padding = [(side, side) for side in padding]
+        return as_pads(padding)
+    one_of(padding, ("valid", "same"), "padding")
+    if padding == "valid":
+        return (0, 0), (0, 0)
+    if as_pair_of_ints(stride, "stride") != (1, 1):
+        raise InvalidInput(
+            f"padding='same' needs a stride of 1, got {stride}: give the padding in numbers"
+        )
+    spans = [(n - 1) * d for n, d in zip(taps, as_pair_of_ints(dilation, "dilation"), strict=True)]
+    return (spans[0] // 2, spans[0] - spans[0] // 2), (spans[1] // 2, spans[1] - spans[1] // 2)
+
+
 def _pads_of_mode(
     mode: str, taps: tuple[int, int], anchor: tuple[int, int], dilation: tuple[int, int]
 ) -> Pads:

@@ -37,9 +37,8 @@ def direct_bound(taps: Array, sums: Dtype) -> float:
     return gamma(roundings, sums) * total_of(taps)
 
 
-def separable_bound(taps: Array, terms: tuple[tuple[Array, Array], ...]) -> float:
+def separable_bound(taps: Array, terms: tuple[tuple[Array, Array], ...], sums: Dtype) -> float:
     """Bound the sum of the terms, each a pass along the rows and one along the columns."""
-    sums = terms[0][0].dtype
     wide = np.clongdouble if sums.kind == "c" else np.longdouble
     left = taps.astype(wide)
     size = 0.0

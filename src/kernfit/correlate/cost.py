@@ -44,6 +44,21 @@ def fourier_cost(outputs: Pair, extent: Pair, block: Pair, sums: Dtype) -> float
     return 1e-9 * count * prod(block) * (stage * log2(prod(block)) + 1)
 
 
+def adding_cost(outputs: int, sums: Dtype) -> float:
+    """Return the cost of adding one plane to another."""
+    return 1e-9 * outputs * 0.1 * sums.itemsize
+
+
+def blas_cost(outputs: int, channels: int, rows: int, depth: int, product: Dtype) -> float:
+    """Return the cost of a matrix product for `channels` planes, `rows` to a matrix.
+
+    Every patch is laid out once for each group; a matrix of few rows cannot hide that.
+    """
+    flop = _TAP.get(product.char, _PLAIN_TAP)
+    patches = channels // rows * depth * 0.1 * product.itemsize
+    return 1e-9 * outputs * (flop * channels * depth + patches + channels * _OUTPUT)
+
+
 def best_block(outputs: Pair, extent: Pair) -> Pair:
     """Return the size of transform that costs least, for outputs without steps."""
 

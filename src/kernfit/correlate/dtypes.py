@@ -142,8 +142,8 @@ def _integer_numbers(
 ) -> Numbers | None:
     """Return dtypes that keep integers exact, or None where floats are wanted and needed."""
     sums = _sums_of_taps(taps, bias)
-    low, high = (0, 1) if image.kind == "b" else (np.iinfo(image).min, np.iinfo(image).max)
-    least, most = sums.limits(int(low), int(high))
+    low, high = range_of(image)
+    least, most = sums.limits(low, high)
     exact, check = _smallest(least, most), None
     if exact is None:
         if wanted is not None and wanted.kind in "fc":
@@ -202,3 +202,40 @@ def _floating_numbers(
         )
     load = image if (image, total) == (_FLOAT32, _FLOAT64) else total
     return Numbers(load, total, total, result, overflow)
+
+
+def largest_of(image: Dtype) -> int:
+    """Return the largest magnitude that an integer or boolean dtype holds."""
+    low, high = range_of(image)
+    return max(-low, high)
+
+
+def range_of(image: Dtype) -> tuple[int, int]:
+    """Return the least and the greatest value that an integer or boolean dtype holds."""
+    if image.kind == "b":
+        return 0, 1
+    return int(np.iinfo(image).min), int(np.iinfo(image).max)
+
+
+def fill_of(value: complex, image: Dtype, numbers: Numbers) -> object:
+    """Return the fill value in the dtype that pixels are loaded in.
+
+    Raises
+    ------
+    InvalidInput
+        If it is no number, or the dtype cannot hold it.
+    """
+    number = np.asarray(value)
+    if number.ndim or number.dtype.kind not in "biufc":
+        raise InvalidInput(f"fill_value must be a number, got {value!r}")
+    if not numbers.are_integers:
+        if number.dtype.kind == "c" and numbers.load.kind != "c":
+            raise InvalidInput(f"fill_value must be real for real images, got {value!r}")
+        return number.astype(numbers.load)[()]
+    low, high = range_of(image)
+    if number.dtype.kind == "c" or not low <= number <= high or number != np.rint(number):
+        raise InvalidInput(
+            f"fill_value must be an integer from {low} to {high} for an image of {image}, "
+            f"got {value!r}: or pass a floating image"
+        )
+    return number.astype(image).astype(numbers.load)[()]

@@ -3,129 +3,95 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 
 from kernfit.arrays import Array
 from kernfit.correlate import bounds, cost
-from kernfit.correlate.axes import Axis
 from kernfit.correlate.definition import correlate_by_definition
-from kernfit.correlate.dtypes import Numbers
+from kernfit.correlate.dtypes import largest_of
 from kernfit.correlate.fourier import Fourier, spectrum_of
+from kernfit.correlate.problem import Method, Problem
 from kernfit.correlate.run import Apply
 from kernfit.correlate.separable import Separable, terms_of
-from kernfit.correlate.steps import ONE, Pair, correlate_steps
-
-METHODS = ("auto", "direct", "separable", "fourier", "definition")
+from kernfit.correlate.steps import correlate_steps
 
 
-@dataclass(frozen=True, slots=True)
-class Method:
-    """One way to correlate a plane."""
-
-    name: str
-    cost: float  # seconds of one thread for one plane
-    note: str  # what there is to say about it, for the reason
-    numbers: Numbers
-    make: Callable[[], tuple[Apply, float]]  # the tile worker and the bound on its sums
-    block: Pair | None = None  # the greatest tile
-    uses_image: bool = False  # whether it works as well on the image's own memory
-    exact: Array | None = None  # the taps, where it is `correlate_rows` and nothing else
+def methods_for_plane(problem: Problem) -> Iterator[Method]:
+    """Yield the methods that keep the contract for these taps and dtypes; the definition last."""
+    sums = problem.numbers.sums
+    taps = np.ascontiguousarray(problem.weights[0, 0].astype(sums))
+    yield _direct(problem, taps)
+    if np.isfinite(taps).all() and sums.char not in "gG":
+        yield from _separable(problem, taps)
+        yield from _fourier(problem, taps)
+    yield _definition(problem, taps)
 
 
-def methods_for(
-    taps: Array, numbers: Numbers, image: np.dtype[Any], rows: Axis, columns: Axis
-) -> Iterator[Method]:
-    """Yield the methods that can keep the contract for these taps and dtypes, direct first."""
-    sums = numbers.sums
-    stride, dilation = (rows.stride, columns.stride), (rows.dilation, columns.dilation)
-    steps = stride != ONE or dilation != ONE
-    outputs, size = (rows.outputs, columns.outputs), (rows.taps, columns.taps)
-    count = outputs[0] * outputs[1]
-    own = np.ascontiguousarray(taps.astype(sums))
-    exact = numbers.are_integers
+def _direct(problem: Problem, taps: Array) -> Method:
+    stride, dilation = problem.stride, problem.dilation
 
-    yield Method(
-        "direct",
-        cost.direct_cost(count, size, sums, steps),
-        "",
-        numbers,
-        lambda: (
-            partial(_direct, own, stride, dilation),
-            0.0 if exact else bounds.direct_bound(own, sums),
-        ),
-        uses_image=not steps,
-        exact=None if steps else own,
-    )
-    yield Method(
-        "definition",
-        1e-5 * count,
-        "",
-        numbers,
-        lambda: (
-            partial(_defined, own, stride, dilation),
-            0.0 if exact else bounds.direct_bound(own, sums),
-        ),
-    )
-    if not np.isfinite(own).all() or sums.char in "gG":
-        return
-    terms = terms_of(own, sums)
+    def apply(source: Array, sums: Array) -> None:
+        correlate_steps(source, taps, sums, stride, dilation)
+
+    steps = problem.has_steps
+    seconds = cost.direct_cost(problem.outputs, taps.shape, problem.numbers.sums, steps)
+    make = partial(_made, problem, apply, partial(bounds.direct_bound, taps))
+    alone = None if steps else taps
+    return Method("direct", seconds, make, problem.numbers, uses_image=not steps, taps=alone)
+
+
+def _definition(problem: Problem, taps: Array) -> Method:
+    stride, dilation = problem.stride, problem.dilation
+
+    def apply(source: Array, sums: Array) -> None:
+        correlate_by_definition(source, taps, sums, stride, dilation)
+
+    make = partial(_made, problem, apply, partial(bounds.direct_bound, taps))
+    return Method("definition", 1e-5 * problem.outputs, make, problem.numbers)
+
+
+def _separable(problem: Problem, taps: Array) -> Iterator[Method]:
+    sums = problem.numbers.sums
+    terms = terms_of(taps, sums)
     if terms:
-        yield Method(
-            "separable",
-            cost.separable_cost(count, size, len(terms), sums, steps),
-            f" (rank {len(terms)})",
-            numbers,
-            lambda: (
-                Separable(own, terms, stride, dilation),
-                0.0 if exact else bounds.separable_bound(own, terms),
-            ),
+        seconds = cost.separable_cost(
+            problem.outputs, taps.shape, len(terms), sums, problem.has_steps
         )
-    fourier = _fourier(taps, own, numbers, image, rows, columns)
-    if fourier is not None:
-        yield fourier
+        worker = Separable(taps, terms, problem.stride, problem.dilation)
+        make = partial(_made, problem, worker, partial(bounds.separable_bound, taps, terms))
+        yield Method("separable", seconds, make, problem.numbers, note=f" (rank {len(terms)})")
 
 
-def _fourier(
-    taps: Array, own: Array, numbers: Numbers, image: np.dtype[Any], rows: Axis, columns: Axis
-) -> Method | None:
-    stride, dilation = (rows.stride, columns.stride), (rows.dilation, columns.dilation)
-    extent = rows.extent, columns.extent
-    dense = tuple(
-        (n - 1) * s + 1 if n else 0
-        for n, s in zip((rows.outputs, columns.outputs), stride, strict=True)
-    )
-    block = cost.best_block((dense[0], dense[1]), extent)
+def _fourier(problem: Problem, taps: Array) -> Iterator[Method]:
+    numbers, extent, stride = problem.numbers, problem.extent, problem.stride
+    # Steps are taken afterwards: the transform gives all outputs between them as well.
+    counts = problem.rows.outputs, problem.columns.outputs
+    rows, columns = ((n - 1) * s + 1 for n, s in zip(counts, stride, strict=True))
+    block = cost.best_block((rows, columns), extent)
+    wide = np.float64 if numbers.are_integers else taps.dtype
     if numbers.are_integers:
-        largest = (
-            max(abs(int(np.iinfo(image).min)), int(np.iinfo(image).max))
-            if (image.kind != "b")
-            else 1
-        )
-        if bounds.fourier_worst(taps, block) * largest > 0.25:
-            return None
+        if bounds.fourier_worst(taps, block) * largest_of(problem.image) > 0.25:
+            return
         numbers = replace(numbers, load=np.dtype("f8"))
-    spread = np.zeros(extent, own.dtype if not numbers.are_integers else np.float64)
-    spread[:: dilation[0], :: dilation[1]] = own
+    spread = np.zeros(extent, wide)
+    spread[:: problem.dilation[0], :: problem.dilation[1]] = taps
+    worker = Fourier(taps, spread, block, stride, problem.dilation)
     tile = tuple((b - e) // s + 1 for b, e, s in zip(block, extent, stride, strict=True))
 
-    def make() -> tuple[Apply, float]:
-        worker = Fourier(own, spread, block, stride, dilation)
-        if numbers.are_integers:
-            return worker, 0.0
-        spectrum = spectrum_of(spread, block)
-        return worker, bounds.fourier_bound(own, spectrum, block, numbers.sums)
+    def bound(sums: np.dtype[np.generic]) -> float:
+        return bounds.fourier_bound(taps, spectrum_of(spread, block), block, sums)
 
-    seconds = cost.fourier_cost((dense[0], dense[1]), extent, block, spread.dtype)
-    return Method("fourier", seconds, "", numbers, make, block=(tile[0], tile[1]))
+    seconds = cost.fourier_cost((rows, columns), extent, block, spread.dtype)
+    make = partial(_made, problem, worker, bound)
+    yield Method("fourier", seconds, make, numbers, block=(tile[0], tile[1]))
 
 
-def _direct(taps: Array, stride: Pair, dilation: Pair, source: Array, sums: Array) -> None:
-    correlate_steps(source, taps, sums, stride, dilation)
-
-
-def _defined(taps: Array, stride: Pair, dilation: Pair, source: Array, sums: Array) -> None:
-    correlate_by_definition(source, taps, sums, stride, dilation)
+def _made(
+    problem: Problem, apply: Apply, bound: Callable[[np.dtype[np.generic]], float]
+) -> tuple[Apply, float]:
+    """Return a worker with its bound, which for exact integers is nothing."""
+    numbers = problem.numbers
+    return apply, 0.0 if numbers.are_integers else bound(numbers.sums)

@@ -22,8 +22,8 @@ class Omission:
     """
 
     weigh: Apply  # the same correlation, from float64 to float64
-    total: float  # the sum of all taps
-    smallest: float  # a sum of valid taps this small is zero but for rounding
+    total: Array  # the sum of all taps; shape (), or (out, 1, 1)
+    smallest: Array  # a sum of valid taps this small is zero but for rounding; shape of total
 
     def apply(self, correlate: Apply, source: Array, missing: Array, sums: Array) -> None:
         """Write into `sums` the correlation of `source` without its `missing` pixels.
@@ -45,24 +45,36 @@ class Omission:
         np.multiply(sums, factor, out=sums, casting="same_kind")
 
 
-def omission_of(taps: Array, weigh: Apply, error: float) -> Omission:
-    """Return how to leave out pixels under `taps`, weighed to within `error` of a unit.
+def omission_of(weights: Array, weigh: Apply, error: float, axes: int) -> Omission:
+    """Return how to leave out pixels under `weights`, weighed to within `error` of a unit.
+
+    Parameters
+    ----------
+    weights : ndarray, shape (out, in / groups, kh, kw)
+        The taps.
+    weigh : callable
+        The correlation with them from float64 to float64.
+    error : float
+        Its error bound.
+    axes : {2, 3}
+        Of a sample: 3 if it has channels.
 
     Raises
     ------
     InvalidInput
         If the taps are complex or sum to zero: nothing can be scaled up then.
     """
-    if taps.dtype.kind == "c":
+    if weights.dtype.kind == "c":
         raise InvalidInput(
-            f"nan='omit' needs real taps, got dtype {taps.dtype}: use nan='propagate'"
+            f"nan='omit' needs real taps, got dtype {weights.dtype}: use nan='propagate'"
         )
-    weights = taps.astype(np.float64)
-    total = float(weights.sum())
-    smallest = 2 * max(error, np.finfo(np.float64).eps * weights.size * float(abs(weights).sum()))
-    if not abs(total) > smallest:
+    rows = weights.astype(np.float64).reshape(len(weights), -1)
+    total = rows.sum(1)
+    smallest = 2 * np.maximum(error, np.finfo(np.float64).eps * rows.shape[1] * abs(rows).sum(1))
+    if not (abs(total) > smallest).all():
         raise InvalidInput(
-            f"nan='omit' needs taps whose sum is not zero, got the sum {total:g}: use "
+            f"nan='omit' needs taps whose sum is not zero, got the sum {total.min():g}: use "
             "nan='propagate', or fill the missing pixels first"
         )
-    return Omission(weigh, total, smallest)
+    shape = (-1, 1, 1) if axes == 3 else ()
+    return Omission(weigh, total.reshape(shape), smallest.reshape(shape))

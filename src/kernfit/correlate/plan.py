@@ -41,6 +41,7 @@ class Plan:
 
     Examples
     --------
+    >>> from kernfit.correlate import make_plan
     >>> plan = make_plan((64, 64), "float32", [[1, -1]])
     >>> plan.method, plan.shape, plan.dtype
     ('direct', (64, 63), dtype('float32'))

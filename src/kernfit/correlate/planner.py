@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from kernfit.arrays import Array, as_pair_of_ints, one_of
-from kernfit.correlate.axes import Axis, axes_of
+from kernfit.arrays import as_pair_of_ints, one_of
+from kernfit.correlate.axes import axes_of
 from kernfit.correlate.bounds import whole_bound
-from kernfit.correlate.dtypes import Dtype, Numbers, numbers_for
-from kernfit.correlate.methods import METHODS, Method, methods_for
+from kernfit.correlate.dtypes import Dtype, Numbers, fill_of, numbers_for
+from kernfit.correlate.layers import methods_for_channels
+from kernfit.correlate.methods import methods_for_plane
 from kernfit.correlate.omit import Omission, omission_of
 from kernfit.correlate.plan import Plan
+from kernfit.correlate.problem import Method, Problem
 from kernfit.correlate.run import Work, same_bits
 from kernfit.correlate.taps import Taps
 from kernfit.correlate.tiles import tiles_of
 from kernfit.errors import InvalidInput
+
+METHODS = ("auto", "direct", "separable", "fourier", "blas", "definition")
 
 # Seconds of work that make another thread worth its start.
 _WORTH_A_THREAD = 5e-4
@@ -82,117 +87,131 @@ def _plan(
         boundary=boundary,
     )
     weights, bias = taps.weights(), np.array(taps.bias)
+    if taps.groups:
+        _check_channels(shape, weights.shape, taps.groups)
     numbers = numbers_for(
         image, weights, bias, weak=taps.weak, missing=masked, dtype=dtype, overflow=overflow
     )
     fill = fill_of(fill_value, image, numbers)
-    plane = weights[0, 0]
-    chosen, reason = choose(list(methods_for(plane, numbers, image, rows, columns)), method)
+    problem = Problem(weights, bias, taps.groups, image, numbers, rows, columns)
+    chosen, reason = _choose(_methods(problem), method)
     apply, bound = chosen.make()
     omission = None
     if nan == "omit" and numbers.sums.kind in "fc":
-        omission = _omission(plane, chosen.name, rows, columns)
-    batch = math.prod(shape[:-2])
-    count = threads or threads_for(chosen.cost * batch)
-    work = work_of(chosen, apply, rows, columns, fill, bias, image, count, omission, masked)
-    outputs = rows.outputs, columns.outputs
-    inside = (rows.inside, columns.inside) == ((0, outputs[0]), (0, outputs[1]))
-    numbers = chosen.numbers
-    straight = (
-        len(shape) == 2
-        and inside
-        and numbers.load == image
-        and numbers.sums == numbers.result
-        and numbers.sums.char not in "gG"
-        and work.omission is None
-        and work.bias is None
-        and numbers.check is None
-        and not masked
+        omission = _omission(problem, chosen.name)
+    batch = shape[: len(shape) - problem.axes]
+    seconds = chosen.cost * math.prod(batch)
+    # A matrix product has threads of its own.
+    count = 1 if chosen.name == "blas" else threads or _threads_for(seconds)
+    plain = omission is None and not masked
+    tiles = tiles_of(
+        rows,
+        columns,
+        itemsize=_itemsize(problem, chosen.numbers),
+        in_place=plain and _is_in_place(problem, chosen),
+        threads=count,
+        block=chosen.block,
     )
-    total = whole_bound(bound, plane, bias, image, numbers)
+    work = Work(
+        rows, columns, fill, chosen.numbers, _addend(problem), apply, omission, tiles, count,
+        problem.axes,
+    )  # fmt: skip
+    outputs = (len(weights), rows.outputs, columns.outputs)
     return Plan(
-        chosen.name,
-        reason,
-        chosen.cost * batch,
-        total,
-        shape,
-        image,
-        (*shape[:-2], *outputs),
-        numbers.result,
-        count,
-        masked,
-        work,
-        chosen.exact if straight else None,
+        method=chosen.name,
+        reason=reason,
+        cost=seconds,
+        error_bound=max(whole_bound(bound, o, bias, image, chosen.numbers) for o in weights),
+        image_shape=shape,
+        image_dtype=image,
+        shape=(*batch, *outputs[3 - problem.axes :]),
+        dtype=numbers.result,
+        threads=count,
+        masked=masked,
+        work=work,
+        straight=chosen.taps if plain and _is_straight(problem, len(shape)) else None,
     )
 
 
-def choose(methods: list[Method], wanted: str) -> tuple[Method, str]:
-    """Return the method that is wanted, or for "auto" the cheapest, and why.
+def _methods(problem: Problem) -> list[Method]:
+    return list((methods_for_channels if problem.groups else methods_for_plane)(problem))
 
-    Raises
-    ------
-    InvalidInput
-        If the method that is wanted cannot keep the contract.
-    """
+
+def _choose(methods: list[Method], wanted: str) -> tuple[Method, str]:
+    """Return the method that is wanted, or for "auto" the cheapest, and why."""
     if wanted != "auto":
         for method in methods:
             if method.name == wanted:
                 return method, f"as asked for{method.note}"
         raise InvalidInput(
-            f"method={wanted!r} cannot compute this exactly enough (integers, long doubles or taps "
-            "that are not finite): use 'auto', or pass dtype=float for a floating image"
+            f"method must be one that keeps the contract for this image and kernel "
+            f"({', '.join(m.name for m in methods)}), got {wanted!r}: use 'auto'"
         )
-    useful = sorted((m for m in methods if m.name != "definition"), key=lambda m: m.cost)
-    text = ", ".join(f"{m.name}{m.note} {1e3 * m.cost:.3g} ms" for m in useful)
-    return useful[0], f"the cheapest for a plane: {text}" if len(useful) > 1 else "the only one"
+    able = sorted((m for m in methods if m.name != "definition"), key=lambda m: m.cost)
+    if len(able) == 1:
+        return able[0], "the only method for these numbers"
+    costs = ", ".join(f"{m.name}{m.note} {1e3 * m.cost:.3g} ms" for m in able)
+    return able[0], f"the cheapest for one sample: {costs}"
 
 
-def work_of(
-    chosen: Method,
-    apply: Callable[[Array, Array], None],
-    rows: Axis,
-    columns: Axis,
-    fill: object,
-    bias: Array,
-    image: Dtype,
-    threads: int,
-    omission: Omission | None,
-    masked: bool,
-) -> Work:
-    """Return the work on one plane, cut into tiles."""
-    numbers = chosen.numbers
-    in_place = (
-        chosen.uses_image
-        and omission is None
-        and not masked
-        and (image == numbers.load or same_bits(image, numbers))
-        and numbers.result == numbers.exact
-    )
-    tiles = tiles_of(
-        rows,
-        columns,
-        itemsize=max(numbers.load.itemsize, numbers.sums.itemsize),
-        in_place=in_place,
-        threads=threads,
-        block=chosen.block,
-    )
-    addend = numbers.sums.type(bias[0]) if bias.any() else None
-    return Work(rows, columns, fill, numbers, addend, apply, omission, tiles, threads)
+def _check_channels(shape: tuple[int, ...], weight: tuple[int, ...], groups: int) -> None:
+    """Refuse an image whose channels do not fit the weights."""
+    if len(shape) < 3 or shape[-3] != weight[1] * groups:
+        raise InvalidInput(
+            f"image must have shape (..., {weight[1] * groups}, rows, columns) for a kernel with "
+            f"{weight[1]} input channels in each of {groups} groups, got {shape}"
+        )
+    if weight[0] % groups:
+        raise InvalidInput(
+            f"weight must have a multiple of {groups} output channels, as many for each of the "
+            f"groups, got {weight[0]}"
+        )
 
 
-def _omission(plane: Array, name: str, rows: Axis, columns: Axis) -> Omission:
+def _omission(problem: Problem, name: str) -> Omission:
     """Return how to leave pixels out, weighed in double precision by the method of that name."""
+    weights = problem.weights
+    if weights.dtype.kind == "c":
+        return omission_of(weights, lambda source, sums: None, 0.0, problem.axes)
     double = np.dtype("f8")
     numbers = Numbers(double, double, double, double)
-    if plane.dtype.kind == "c":
-        return omission_of(plane, lambda source, sums: None, 0.0)
-    methods = list(methods_for(plane.astype(double), numbers, double, rows, columns))
-    names = [method.name for method in methods]
-    apply, bound = methods[names.index(name if name in names else "direct")].make()
-    return omission_of(plane, apply, bound)
+    weighing = replace(problem, weights=weights.astype(double), image=double, numbers=numbers)
+    methods = {method.name: method for method in _methods(weighing)}
+    apply, bound = methods.get(name, methods["direct"]).make()
+    return omission_of(weights, apply, bound, problem.axes)
 
 
-def threads_for(seconds: float) -> int:
+def _is_in_place(problem: Problem, chosen: Method) -> bool:
+    """Whether tiles within the image need neither gathering nor conversion."""
+    numbers, image = chosen.numbers, problem.image
+    loads = image == numbers.load or same_bits(image, numbers)
+    return chosen.uses_image and loads and numbers.result == numbers.exact
+
+
+def _is_straight(problem: Problem, axes: int) -> bool:
+    """Whether a call of `correlate_rows` on the image as it is gives the result."""
+    numbers = problem.numbers
+    same = problem.image == numbers.load and numbers.sums == numbers.result
+    plain = numbers.check is None and numbers.sums.char not in "gG" and not problem.bias.any()
+    return axes == 2 and problem.is_inside and same and plain
+
+
+def _itemsize(problem: Problem, numbers: Numbers) -> int:
+    """Return the bytes that a pixel of a sample takes in scratch memory."""
+    outputs, inputs = problem.weights.shape[:2]
+    channels = max(outputs, inputs * problem.groups) if problem.groups else 1
+    return channels * max(numbers.load.itemsize, numbers.sums.itemsize)
+
+
+def _addend(problem: Problem) -> object:
+    """Return the bias as it is added to the sums, or None if there is nothing to add."""
+    if not problem.bias.any():
+        return None
+    bias = problem.bias.astype(problem.numbers.sums)
+    return bias[:, None, None] if problem.groups else bias[0]
+
+
+def _threads_for(seconds: float) -> int:
     """Return how many threads are worth while for that much work."""
     if seconds < 2 * _WORTH_A_THREAD:
         return 1
@@ -204,27 +223,3 @@ def _cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def fill_of(value: complex, image: Dtype, numbers: Numbers) -> object:
-    """Return the fill value in the dtype that pixels are loaded in.
-
-    Raises
-    ------
-    InvalidInput
-        If it is no number, or the dtype cannot hold it.
-    """
-    number = np.asarray(value)
-    if number.ndim or number.dtype.kind not in "biufc":
-        raise InvalidInput(f"fill_value must be a number, got {value!r}")
-    if not numbers.are_integers:
-        if number.dtype.kind == "c" and numbers.load.kind != "c":
-            raise InvalidInput(f"fill_value must be real for real images, got {value!r}")
-        return number.astype(numbers.load)[()]
-    low, high = (0, 1) if image.kind == "b" else (np.iinfo(image).min, np.iinfo(image).max)
-    if number.dtype.kind == "c" or not low <= number <= high or number != np.rint(number):
-        raise InvalidInput(
-            f"fill_value must be an integer from {low} to {high} for an image of {image}, "
-            f"got {value!r}: or pass a floating image"
-        )
-    return number.astype(image).astype(numbers.load)[()]

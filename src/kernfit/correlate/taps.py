@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from kernfit.arrays import Array, as_taps
+from kernfit.arrays import Array, as_numbers, as_pair_of_ints, as_taps
 from kernfit.correlate.axes import as_anchor
+from kernfit.errors import InvalidInput
 from kernfit.kernel import Kernel
 
 Pair = tuple[int, int]
@@ -55,6 +56,33 @@ def taps_of(kernel: ArrayLike | Kernel) -> Taps:
     array = as_taps(kernel)
     weak = not isinstance(kernel, (np.ndarray, np.generic))
     return Taps(array.shape, array.dtype, array.tobytes(), weak=weak)
+
+
+def taps_of_layer(weight: ArrayLike, bias: ArrayLike | None, groups: int) -> Taps:
+    """Return the weights of a layer as a hashable value.
+
+    Raises
+    ------
+    InvalidInput
+        If `weight` is not of shape (out, in / groups, kh, kw), `bias` not of shape (out,), or
+        `groups` not a positive integer.
+    """
+    weights = as_numbers(weight, "weight")
+    if weights.ndim != 4 or weights.size == 0:
+        raise InvalidInput(
+            "weight must have shape (out, in / groups, rows, columns) and at least one tap, got "
+            f"shape {weights.shape}"
+        )
+    count, _ = as_pair_of_ints(groups, "groups", least=1)
+    addends = np.zeros(1) if bias is None else as_numbers(bias, "bias")
+    if bias is not None and addends.shape != weights.shape[:1]:
+        raise InvalidInput(
+            f"bias must have shape ({len(weights)},), one for each output channel, got "
+            f"{addends.shape}"
+        )
+    weak = not isinstance(weight, np.ndarray)
+    values = tuple(np.broadcast_to(addends, weights.shape[:1]).tolist())
+    return Taps(weights.shape, weights.dtype, weights.tobytes(), values, weak=weak, groups=count)
 
 
 def flipped(

@@ -1,0 +1,81 @@
+"""What there is to compute: the question that every method answers in its own way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from kernfit.arrays import Array
+from kernfit.correlate.axes import Axis
+from kernfit.correlate.dtypes import Dtype, Numbers
+from kernfit.correlate.run import Apply
+
+Pair = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Problem:
+    """Weights, dtypes and geometry of one correlation."""
+
+    weights: Array  # (out, in / groups, kh, kw)
+    bias: Array  # (out,)
+    groups: int  # of channels; 0: a sample is one plane
+    image: Dtype
+    numbers: Numbers
+    rows: Axis
+    columns: Axis
+
+    @property
+    def stride(self) -> Pair:
+        """Pixels between two windows."""
+        return self.rows.stride, self.columns.stride
+
+    @property
+    def dilation(self) -> Pair:
+        """Pixels between two taps."""
+        return self.rows.dilation, self.columns.dilation
+
+    @property
+    def extent(self) -> Pair:
+        """Pixels that a window spans."""
+        return self.rows.extent, self.columns.extent
+
+    @property
+    def has_steps(self) -> bool:
+        """Whether windows or taps lie further apart than one pixel."""
+        return (self.stride, self.dilation) != ((1, 1), (1, 1))
+
+    @property
+    def is_inside(self) -> bool:
+        """Whether every window lies within the image."""
+        outputs = self.rows.outputs, self.columns.outputs
+        return (self.rows.inside, self.columns.inside) == ((0, outputs[0]), (0, outputs[1]))
+
+    @property
+    def outputs(self) -> int:
+        """How many outputs a plane has."""
+        return self.rows.outputs * self.columns.outputs
+
+    @property
+    def axes(self) -> int:
+        """How many axes a sample has."""
+        return 3 if self.groups else 2
+
+    def plane(self, output: int = 0, channel: int = 0) -> Problem:
+        """Return the problem of one output plane and one input plane."""
+        weights = self.weights[output : output + 1, channel : channel + 1]
+        return replace(self, weights=weights, groups=0)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Method:
+    """One answer to a problem."""
+
+    name: str
+    cost: float  # seconds of one thread for one sample
+    make: Callable[[], tuple[Apply, float]]  # the tile worker, and the bound on its sums
+    numbers: Numbers
+    note: str = ""  # what else there is to say about it
+    block: Pair | None = None  # the greatest tile
+    uses_image: bool = False  # whether it works as well on the image's own memory
+    taps: Array | None = None  # where it is `correlate_rows` with these and nothing else
