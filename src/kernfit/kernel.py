@@ -275,7 +275,8 @@ class Kernel:
                 _readable(weight, weight),
                 separator=", ",
                 precision=6,
-                suppress_small=True,
+                # Plain digits beside large taps; but a kernel of tiny ones is not all zeros.
+                suppress_small=bool(np.abs(weight).max() > 1e-4),
                 prefix="Kernel(",
             )
             if rows == 1:  # nothing to align
