@@ -32,10 +32,11 @@ def padded(image, pads, boundary="constant", fill_value=0):
     return image
 
 
-def widest(array):
+def widest(*arrays):
     """Python integers, or the widest floats: what sums of them are exact, or nearly so."""
-    kind = array.dtype.kind
-    return array.astype({"f": np.longdouble, "c": np.clongdouble}.get(kind, object))
+    kinds = {array.dtype.kind for array in arrays}
+    dtype = np.clongdouble if "c" in kinds else np.longdouble if "f" in kinds else object
+    return [array.astype(dtype) for array in arrays]
 
 
 def pair(value):
@@ -47,7 +48,7 @@ def reference(
     stride=1, dilation=1,
 ):  # fmt: skip
     """The contract as nested loops, for one plane; Python integers or long doubles."""
-    image, kernel = widest(np.asarray(image)), widest(np.asarray(kernel))
+    image, kernel = widest(np.asarray(image), np.asarray(kernel))
     s, d = pair(stride), pair(dilation)
     pads = padding if padding is not None else pads_for(mode, kernel.shape, anchor, d)
     if image.size == 0:

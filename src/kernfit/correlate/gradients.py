@@ -9,7 +9,7 @@ nothing constant stands outside the image.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -75,10 +75,8 @@ def image_gradient(
     g = as_image(gradient, "gradient")
     if isinstance(kernel, Kernel):
         anchor = kernel.anchor if anchor is None else anchor
-        kernel = (
-            kernel.taps.tolist()
-        )  # a list adapts to the dtype of the gradient, as a Kernel does
-    taps = as_taps(kernel)
+        kernel = kernel.taps.tolist()  # a list adapts to the gradient's dtype, as a Kernel does
+    taps = as_taps(cast(ArrayLike, kernel))
     rows, columns = _geometry(
         tuple(image_shape), taps.shape, g, mode=mode, boundary=boundary, padding=padding,
         anchor=anchor, stride=stride, dilation=dilation,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -12,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from kernfit.arrays import as_pair_of_ints, one_of
+from kernfit.arrays import one_of
 from kernfit.correlate.axes import axes_of
 from kernfit.correlate.bounds import whole_bound
 from kernfit.correlate.dtypes import Dtype, Numbers, fill_of, numbers_for
@@ -23,6 +22,7 @@ from kernfit.correlate.plan import Plan
 from kernfit.correlate.problem import Method, Problem
 from kernfit.correlate.run import Work, same_bits
 from kernfit.correlate.taps import Taps
+from kernfit.correlate.threads import thread_count
 from kernfit.correlate.tiles import tiles_of
 from kernfit.errors import InvalidInput
 
@@ -74,8 +74,7 @@ def _plan(
 ) -> Plan:
     one_of(method, METHODS, "method")
     one_of(nan, ("propagate", "omit"), "nan")
-    if threads is not None:
-        as_pair_of_ints(threads, "threads", least=1)
+    most = thread_count(threads)  # refuses what is no number of threads
     rows, columns = axes_of(
         shape,
         taps.size,
@@ -101,8 +100,9 @@ def _plan(
         omission = _omission(problem, chosen.name)
     batch = shape[: len(shape) - problem.axes]
     seconds = chosen.cost * math.prod(batch)
-    # A matrix product has threads of its own.
-    count = 1 if chosen.name == "blas" else threads or _threads_for(seconds)
+    count = _threads_for(seconds, most) if threads is None else most
+    if chosen.name == "blas":
+        count = 1  # a matrix product has threads of its own
     plain = omission is None and not masked
     tiles = tiles_of(
         rows,
@@ -211,15 +211,6 @@ def _addend(problem: Problem) -> object:
     return bias[:, None, None] if problem.groups else bias[0]
 
 
-def _threads_for(seconds: float) -> int:
+def _threads_for(seconds: float, most: int) -> int:
     """Return how many threads are worth while for that much work."""
-    if seconds < 2 * _WORTH_A_THREAD:
-        return 1
-    return min(_cores(), int(seconds / _WORTH_A_THREAD))
-
-
-@lru_cache(maxsize=1)
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return max(min(most, int(seconds / _WORTH_A_THREAD)), 1)

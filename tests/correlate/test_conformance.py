@@ -1,0 +1,205 @@
+"""Every method against the nested loops, over everything that an image and a kernel can be."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+from kernfit import Kernel
+from kernfit.correlate import convolve2d, corr2d, correlate2d
+
+from checks import BOUNDARIES, assert_same, reference
+
+METHODS = ("definition", "direct", "separable", "fourier", "auto")
+TOLERANCE = 1e-13  # for magnitudes of about 1 and up to some hundred taps
+KERNELS = ((3, 3), (2, 4), (1, 3), (4, 1), (1, 1), (5, 2))
+LARGE = ((9, 4), (3, 11), (12, 12))  # larger than the images below, in one axis or both
+RULES = (*BOUNDARIES, ("wrap", "constant"), ("constant", "edge"), ("reflect", "symmetric"))
+
+
+def draw(*shape, seed=0):
+    return np.random.default_rng([seed, *shape]).normal(size=shape)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("boundary", RULES)
+@pytest.mark.parametrize("mode", ["valid", "same", "full"])
+def test_modes_boundaries_and_shapes(method, mode, boundary):
+    for shape, size in itertools.product([(7, 8), (1, 5), (4, 1)], KERNELS + LARGE):
+        x, k = draw(*shape), draw(*size, seed=1)
+        options = {"mode": mode, "boundary": boundary, "fill_value": 0.7}
+        assert_same(
+            correlate2d(x, k, method=method, **options), reference(x, k, **options), TOLERANCE
+        )
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("stride", [1, (2, 3), (3, 1)])
+@pytest.mark.parametrize("dilation", [1, (2, 1), (1, 3), (2, 2)])
+def test_stride_and_dilation(method, stride, dilation):
+    for boundary, mode in itertools.product(["constant", "reflect"], ["valid", "same", "full"]):
+        for shape, size in itertools.product([(9, 8), (2, 3)], [(3, 3), (2, 4), (1, 3)]):
+            x, k = draw(*shape), draw(*size, seed=1)
+            options = {"mode": mode, "boundary": boundary, "stride": stride, "dilation": dilation}
+            result = correlate2d(x, k, method=method, **options)
+            assert_same(result, reference(x, k, **options), TOLERANCE)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("boundary", RULES)
+def test_asymmetric_padding(method, boundary):
+    x, k = draw(5, 6), draw(3, 2, seed=1)
+    for padding in [((0, 3), (2, 0)), ((14, 1), (0, 17)), ((1, 1), (1, 1))]:
+        options = {"padding": padding, "boundary": boundary, "fill_value": -1.5}
+        result = correlate2d(x, k, method=method, **options)
+        assert_same(result, reference(x, k, **options), TOLERANCE)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_anchor_sits_on_the_output_pixel(method):
+    x, k = draw(6, 7), draw(3, 4, seed=1)
+    for anchor in itertools.product(range(3), range(4)):
+        result = correlate2d(x, k, mode="same", anchor=anchor, method=method)
+        assert_same(result, reference(x, k, mode="same", anchor=anchor), TOLERANCE)
+        assert_same(
+            correlate2d(x, Kernel(k, anchor=anchor), mode="same", method=method), result, 0
+        )
+    one = np.zeros((3, 4))
+    one[2, 1] = 1  # the tap at the anchor alone: nothing moves
+    assert_same(correlate2d(x, one, mode="same", anchor=(2, 1), method=method), x, TOLERANCE)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_large_images_in_many_tiles(method):
+    # Outputs at the seams of tiles and blocks, against plain sums of shifted images.
+    x = draw(300, 1300)
+    for k in (draw(3, 3), draw(2, 9), np.outer(draw(7, 1), draw(9, 1))):
+        if method == "definition" and k.size > 9:
+            continue
+        for boundary in ("constant", "reflect"):
+            result = correlate2d(x, k, mode="same", boundary=boundary, method=method)
+            a, b = (k.shape[0] - 1) // 2, (k.shape[1] - 1) // 2
+            pads = [(a, k.shape[0] - 1 - a), (b, k.shape[1] - 1 - b)]
+            wide = np.pad(x, pads, mode=boundary)
+            expected = np.zeros(x.shape)
+            for (i, j), tap in np.ndenumerate(k):
+                expected += wide[i : i + 300, j : j + 1300] * tap
+            assert_same(result, expected, 1e-11)
+
+
+def memory_orders(x):
+    """The same pixels, laid out in every way."""
+    yield "contiguous", x
+    yield "fortran", np.asfortranarray(x)
+    yield "turned", x[::-1, ::-1].copy()[::-1, ::-1]
+    wide = np.zeros((x.shape[0] * 2, x.shape[1] * 3), x.dtype)
+    wide[::2, ::3] = x
+    yield "strided", wide[::2, ::3]
+    yield "swapped", x.astype(x.dtype.newbyteorder())
+    still = x.copy()
+    still.flags.writeable = False
+    yield "read-only", still
+    packed = np.zeros(x.shape, np.dtype([("flag", "i1"), ("value", x.dtype)]))  # unaligned
+    packed["value"] = x
+    yield "unaligned", packed["value"]
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("dtype", ["f4", "f8", "u1", "i2", "u8", "c16", "?", "f2", "i1"])
+def test_memory_orders(method, dtype):
+    x = (draw(9, 8) * 10 + 40).astype(dtype)
+    k = np.array([[1, 2], [3, -4], [0, 5]])
+    separable = np.array([[1, -2], [2, -4], [0, 0]])
+    for mode in ("valid", "same"):
+        taps = separable if method == "separable" else k
+        expected = reference(x, taps, mode=mode)
+        if (method, dtype) == ("fourier", "u8"):
+            break  # its pixels are too large to stay exact
+        for _, image in memory_orders(x):
+            for _, kernel in memory_orders(taps):
+                if dtype == "f2":
+                    kernel = kernel.tolist()
+                result = correlate2d(image, kernel, mode=mode, method=method)
+                assert_same(result, expected, {"f2": 0.5, "f4": 2e-3}.get(dtype, 1e-11))
+
+
+@pytest.mark.parametrize("method", ["direct", "separable", "fourier", "auto"])
+def test_batches_are_planes(method):
+    x, k = draw(2, 3, 8, 9), draw(3, 2, seed=1)
+    for image in (x, np.moveaxis(x, 0, 2).copy().transpose(2, 0, 1, 3), x[:, ::-1]):
+        result = correlate2d(image, k, mode="same", method=method)
+        assert result.shape == x.shape
+        for n, c in np.ndindex(2, 3):
+            alone = correlate2d(image[n, c], k, mode="same", method=method)
+            np.testing.assert_array_equal(result[n, c], alone)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("shape", [(0, 0), (0, 5), (5, 0), (3, 0, 4), (0, 4, 4), (2, 0, 0)])
+def test_empty_images_give_empty_results(method, shape):
+    x, k = np.zeros(shape), draw(2, 3)
+    for mode, boundary in itertools.product(["valid", "same", "full"], BOUNDARIES):
+        result = correlate2d(x, k, mode=mode, boundary=boundary, method=method)
+        assert result.size == 0
+        assert result.dtype == np.float64
+        assert result.shape[:-2] == shape[:-2]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_kernel_larger_than_the_image_has_no_valid_output(method):
+    assert correlate2d(np.ones((3, 4)), np.ones((4, 2)), method=method).shape == (0, 3)
+    assert correlate2d(np.ones((3, 4)), np.ones((2, 6)), method=method).shape == (2, 0)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_out_of_any_layout(method):
+    x, k = draw(20, 21), draw(3, 2, seed=1)
+    expected = correlate2d(x, k, method=method)
+    for _, out in memory_orders(np.empty((18, 20))):
+        if out.dtype == expected.dtype and out.flags.writeable:
+            assert correlate2d(x, k, method=method, out=out) is out
+            np.testing.assert_array_equal(out, expected)
+
+
+def test_convolution_is_correlation_with_the_kernel_flipped():
+    x = draw(7, 8)
+    for size in KERNELS:
+        k = draw(*size, seed=1)
+        for mode in ("valid", "full"):
+            np.testing.assert_array_equal(
+                convolve2d(x, k, mode=mode), correlate2d(x, k[::-1, ::-1], mode=mode)
+            )
+        for kernel in (k, k.tolist(), Kernel(k)):
+            result = convolve2d(x, kernel, mode="same")
+            full = reference(x, k[::-1, ::-1], mode="full")
+            top, left = (n - 1 - (n - 1) // 2 for n in size)
+            top, left = size[0] - 1 - top, size[1] - 1 - left
+            assert_same(result, full[top : top + 7, left : left + 8], TOLERANCE)
+
+
+def test_convolution_keeps_the_anchor_on_its_tap():
+    x, k = draw(5, 6), np.zeros((3, 4))
+    k[2, 1] = 1
+    np.testing.assert_array_equal(convolve2d(x, k, mode="same", anchor=(2, 1)), x)
+    np.testing.assert_array_equal(convolve2d(x, Kernel(k, anchor=(2, 1)), mode="same"), x)
+
+
+def test_the_lesson():
+    x, k = [[0, 1, 2], [3, 4, 5], [6, 7, 8]], [[0, 1], [2, 3]]
+    for result in (corr2d(x, k), correlate2d(x, k), convolve2d(x, [[3, 2], [1, 0]])):
+        np.testing.assert_array_equal(result, [[19, 25], [37, 43]])
+    image = np.ones((6, 8))
+    image[:, 2:6] = 0
+    edges = np.zeros((6, 7))
+    edges[:, 1], edges[:, 5] = 1, -1
+    np.testing.assert_array_equal(corr2d(image, [[1, -1]]), edges)
+    np.testing.assert_array_equal(correlate2d(image, [[1, -1]]), edges)
+    assert correlate2d(image.T, [[1, -1]]).any() == np.False_
+
+
+def test_bias_of_a_kernel_is_added():
+    x, k = draw(4, 5), draw(2, 2, seed=1)
+    assert_same(correlate2d(x, Kernel(k, bias=2.5)), reference(x, k) + 2.5, TOLERANCE)
+    assert_same(correlate2d(x, Kernel(k, bias=0)), reference(x, k), TOLERANCE)
