@@ -45,7 +45,7 @@ def test_demo_shows_the_lessons_numbers(capsys, tmp_path):
         "Each is the other flipped: True",
         "two 2x2 layers: output (0, 0) sees rows 0 to 2, columns 0 to 2: 3x3 pixels",
         "A 3x3 kernel.",
-        "2.00000 ± ",
+        "2.000000 ± ",
     ):
         assert expected in text
     assert np.abs(Kernel.load(tmp_path / "new" / "sharpen.json").taps - SHARPEN).max() < 1e-4

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from numpy.typing import ArrayLike
+from threadpoolctl import threadpool_limits
 
 from kernfit.arrays import as_pair_of_ints
+from kernfit.correlate.threads import thread_count
 from kernfit.errors import InvalidInput
 from kernfit.learning.fit import Fit, Status
 from kernfit.learning.pair import Pair
@@ -81,27 +83,30 @@ def learn(
     --------
     The lesson: from an image and its edges, the detector ``[1, -1]``.
 
-    >>>     >>> x = np.array([[1, 1, 0, 0, 0, 0, 1, 1]] * 6)
+    >>> import numpy as np
+    >>> x = np.array([[1, 1, 0, 0, 0, 0, 1, 1]] * 6)
     >>> y = x[:, :-1] - x[:, 1:]
     >>> learn(x, y).kernel.taps.round(9)
     array([[ 1., -1.]])
     """
     pair = Pair.of(before, after, clip=clip, mask=mask, channels=channels)
-    size = _size(pair, shape, bias=bias, threads=threads)
-    # Whatever the border's rule, a program leaves a border as wide as its kernel on every side.
-    # If the size was found and not told, zeros around the taps may hide how wide that is, so
-    # the wider of the two margins serves all four sides.
-    margin = (max(size) // 2) if isinstance(shape, str) else 0
-    return fit_pair(
-        pair,
-        size,
-        bias=bias,
-        margin=margin,
-        descent=descent,
-        steps=steps,
-        start=start,
-        threads=threads,
-    )
+    threads = thread_count(threads)
+    with threadpool_limits(threads, user_api="blas"):
+        size = _size(pair, shape, bias=bias, threads=threads)
+        # Whatever the border's rule, a program leaves a border as wide as its kernel on every
+        # side. If the size was found and not told, zeros around the taps may hide how wide that
+        # is, so the wider of the two margins serves all four sides.
+        margin = (max(size) // 2) if isinstance(shape, str) else 0
+        return fit_pair(
+            pair,
+            size,
+            bias=bias,
+            margin=margin,
+            descent=descent,
+            steps=steps,
+            start=start,
+            threads=threads,
+        )
 
 
 def _size(

@@ -120,6 +120,11 @@ def window_sums(x: Array, shape: tuple[int, int]) -> Array:
     return sums
 
 
+def sum_of_squares(values: Array) -> float:
+    """Return the sum of squares; not by BLAS, whose threads cost more to wake than this takes."""
+    return float(np.einsum("ij,ij->", values, values))
+
+
 def gram_of_outputs(planes: Array, shape: tuple[int, int], outputs: Array) -> Array:
     """Return ``sum of p p^T`` over chosen output pixels, patch by patch, a 1 closing each patch.
 

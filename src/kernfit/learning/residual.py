@@ -10,6 +10,7 @@ import numpy as np
 from kernfit.arrays import Array
 from kernfit.correlate import correlate2d
 from kernfit.correlate.lags import lag_products
+from kernfit.learning.gram import sum_of_squares
 from kernfit.learning.pair import Equations
 
 _ROWS = 128  # rows of the residual image held at a time
@@ -69,7 +70,7 @@ def residual(
     cross = np.zeros((inputs * kh * kw + 1, outputs))
     reproduced = 0
     for strip in residual_strips(equations, weight, bias, channels=channels, threads=threads):
-        squared[strip.output] += np.vdot(strip.error, strip.error)
+        squared[strip.output] += sum_of_squares(strip.error)
         reproduced += int(np.count_nonzero(np.abs(strip.error[strip.used]) <= HALF_LEVEL))
         cross[:, strip.output] += patch_sums(strip.error, strip.seen, (kh, kw), threads)
     return Residual(squared, cross, reproduced)

@@ -12,7 +12,7 @@ from kernfit.arrays import Array, as_mask, as_numbers, as_pair_of_ints, as_plane
 from kernfit.correlate.lags import lag_products
 from kernfit.errors import InvalidInput
 from kernfit.learning.descent import Descent, descend
-from kernfit.learning.gram import gram_of_outputs, lag_gram, window_sums
+from kernfit.learning.gram import gram_of_outputs, lag_gram, sum_of_squares, window_sums
 from kernfit.learning.least_squares import Solution, least_squares
 
 
@@ -185,7 +185,7 @@ class Statistics:
                 lags = lag_products(plane, source, kh, (0, kw - 1), threads=threads)
                 cross[p * taps : (p + 1) * taps, o] = lags.ravel()
             cross[-1, o] = plane.sum(dtype=np.float64)
-            energy[o] = sum(float(np.vdot(line, line)) for line in _float_strips(plane))
+            energy[o] = sum(sum_of_squares(rows) for rows in _float_strips(plane))
         return cls(gram, cross, energy, count, shape, anchor)
 
     @property
