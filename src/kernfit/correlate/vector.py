@@ -1,0 +1,395 @@
+"""Correlation of one strip of rows, in vector code emitted through Numba.
+
+A loop in plain Numba loads every pixel once for every tap. Here the sums of a *block*, a few rows
+by a few vectors of output, stay in registers while the image rows under it pass by, and each
+vector of pixels that is loaded serves all rows of the block that need it. The size of the kernel
+is an ordinary run-time value, so each pair of dtypes compiles once.
+
+Every block, wide or narrow, sums a pixel in the same order with the same ``fmuladd``. The last
+block of a row overlaps the one before it instead of being computed in another way; therefore a
+pixel has the same bits wherever the output is cut.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import llvmlite.binding as llvm
+from llvmlite import ir
+from numba import njit, types
+from numba.core import cgutils, config
+from numba.extending import intrinsic
+
+from kernfit.arrays import Array
+from kernfit.errors import InvalidInput
+
+_INT = ir.IntType(64)
+_BYTES = ir.IntType(8).as_pointer()
+
+
+def vector_bytes() -> int:
+    """Return the width of the vectors that the code is compiled for, in bytes."""
+    features = config.CPU_FEATURES
+    if features is None:
+        features = "" if config.CPU_NAME else llvm.get_host_cpu_features().flatten()
+    on = set(features.split(","))
+    return 64 if "+avx512f" in on else 32 if "+avx" in on else 16
+
+
+# How many vectors of sums a block of so many rows has side by side. With these the sums, the
+# pixels and a tap fit into 32 registers (16 below 64 bytes), and enough sums are under way at once
+# to hide the delay of each multiplication.
+_VECTORS = {
+    64: {5: 4, 3: 4, 1: 4},
+    32: {5: 2, 3: 3, 1: 4},
+    16: {5: 2, 3: 3, 1: 4},
+}
+_SHIFTS = 4  # of the pixels in registers, before they are loaded again
+_AHEAD = 1024  # bytes of each output row that are fetched before they are written
+
+
+class _Block:
+    """Emits the code for one block of sums."""
+
+    def __init__(self, context: Any, builder: Any, signature: Any, args: Any) -> None:
+        rows, wide, image, _, _, taps, out = signature.args
+        self.builder = builder
+        self.rows = rows.literal_value
+        self.pixel = context.get_value_type(image.dtype)
+        self.sum = context.get_value_type(taps.dtype)
+        self.pixel_bytes = context.get_abi_sizeof(self.pixel)
+        self.sum_bytes = context.get_abi_sizeof(self.sum)
+        self.signed = getattr(image.dtype, "signed", True)
+        self.lanes = vector_bytes() // self.sum_bytes
+        self.vectors = _VECTORS[vector_bytes()][self.rows] if wide.literal_value else 1
+        # Vectors of 64 bytes straddle two cache lines at all shifts but one, which costs more
+        # than to put them together from registers; narrower ones seldom do.
+        self.shuffles = (
+            self.vectors > 1 and vector_bytes() == 64 and self.pixel == self.sum and self.is_float
+        )
+        pixels = context.make_array(image)(context, builder, args[2])
+        weights = context.make_array(taps)(context, builder, args[5])
+        sums = context.make_array(out)(context, builder, args[6])
+        self.stride = cgutils.unpack_tuple(builder, pixels.strides)[0]
+        self.out_stride = cgutils.unpack_tuple(builder, sums.strides)[0]
+        self.tall, self.broad = cgutils.unpack_tuple(builder, weights.shape)
+        self.pixels = self.at(
+            pixels.data,
+            builder.mul(args[3], self.stride),
+            builder.mul(args[4], _n(self.pixel_bytes)),
+        )
+        self.out = self.at(
+            sums.data,
+            builder.mul(args[3], self.out_stride),
+            builder.mul(args[4], _n(self.sum_bytes)),
+        )
+        self.taps = self.at(weights.data)
+
+    @property
+    def is_float(self) -> bool:
+        return isinstance(self.sum, (ir.FloatType, ir.DoubleType))
+
+    # Memory
+
+    def at(self, pointer: Any, *offsets: Any) -> Any:
+        """Return the address so many bytes after `pointer`."""
+        pointer = self.builder.bitcast(pointer, _BYTES)
+        for offset in offsets:
+            pointer = self.builder.gep(pointer, [offset])
+        return pointer
+
+    def load_pixels(self, pointer: Any, vector: int) -> Any:
+        kind = ir.VectorType(self.pixel, self.lanes)
+        place = self.at(pointer, _n(vector * self.lanes * self.pixel_bytes))
+        place = self.builder.bitcast(place, kind.as_pointer())
+        return self.widen(self.builder.load(place, align=1))
+
+    def widen(self, pixels: Any) -> Any:
+        if self.pixel == self.sum:
+            return pixels
+        target = ir.VectorType(self.sum, self.lanes)
+        if self.is_float:
+            return self.builder.fpext(pixels, target)
+        return (self.builder.sext if self.signed else self.builder.zext)(pixels, target)
+
+    def load_words(self, pointer: Any, vector: int) -> Any:
+        """Return a vector of pixels as integers of the same bits."""
+        kind = ir.VectorType(ir.IntType(8 * self.pixel_bytes), self.lanes)
+        place = self.at(pointer, _n(vector * self.lanes * self.pixel_bytes))
+        place = self.builder.bitcast(place, kind.as_pointer())
+        return self.builder.load(place, align=1)
+
+    def join(self, one: Any, two: Any, shift: int) -> Any:
+        """Return the pixels that begin `shift` lanes into the words `one` and end in `two`."""
+        # Words, since for floats LLVM (20) does not see that one instruction does it.
+        joined = self.builder.shuffle_vector(one, two, _lanes(range(shift, shift + self.lanes)))
+        return self.builder.bitcast(joined, ir.VectorType(self.sum, self.lanes))
+
+    def load_tap(self, pointer: Any) -> Any:
+        """Return one tap in every lane."""
+        tap = self.builder.load(
+            self.builder.bitcast(pointer, self.sum.as_pointer()), align=self.sum_bytes
+        )
+        nothing = ir.Constant(ir.VectorType(self.sum, self.lanes), ir.Undefined)
+        lone = self.builder.insert_element(nothing, tap, ir.Constant(ir.IntType(32), 0))
+        return self.builder.shuffle_vector(lone, nothing, _lanes([0] * self.lanes))
+
+    def prefetch(self, pointer: Any, size: int, *, write: bool) -> None:
+        """Fetch so many bytes into the cache; the address may be anywhere, even outside."""
+        kind = ir.FunctionType(ir.VoidType(), [_BYTES] + [ir.IntType(32)] * 3)
+        function = self.builder.module.declare_intrinsic("llvm.prefetch", [_BYTES], kind)
+        access, keep, data = (ir.Constant(ir.IntType(32), n) for n in (int(write), 3, 1))
+        for line in range(0, size, 64):
+            self.builder.call(function, [self.at(pointer, _n(line)), access, keep, data])
+
+    # Arithmetic
+
+    def multiply_add(self, pixels: Any, tap: Any, total: Any) -> Any:
+        if not self.is_float:
+            return self.builder.add(total, self.builder.mul(pixels, tap))
+        # fmuladd is one instruction where the CPU has one, else two; fma would call a function.
+        kind = ir.VectorType(self.sum, self.lanes)
+        name = f"llvm.fmuladd.v{self.lanes}f{8 * self.sum_bytes}"
+        function = cgutils.get_or_insert_function(
+            self.builder.module, ir.FunctionType(kind, [kind] * 3), name
+        )
+        return self.builder.call(function, [pixels, tap, total])
+
+    def add_taps(self, pixels: list[Any], taps: list[Any], sums: list[Any]) -> list[Any]:
+        """Return the sums with one tap for each row, times the pixels, added."""
+        spread = [self.load_tap(tap) for tap in taps]
+        return [
+            self.multiply_add(pixels[n % self.vectors], spread[n // self.vectors], total)
+            for n, total in enumerate(sums)
+        ]
+
+    # Control
+
+    def loop(self, start: Any, stop: Any, step: int, sums: list[Any], body: Any) -> list[Any]:
+        """Emit a loop that runs at least once; `body` maps (index, sums) to new sums."""
+        builder = self.builder
+        before = builder.block
+        inside, after = (builder.append_basic_block(name) for name in ("loop", "done"))
+        builder.branch(inside)
+        builder.position_at_end(inside)
+        index = builder.phi(_INT)
+        index.add_incoming(start, before)
+        carried = []
+        for total in sums:
+            carried.append(builder.phi(total.type))
+            carried[-1].add_incoming(total, before)
+        new: list[Any] = body(index, carried)
+        following = builder.add(index, _n(step))
+        index.add_incoming(following, builder.block)
+        for phi, total in zip(carried, new, strict=True):
+            phi.add_incoming(total, builder.block)
+        builder.cbranch(builder.icmp_signed("<", following, stop), inside, after)
+        builder.position_at_end(after)
+        return new
+
+    # The block
+
+    def emit(self) -> None:
+        """Emit the block: image rows come one by one, each serves all rows that it lies under.
+
+        The first and the last image rows lie under fewer rows of the block than those between;
+        this needs at least as many rows of taps as the block has rows.
+        """
+        if self.vectors > 1:
+            for row in range(self.rows):
+                ahead = self.at(self.out_row(row), _n(_AHEAD))
+                self.prefetch(ahead, self.vectors * self.lanes * self.sum_bytes, write=True)
+        last = self.rows - 1
+        zero = ir.Constant(ir.VectorType(self.sum, self.lanes), None)
+        sums = [zero] * (self.rows * self.vectors)
+        for n in range(last):
+            sums = self.image_row(_n(n), 0, n, sums)
+        sums = self.loop(
+            _n(last), self.tall, 1, sums, lambda n, sums: self.image_row(n, 0, last, sums)
+        )
+        for n in range(last):
+            sums = self.image_row(self.builder.add(self.tall, _n(n)), n + 1, last, sums)
+        for n, total in enumerate(sums):
+            row, vector = divmod(n, self.vectors)
+            place = self.at(self.out_row(row), _n(vector * self.lanes * self.sum_bytes))
+            place = self.builder.bitcast(place, total.type.as_pointer())
+            self.builder.store(total, place, align=1)
+
+    def out_row(self, row: int) -> Any:
+        return self.at(self.out, self.builder.mul(_n(row), self.out_stride))
+
+    def image_row(self, n: Any, first: int, last: int, sums: list[Any]) -> list[Any]:
+        """Add what image row `n` gives to the rows `first` to `last` of the block."""
+        builder = self.builder
+        pixels = self.at(self.pixels, builder.mul(n, self.stride))
+        tap_stride = builder.mul(self.broad, _n(self.sum_bytes))
+        taps = [
+            self.at(self.taps, builder.mul(builder.sub(n, _n(row)), tap_stride))
+            for row in range(first, last + 1)
+        ]
+        if self.vectors > 1:
+            # Rows two further down: far enough ahead to arrive, near enough not to be evicted
+            # where a power-of-two row length sends all rows to one set of the cache.
+            ahead = self.at(pixels, builder.mul(self.stride, _n(2)))
+            self.prefetch(ahead, self.vectors * self.lanes * self.pixel_bytes + 1, write=False)
+        begin, end = first * self.vectors, (last + 1) * self.vectors
+        along = self.shuffled_taps if self.shuffles else self.loaded_taps
+        return sums[:begin] + along(pixels, taps, sums[begin:end]) + sums[end:]
+
+    def loaded_taps(self, pixels: Any, taps: list[Any], sums: list[Any]) -> list[Any]:
+        """Add a row of taps: every shift of the pixels is loaded."""
+
+        def body(b: Any, sums: list[Any]) -> list[Any]:
+            start = self.at(pixels, self.builder.mul(b, _n(self.pixel_bytes)))
+            shifted = [self.load_pixels(start, vector) for vector in range(self.vectors)]
+            along = self.builder.mul(b, _n(self.sum_bytes))
+            return self.add_taps(shifted, [self.at(tap, along) for tap in taps], sums)
+
+        return self.loop(_n(0), self.broad, 1, sums, body)
+
+    def shuffled_taps(self, pixels: Any, taps: list[Any], sums: list[Any]) -> list[Any]:
+        """Add a row of taps: shifts of the pixels are put together from registers.
+
+        All but the last vector: the one after it may lie outside the image.
+        """
+        builder = self.builder
+        after = builder.append_basic_block("row_done")
+        ends: list[tuple[Any, list[Any]]] = []
+
+        def body(b: Any, sums: list[Any]) -> list[Any]:
+            start = self.at(pixels, builder.mul(b, _n(self.pixel_bytes)))
+            along = [self.at(tap, builder.mul(b, _n(self.sum_bytes))) for tap in taps]
+            loaded = [self.load_words(start, vector) for vector in range(self.vectors)]
+            left = builder.sub(self.broad, b)
+            for shift in range(_SHIFTS):
+                if shift:
+                    ends.append((builder.block, sums))
+                    more = builder.append_basic_block("shift")
+                    builder.cbranch(builder.icmp_signed("==", left, _n(shift)), after, more)
+                    builder.position_at_end(more)
+                shifted = [self.join(one, two, shift) for one, two in pairwise(loaded)]
+                shifted.append(
+                    self.load_pixels(self.at(start, _n(shift * self.pixel_bytes)), self.vectors - 1)
+                )
+                sums = self.add_taps(
+                    shifted, [self.at(tap, _n(shift * self.sum_bytes)) for tap in along], sums
+                )
+            return sums
+
+        sums = self.loop(_n(0), self.broad, _SHIFTS, sums, body)
+        ends.append((builder.block, sums))
+        builder.branch(after)
+        builder.position_at_end(after)
+        merged = []
+        for n, total in enumerate(sums):
+            merged.append(builder.phi(total.type))
+            for block, totals in ends:
+                merged[-1].add_incoming(totals[n], block)
+        return merged
+
+
+def _n(value: int) -> Any:
+    return ir.Constant(_INT, value)
+
+
+def _lanes(numbers: Any) -> Any:
+    numbers = list(numbers)
+    return ir.Constant(ir.VectorType(ir.IntType(32), len(numbers)), numbers)
+
+
+@intrinsic(prefer_literal=True)  # type: ignore[untyped-decorator]
+def _correlate_block(
+    typing: Any, rows: Any, wide: Any, image: Any, i: Any, j: Any, taps: Any, out: Any
+) -> Any:
+    """Write the block of `out` whose first pixel is (i, j); it must lie inside."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        _Block(context, builder, signature, args).emit()
+        return context.get_dummy_value()
+
+    return types.void(rows, wide, image, types.intp, types.intp, taps, out), emit
+
+
+@intrinsic(prefer_literal=True)  # type: ignore[untyped-decorator]
+def _block_width(typing: Any, rows: Any, wide: Any, image: Any, taps: Any) -> Any:
+    """Return how many columns a block has."""
+    vectors = _VECTORS[vector_bytes()][rows.literal_value] if wide.literal_value else 1
+    width = vectors * vector_bytes() * 8 // taps.dtype.bitwidth
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return context.get_constant(types.intp, width)
+
+    return types.intp(rows, wide, image, taps), emit
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def _address(typing: Any, array: Any) -> Any:
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        data = context.make_array(array)(context, builder, args[0]).data
+        return builder.ptrtoint(data, context.get_value_type(types.intp))
+
+    return types.intp(array), emit
+
+
+def _sweep(rows: int) -> Any:
+    """Return a function that writes `rows` rows of the output from row `i` on."""
+
+    @njit(nogil=True)  # type: ignore[untyped-decorator]
+    def sweep(image: Array, taps: Array, out: Array, i: int) -> None:
+        width = out.shape[1]
+        wide = _block_width(rows, True, image, taps)
+        narrow = _block_width(rows, False, image, taps)
+        j = 0
+        if width >= wide:
+            _correlate_block(rows, True, image, i, 0, taps, out)
+            # From here on at whole vectors of the image's memory, which load faster.
+            begin = _address(image) + i * image.strides[0]
+            j = wide - begin // image.itemsize % narrow
+        while j + wide <= width:
+            _correlate_block(rows, True, image, i, j, taps, out)
+            j += wide
+        while j < width:
+            _correlate_block(rows, False, image, i, min(j, width - narrow), taps, out)
+            j += narrow
+
+    return sweep
+
+
+_one, _three, _five = (_sweep(rows) for rows in (1, 3, 5))
+
+
+@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def correlate_strip(image: Array, taps: Array, out: Array) -> bool:
+    """Write the valid correlation of `image` with `taps` into `out`, if their layout allows.
+
+    Both need unit stride along their rows, and `out` must be at least one vector wide; if not,
+    nothing is written and the answer is False.
+    """
+    height, width = out.shape
+    if (
+        taps.size == 0
+        or image.shape[0] != height + taps.shape[0] - 1
+        or image.shape[1] != width + taps.shape[1] - 1
+    ):
+        raise InvalidInput("out must have the shape of the image less that of the taps, plus 1")
+    if (
+        width < _block_width(1, False, image, taps)
+        or image.strides[1] != image.itemsize
+        or out.strides[1] != out.itemsize
+    ):
+        return False
+    i = 0
+    while i < height:
+        # A block has no more rows than the kernel, see _Block.emit.
+        rows = min(height - i, taps.shape[0])
+        if rows >= 5:
+            _five(image, taps, out, i)
+            i += 5
+        elif rows >= 3:
+            _three(image, taps, out, i)
+            i += 3
+        else:
+            _one(image, taps, out, i)
+            i += 1
+    return True
