@@ -63,9 +63,7 @@ def test_anchor_sits_on_the_output_pixel(method):
     for anchor in itertools.product(range(3), range(4)):
         result = correlate2d(x, k, mode="same", anchor=anchor, method=method)
         assert_same(result, reference(x, k, mode="same", anchor=anchor), TOLERANCE)
-        assert_same(
-            correlate2d(x, Kernel(k, anchor=anchor), mode="same", method=method), result, 0
-        )
+        assert_same(correlate2d(x, Kernel(k, anchor=anchor), mode="same", method=method), result, 0)
     one = np.zeros((3, 4))
     one[2, 1] = 1  # the tap at the anchor alone: nothing moves
     assert_same(correlate2d(x, one, mode="same", anchor=(2, 1), method=method), x, TOLERANCE)

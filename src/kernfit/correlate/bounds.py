@@ -9,6 +9,7 @@ SIAM 2002, chapter 3).
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -27,10 +28,23 @@ def unit(dtype: Dtype) -> float:
 def gamma(count: int, dtype: Dtype) -> float:
     """Return the bound for `count` roundings in a row."""
     total = count * unit(dtype)
-    return total / (1 - total) if total < 1 else float("inf")
+    return total / (1 - total) if total < 1 else math.inf
 
 
 def direct_bound(taps: Array, sums: Dtype) -> float:
+    """Bound the sum of all products, added one by one, row after row.
+
+    The product that comes first goes through the most roundings: its own, and one for each that is
+    added later.
+    """
+    later = np.arange(taps.size, 0, -1) + 1 + (2 if sums.kind == "c" else 0)
+    total = later * unit(sums)
+    if total[0] >= 1:
+        return math.inf
+    return float((total / (1 - total) * abs(taps).ravel()).sum())
+
+
+def sum_bound(taps: Array, sums: Dtype) -> float:
     """Bound the sum of all products, in whatever order they are added."""
     # A complex product takes two roundings and the square root of 2: three.
     roundings = taps.size + (2 if sums.kind == "c" else 0)
@@ -41,13 +55,15 @@ def separable_bound(taps: Array, terms: tuple[tuple[Array, Array], ...], sums: D
     """Bound the sum of the terms, each a pass along the rows and one along the columns."""
     wide = np.clongdouble if sums.kind == "c" else np.longdouble
     left = taps.astype(wide)
-    size = 0.0
+    size = passes = 0.0
     for column, row in terms:
         left = left - column.astype(wide) * row.astype(wide)
         size += total_of(column) * total_of(row)
-    roundings = sum(taps.shape) + len(terms) + (4 if sums.kind == "c" else 0)
+        across, down = direct_bound(row, sums), direct_bound(column, sums)
+        passes += across * total_of(column) + down * (total_of(row) + across)
+    adds = gamma(len(terms) - 1, sums) * (size + passes)
     # The last term is for the rounding of `left` itself.
-    return gamma(roundings, sums) * size + total_of(left) + size * 2 * float(np.finfo(wide).eps)
+    return passes + adds + total_of(left) + size * 2 * float(np.finfo(wide).eps)
 
 
 def fourier_bound(taps: Array, spectrum: Array, block: tuple[int, int], sums: Dtype) -> float:
@@ -78,6 +94,8 @@ def fourier_worst(taps: Array, block: tuple[int, int]) -> float:
 def whole_bound(method: float, taps: Array, bias: Array, image: Dtype, numbers: Numbers) -> float:
     """Return the bound on the finished result, `method` being that on the sums alone."""
     total = total_of(taps)
+    if not math.isfinite(total):
+        return math.inf  # nothing is certain about taps that are not finite
     bound = method
     if not numbers.are_integers:
         rounded = taps.astype(numbers.sums)

@@ -132,7 +132,7 @@ def _blas(problem: Problem, dtype: Dtype) -> Method:
         worker = Blas(split, problem.stride, problem.dilation)
         if numbers.are_integers:
             return worker, 0.0
-        return worker, max(bounds.direct_bound(taps, numbers.sums) for taps in weights)
+        return worker, max(bounds.sum_bound(taps, numbers.sums) for taps in weights)
 
     depth = inputs * size[0] * size[1]
     seconds = cost.blas_cost(problem.outputs, outputs, each, depth, dtype)

@@ -49,7 +49,7 @@ def _definition(problem: Problem, taps: Array) -> Method:
     def apply(source: Array, sums: Array) -> None:
         correlate_by_definition(source, taps, sums, stride, dilation)
 
-    make = partial(_made, problem, apply, partial(bounds.direct_bound, taps))
+    make = partial(_made, problem, apply, partial(bounds.sum_bound, taps))
     return Method("definition", 1e-5 * problem.outputs, make, problem.numbers)
 
 
