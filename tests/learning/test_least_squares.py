@@ -5,7 +5,8 @@ import pytest
 from patches import patches
 
 from kernfit import Statistics
-from kernfit.learning.uncertainty import covariance, describe_undetermined
+from kernfit.learning.uncertainty import white_noise
+from kernfit.learning.undetermined import describe_undetermined
 from kernfit.lesson import black_bar
 
 
@@ -56,7 +57,8 @@ def test_determined_taps_keep_their_error():
     assert found.determined[:9].all()
     assert not found.determined[9:18].any()
     assert found.determined[18]
-    spread = covariance(found, statistics.squared_error(found.weights), statistics.count, bias=True)
+    error = statistics.squared_error(found.weights)
+    spread = white_noise(found, error, statistics.count, bias=True).covariance
     errors = np.sqrt(np.diagonal(spread[0]))
     assert np.isfinite(errors[:9]).all()
     assert np.isnan(errors[9:18]).all()
@@ -74,7 +76,7 @@ def test_covariance_is_that_of_repeated_noise():
         found = statistics.solve()
         answers.append(found.weights[:, 0])
         errors = statistics.squared_error(found.weights)
-        spreads.append(covariance(found, errors, statistics.count, bias=True)[0])
+        spreads.append(white_noise(found, errors, statistics.count, bias=True).covariance[0])
     true, said = np.cov(np.array(answers).T), np.mean(spreads, axis=0)
     assert np.abs(said - true).max() < 0.08 * np.abs(true).max()
 

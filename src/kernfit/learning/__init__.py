@@ -10,11 +10,12 @@ from threadpoolctl import threadpool_limits
 from kernfit.arrays import as_pair_of_ints
 from kernfit.correlate.threads import thread_count
 from kernfit.errors import InvalidInput
-from kernfit.learning.fit import Fit, Status
+from kernfit.learning.fit import Fit
 from kernfit.learning.pair import Pair
 from kernfit.learning.solution import fit_pair
 from kernfit.learning.statistics import Statistics
 from kernfit.learning.survey import survey
+from kernfit.learning.verdict import Status
 
 __all__ = ["Fit", "Statistics", "Status", "learn"]
 
@@ -31,6 +32,7 @@ def learn(
     descent: float | None = None,
     steps: int = 10,
     start: ArrayLike | None = None,
+    whole_levels: bool = True,
     threads: int | None = None,
 ) -> Fit:
     """Find the kernel and bias that turn one image into another.
@@ -65,6 +67,9 @@ def learn(
         Steps of gradient descent.
     start : array_like, optional
         The kernel that gradient descent starts from. Default 0.
+    whole_levels : bool, default True
+        Where the after image is made of integers and rounding may be all that is left, look for
+        the taps that give every pixel exactly. False stays with least squares.
     threads : int, optional
         For the sums over the images; the answer does not depend on it. Default: all cores.
 
@@ -105,6 +110,7 @@ def learn(
             descent=descent,
             steps=steps,
             start=start,
+            whole_levels=whole_levels,
             threads=threads,
         )
 

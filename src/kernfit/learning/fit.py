@@ -11,30 +11,11 @@ from numpy.typing import ArrayLike
 from kernfit.arrays import Array
 from kernfit.correlate import correlate2d
 from kernfit.display import taps_as_html, taps_as_text
+from kernfit.errors import InvalidInput
 from kernfit.kernel import Kernel
 from kernfit.learning.descent import Descent
-
-
-@dataclass(frozen=True)
-class Status:
-    """A verdict: one word for programs, a sentence for people, and what to do about it.
-
-    Attributes
-    ----------
-    code : str
-        "good", "undetermined", "misfit", "unfinished" or "diverged".
-    sentence : str
-        What it means here.
-    remedy : str
-        What to do, empty if nothing needs doing.
-    """
-
-    code: str
-    sentence: str
-    remedy: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.sentence}. {self.remedy}".strip() if self.remedy else f"{self.sentence}."
+from kernfit.learning.uncertainty import Uncertainty
+from kernfit.learning.verdict import Status
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,13 +26,8 @@ class Fit:
     ----------
     kernel : Kernel
         The taps, bias and anchor.
-    stderr : ndarray
-        Standard error of each tap, in the shape of ``kernel.taps`` (``kernel.weight`` if it mixes
-        channels). NaN where the data do not determine the tap.
-    bias_stderr : ndarray, shape (out,)
-        Standard error of the bias, in the image's unit; 0 where no bias was learnt.
-    covariance : ndarray, shape (out, P, P)
-        Covariance of the weights of each output channel, the bias last.
+    uncertainty : Uncertainty
+        The errors of all weights; `stderr`, `bias_stderr`, `covariance` and `interval` read it.
     residual_rms : float
         Root mean square of what the kernel leaves unexplained, in the after image's unit.
     residual_floor : float
@@ -76,9 +52,7 @@ class Fit:
     """
 
     kernel: Kernel
-    stderr: Array
-    bias_stderr: Array
-    covariance: Array
+    uncertainty: Uncertainty
     residual_rms: float
     residual_floor: float
     r2: float
@@ -88,6 +62,62 @@ class Fit:
     status: Status
     undetermined: Array
     history: Descent | None = None
+
+    @property
+    def stderr(self) -> Array:
+        """Standard error of each tap, in the shape of ``kernel.taps``.
+
+        (Of ``kernel.weight`` if it mixes channels.) NaN where the data do not determine the tap.
+        """
+        return self._as_taps(self._errors()[:, :-1])
+
+    @property
+    def bias_stderr(self) -> Array:
+        """Standard error of the bias, shape (out,), in grey levels; 0 where none was learnt."""
+        return self._errors()[:, -1]
+
+    @property
+    def covariance(self) -> Array:
+        """Covariance of the weights of each output channel, the bias last, shape (out, P, P)."""
+        return self.uncertainty.covariance
+
+    def interval(self, level: float = 0.95) -> tuple[Array, Array]:
+        """Return the limits between which each tap lies with the given probability.
+
+        Parameters
+        ----------
+        level : float, default 0.95
+            Between 0 and 1.
+
+        Returns
+        -------
+        low, high : ndarray
+            In the shape of `stderr`: the taps less and plus Student's quantile times their
+            standard errors. NaN where the data do not determine the tap.
+
+        Raises
+        ------
+        InvalidInput
+            If `level` is not between 0 and 1.
+        """
+        if not 0 < level < 1:
+            raise InvalidInput(f"level must be between 0 and 1, got {level}")
+        from scipy.special import stdtrit
+
+        quantile = self._as_taps(stdtrit(self.uncertainty.freedom, (1 + level) / 2)[:, :-1])
+        taps = self.kernel.weight.reshape(self.stderr.shape)
+        reach = quantile * self.stderr
+        return taps - reach, taps + reach
+
+    def _errors(self) -> Array:
+        errors: Array = np.sqrt(np.diagonal(self.uncertainty.covariance, axis1=1, axis2=2))
+        return errors
+
+    def _as_taps(self, values: Array) -> Array:
+        """Give values (out, taps) the shape of the kernel's taps, or of its weight if it mixes."""
+        weight = self.kernel.weight
+        single = weight.shape[0] == weight.shape[1] == 1
+        return values.reshape(weight.shape[2:] if single else weight.shape)
 
     def predict(self, image: ArrayLike, **options: Any) -> Array:
         """Return what the kernel makes of an image: ``correlate2d(image, fit.kernel, ...)``.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,39 @@ class Equations:
     y: Array
     used: Array
     left_out: dict[str, int]
+
+    def blocks(self, shape: tuple[int, int], number: int) -> list[Equations]:
+        """Cut the outputs into a grid of about so many blocks, leaving out those without any.
+
+        Parameters
+        ----------
+        shape : (kh, kw)
+            The support: each block takes along the pixels that its patches reach.
+        number : int
+            How many blocks there should be at least, if the image has as many rows and columns.
+
+        Returns
+        -------
+        list of Equations
+            Without counts of what was left out.
+        """
+        height, width = self.y.shape[1:]
+        down = min(height, max(1, round(np.sqrt(number * height / width))))
+        across = min(width, -(-number // down))
+        down = min(height, -(-number // across))
+        rows = [height * n // down for n in range(down + 1)]
+        columns = [width * n // across for n in range(across + 1)]
+        return [
+            Equations(
+                self.x[:, top : bottom + shape[0] - 1, left : right + shape[1] - 1],
+                self.y[:, top:bottom, left:right],
+                self.used[:, top:bottom, left:right],
+                {},
+            )
+            for top, bottom in pairwise(rows)
+            for left, right in pairwise(columns)
+            if self.used[:, top:bottom, left:right].any()
+        ]
 
     def statistics(
         self, shape: tuple[int, int], anchor: tuple[int, int], *, channels: str, threads: int | None

@@ -2,29 +2,64 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 from numpy.typing import ArrayLike
 
 from kernfit.arrays import Array
 from kernfit.kernel import Kernel
 from kernfit.learning.descent import Descent
-from kernfit.learning.fit import Fit, Status
+from kernfit.learning.fit import Fit
 from kernfit.learning.least_squares import Solution
 from kernfit.learning.levels import within_levels
-from kernfit.learning.pair import Pair
+from kernfit.learning.pair import Equations, Pair
 from kernfit.learning.residual import Residual, residual
 from kernfit.learning.statistics import Statistics
-from kernfit.learning.uncertainty import covariance, describe_undetermined
+from kernfit.learning.uncertainty import Uncertainty, from_blocks, unknown, white_noise
+from kernfit.learning.verdict import judge
 
-# A residual this many times above its floor is more than rounding.
-_ABOVE_FLOOR = 2.0
+# Standard errors compare so many blocks of the image. More would give more degrees of freedom,
+# fewer are farther from one another.
+_BLOCKS = 25
+# With fewer pixels for each weight in a block, blocks say little and white noise is assumed.
+_PIXELS_PER_WEIGHT = 2
 # A mean square below so many times the floor's may be rounding alone.
 _ONLY_ROUNDING = 1.3
 # To find the weights that rounding hides: first by the 2 % of the pixels farthest off, which tells
 # most; if that misses a pixel, by all that lie beyond their half level.
 _FAR_SHARES = (0.02, 0.0)
-# Descent counts as arrived when its loss exceeds the least possible one by less than this share.
-_ARRIVED = 1e-6
+
+
+@dataclass(frozen=True)
+class _Question:
+    """What all steps need to know.
+
+    Attributes
+    ----------
+    equations : Equations
+    statistics : Statistics
+        Of all equations.
+    blocks : list of Statistics
+        Of parts of the image that add up to the whole; a single one if there are few pixels.
+    """
+
+    equations: Equations
+    statistics: Statistics
+    blocks: list[Statistics]
+    bias: bool
+    channels: str
+    threads: int | None
+
+    def arranged(self, weights: Array) -> tuple[Array, Array]:
+        """Split weights (P, out) into taps (out, in, kh, kw) and bias (out,)."""
+        sums = self.statistics
+        taps = weights[:-1].T.reshape(sums.outputs, sums.inputs, *sums.shape)
+        return taps, weights[-1]
+
+    def residual(self, weights: Array) -> Residual:
+        taps, bias = self.arranged(weights)
+        return residual(self.equations, taps, bias, channels=self.channels, threads=self.threads)
 
 
 def fit_pair(
@@ -36,6 +71,7 @@ def fit_pair(
     descent: float | None = None,
     steps: int = 10,
     start: ArrayLike | None = None,
+    whole_levels: bool = True,
     threads: int | None = None,
 ) -> Fit:
     """Learn a kernel of given shape from a pair; see `learn` for the other parameters.
@@ -47,118 +83,98 @@ def fit_pair(
     """
     anchor = ((shape[0] - 1) // 2, (shape[1] - 1) // 2)
     equations = pair.equations(shape, anchor, margin=margin)
-    statistics = equations.statistics(shape, anchor, channels=pair.channels, threads=threads)
-    solution = statistics.solve(bias=bias)
+    blocks = _blocks(pair, equations, shape, anchor, threads)
+    total = blocks[0]
+    for block in blocks[1:]:
+        total += block
+    question = _Question(equations, total, blocks, bias, pair.channels, threads)
+    solution = total.solve(bias=bias)
+
+    path: Descent | None = None
+    if descent is not None:
+        path = total.descend(descent, steps, start, bias=bias)
+        # Weights out of all bounds: their residual would say nothing, and may not be finite.
+        weights = path.weights[0 if path.diverged else -1]
+        left = question.residual(weights)
+        uncertainty = unknown(total.outputs, len(total.gram))
+    else:
+        weights, left = _refined(question, solution)
+        uncertainty = _uncertainty(question, solution, weights, left)
+        if whole_levels and pair.after.dtype.kind in "iu" and bias:
+            weights, left = _beyond_rounding(question, weights, left)
+
+    taps, offset = question.arranged(weights)
     used = int(np.count_nonzero(equations.used))
     floor = 1 / np.sqrt(12) if pair.after.dtype.kind in "iu" else 0.0
-    path: Descent | None = None
-    weights = solution.weights
-    if descent is not None:
-        path = statistics.descend(descent, steps, start, bias=bias)
-        weights = path.weights[-1]
-    if path is not None and path.diverged:
-        # Weights out of all bounds: their residual says nothing, and may not be finite.
-        weights = path.weights[0]
-
-    def residual_of(weights: Array) -> Residual:
-        return residual(
-            equations, *_arranged(weights, statistics), channels=pair.channels, threads=threads
-        )
-
-    errors = residual_of(weights)
-    squared = errors.squared
-    if path is None:
-        correction = solution.inverse @ errors.cross
-        weights = weights + correction
-        squared = np.maximum(squared - np.sum(correction * errors.cross, axis=0), 0.0)
-        if floor and bias and squared.sum() < _ONLY_ROUNDING * floor**2 * used:
-            for share in _FAR_SHARES:
-                closer = within_levels(
-                    equations,
-                    statistics.gram,
-                    weights,
-                    shape,
-                    channels=pair.channels,
-                    share=share,
-                )
-                check = residual_of(closer)
-                if check.reproduced == used:
-                    weights, errors, squared = closer, check, check.squared
-                    break
-
-    spread = covariance(solution, squared, statistics.count, bias=bias)
-    if path is not None:
-        spread = np.full_like(spread, np.nan)
-    stderr = np.sqrt(np.diagonal(spread, axis1=1, axis2=2)).T  # (P, out)
-    weight, offset = _arranged(weights, statistics)
-    error, offset_error = _arranged(stderr, statistics)
-    variance = statistics.energy - statistics.cross[-1] ** 2 / statistics.count
-    rms = float(np.sqrt(squared.sum() / (statistics.count * len(squared))))
-    unseen = solution.undetermined[:, :-1]
+    rms = float(np.sqrt(left.squared.sum() / used))
+    variance = (total.energy - total.cross[-1] ** 2 / total.count).sum()
     return Fit(
-        kernel=Kernel(weight, offset, anchor=anchor),
-        stderr=error[0, 0] if error.shape[:2] == (1, 1) else error,
-        bias_stderr=offset_error,
-        covariance=spread,
+        kernel=Kernel(taps, offset, anchor=anchor),
+        uncertainty=uncertainty,
         residual_rms=rms,
         residual_floor=floor,
-        r2=float(1 - squared.sum() / variance.sum()) if variance.sum() > 0 else np.nan,
+        r2=float(1 - left.squared.sum() / variance) if variance > 0 else np.nan,
         used=used,
-        reproduced=errors.reproduced if floor else None,
+        reproduced=left.reproduced if floor else None,
         left_out=equations.left_out,
-        status=_judge(solution, statistics, rms, floor, path, exact=errors.reproduced == used),
-        undetermined=unseen.reshape(-1, statistics.inputs, *shape),
+        status=judge(
+            solution, total, rms, floor, path, exact=floor > 0 and left.reproduced == used
+        ),
+        undetermined=solution.undetermined[:, :-1].reshape(-1, total.inputs, *shape),
         history=path,
     )
 
 
-def _arranged(weights: Array, statistics: Statistics) -> tuple[Array, Array]:
-    """Split weights (P, out) into taps (out, in, kh, kw) and bias (out,)."""
-    taps = weights[:-1].T.reshape(statistics.outputs, statistics.inputs, *statistics.shape)
-    return taps, weights[-1]
+def _blocks(
+    pair: Pair,
+    equations: Equations,
+    shape: tuple[int, int],
+    anchor: tuple[int, int],
+    threads: int | None,
+) -> list[Statistics]:
+    """Sum up the equations block by block, or as a whole if blocks would say little."""
+    inputs = len(equations.x) if pair.channels == "full" else 1
+    weights = inputs * shape[0] * shape[1] + 1
+    pixels = np.count_nonzero(equations.used) / len(equations.used)
+    enough = pixels >= _BLOCKS * _PIXELS_PER_WEIGHT * weights
+    parts = equations.blocks(shape, _BLOCKS) if enough else [equations]
+    return [
+        part.statistics(shape, anchor, channels=pair.channels, threads=threads) for part in parts
+    ]
 
 
-def _judge(
-    solution: Solution,
-    statistics: Statistics,
-    rms: float,
-    floor: float,
-    path: Descent | None,
-    *,
-    exact: bool,
-) -> Status:
-    """Say whether to believe the answer."""
-    if path is not None and path.diverged:
-        return Status(
-            "diverged",
-            f"The descent diverged after {len(path.losses) - 1} steps, so its start is shown",
-            f"Give a learning rate below {path.largest_rate:.3g}.",
+def _refined(question: _Question, solution: Solution) -> tuple[Array, Residual]:
+    """Take one step of refinement with the exact residual, and say what is then left."""
+    left = question.residual(solution.weights)
+    correction = solution.inverse @ left.cross
+    gain = np.sum(correction * left.cross, axis=0)
+    refined = replace(left, squared=np.maximum(left.squared - gain, 0.0))
+    return solution.weights + correction, refined
+
+
+def _uncertainty(
+    question: _Question, solution: Solution, weights: Array, left: Residual
+) -> Uncertainty:
+    if len(question.blocks) > 1:
+        return from_blocks(solution, question.blocks, weights)
+    return white_noise(solution, left.squared, question.statistics.count, bias=question.bias)
+
+
+def _beyond_rounding(question: _Question, weights: Array, left: Residual) -> tuple[Array, Residual]:
+    """Look for weights that give every pixel exactly, if rounding may be all that is left."""
+    used = np.count_nonzero(question.equations.used)
+    if left.squared.sum() > _ONLY_ROUNDING / 12 * used:
+        return weights, left
+    for share in _FAR_SHARES:
+        closer = within_levels(
+            question.equations,
+            question.statistics.gram,
+            weights,
+            question.statistics.shape,
+            channels=question.channels,
+            share=share,
         )
-    if len(solution.undetermined):
-        words = describe_undetermined(
-            solution.undetermined[:, :-1], statistics.inputs, statistics.shape
-        )
-        return Status(
-            "undetermined",
-            f"Not every tap is determined: {words}. The answer of smallest norm is shown",
-            "Add an image that does, or ask for a smaller shape.",
-        )
-    if path is not None:
-        least = float(statistics.squared_error(solution.weights).sum())
-        if path.losses[-1] > least * (1 + _ARRIVED) + _ARRIVED * float(statistics.energy.sum()):
-            return Status(
-                "unfinished",
-                f"The descent has not arrived: its loss is {path.losses[-1]:.4g}, the least "
-                f"possible {least:.4g}",
-                f"Take more steps, or a learning rate nearer to (below) {path.largest_rate:.3g}.",
-            )
-    if floor and rms > _ABOVE_FLOOR * floor:
-        return Status(
-            "misfit",
-            f"The residual is {rms / floor:.1f} times what rounding alone would leave: there is "
-            "noise, or the program did more than slide a kernel",
-            "Look at the residual image before you trust the kernel.",
-        )
-    if exact and floor:
-        return Status("good", "Rounded to whole levels, the kernel gives every pixel exactly")
-    return Status("good", "The kernel explains the after image")
+        check = question.residual(closer)
+        if check.reproduced == used:
+            return closer, check
+    return weights, left

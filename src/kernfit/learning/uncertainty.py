@@ -1,22 +1,58 @@
-"""How sure each tap is, and what the data cannot tell."""
+"""How sure each weight is: standard errors from how well the blocks of the image agree."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from kernfit.arrays import Array
 from kernfit.learning.least_squares import Solution
+from kernfit.learning.statistics import Statistics
 
-# Two taps count as indistinguishable if moving weight from one to the other changes a prediction
-# by less than this share.
-_SAME = 1e-6
+# A block that alone holds all that is known of a direction cannot vouch for it: its leverage
+# counts as at most this.
+_MOST_LEVERAGE = 0.999
+# Beyond so many weights the leverage of each block is taken as its share of the whole: with that
+# many taps there are many more pixels, and the correction is small.
+_MANY = 300
 
 
-def covariance(solution: Solution, squared_error: Array, count: int, *, bias: bool) -> Array:
-    """Return the covariance of the weights for each output channel, shape (out, P, P).
+@dataclass(frozen=True)
+class Uncertainty:
+    """The errors of the weights of each output channel.
 
-    The residual is taken to be white: its variance times the inverse Gram matrix (C. F. Gauss,
-    Theoria combinationis, 1823). NaN wherever a weight is not determined.
+    Attributes
+    ----------
+    covariance : ndarray, shape (out, P, P)
+        NaN where a weight is not determined. Its diagonal comes from the blocks, its correlations
+        from the Gram matrix.
+    freedom : ndarray, shape (out, P)
+        Degrees of freedom of each variance: an interval takes Student's quantile for so many.
+    influence : ndarray, shape (blocks, out, P)
+        How far each block pulls each weight. The variance of any combination c of weights is the
+        sum over the blocks of ``(influence @ c)^2``. Empty where there were no blocks to compare.
+    """
+
+    covariance: Array
+    freedom: Array
+    influence: Array
+
+
+def unknown(outputs: int, size: int) -> Uncertainty:
+    """Return that nothing is known of the errors of an answer that is not the best one."""
+    return Uncertainty(
+        np.full((outputs, size, size), np.nan),
+        np.zeros((outputs, size)),
+        np.empty((0, outputs, size)),
+    )
+
+
+def white_noise(solution: Solution, squared_error: Array, count: int, *, bias: bool) -> Uncertainty:
+    """Return the errors if the residual is white noise: its variance times the inverse Gram matrix.
+
+    (C. F. Gauss, Theoria combinationis observationum, 1823.)
 
     Parameters
     ----------
@@ -26,71 +62,97 @@ def covariance(solution: Solution, squared_error: Array, count: int, *, bias: bo
     count : int
         Number of output pixels.
     bias : bool
-        Whether the constant was learnt; if not, its row and column are 0.
+        Whether the constant was learnt; if not, its error is 0.
 
     Returns
     -------
-    ndarray
+    Uncertainty
     """
     rank = len(solution.determined) - 1 + bias - len(solution.undetermined)
     freedom = count - rank
     variance = squared_error / freedom if freedom > 0 else np.full_like(squared_error, np.nan)
-    result: Array = variance[:, np.newaxis, np.newaxis] * solution.inverse
-    unsure = ~solution.determined
-    result[:, unsure, :] = np.nan
-    result[:, :, unsure] = np.nan
-    return result
-
-
-def describe_undetermined(directions: Array, inputs: int, shape: tuple[int, int]) -> str:
-    """Say in words what the undetermined combinations of taps have in common.
-
-    Parameters
-    ----------
-    directions : ndarray, shape (directions, in * kh * kw)
-        Orthonormal.
-    inputs : int
-        Number of input channels.
-    shape : (kh, kw)
-
-    Returns
-    -------
-    str
-        A sentence, empty if every combination is determined.
-    """
-    if len(directions) == 0:
-        return ""
-    grid = np.arange(inputs * shape[0] * shape[1]).reshape(inputs, *shape)
-    rows_apart = _told_apart(directions, grid[:, 1:].ravel(), grid[:, :-1].ravel())
-    columns_apart = _told_apart(directions, grid[:, :, 1:].ravel(), grid[:, :, :-1].ravel())
-    channels_apart = _told_apart(directions, grid[1:].ravel(), grid[:-1].ravel())
-    if not rows_apart and not columns_apart:
-        return "no tap is told from its neighbours: the before image is flat"
-    if not rows_apart:
-        return (
-            "columns are told apart, rows are not: "
-            "the before image does not change from top to bottom"
-        )
-    if not columns_apart:
-        return (
-            "rows are told apart, columns are not: "
-            "the before image does not change from left to right"
-        )
-    if not channels_apart:
-        return "channels are not told apart: they hold the same image"
-    number = len(directions)
-    return (
-        f"{number} combination{'s' if number > 1 else ''} of taps cannot be told: "
-        "the before image lacks their spatial frequencies, or has too few pixels"
+    covariance = variance[:, np.newaxis, np.newaxis] * solution.inverse
+    shape = (len(squared_error), len(solution.inverse))
+    return Uncertainty(
+        _without_undetermined(covariance, solution),
+        np.full(shape, float(max(freedom, 0))),
+        np.empty((0, *shape)),
     )
 
 
-def _told_apart(directions: Array, first: Array, second: Array) -> bool:
-    """Whether the data notice weight moving from tap `first[i]` to `second[i]`, for any i."""
-    if first.size == 0:
-        return True
-    moves = np.zeros((first.size, directions.shape[1]))
-    moves[np.arange(first.size), first] = 1
-    moves[np.arange(first.size), second] = -1
-    noticed = moves - (moves @ directions.T) @ directions
-    return bool(np.abs(noticed).max() > _SAME)
+def from_blocks(solution: Solution, blocks: Sequence[Statistics], weights: Array) -> Uncertainty:
+    """Return the errors that the disagreement of blocks of the image shows.
+
+    They need not know what the noise is like: it may depend on the image and be correlated, as
+    long as it does not reach far across blocks. This is the bias-reduced cluster-robust variance
+    (CR2) with Satterthwaite's degrees of freedom, a delete-a-block jackknife that weighs blocks by
+    the information that they carry (R. M. Bell and D. F. McCaffrey, Survey Methodology 28, 2002;
+    G. W. Imbens and M. Kolesár, Review of Economics and Statistics 98, 2016).
+
+    Parameters
+    ----------
+    solution : Solution
+        Of all blocks together.
+    blocks : sequence of Statistics
+        At least two, disjoint, adding up to the whole.
+    weights : ndarray, shape (P, out)
+        The weights, as finally refined.
+
+    Returns
+    -------
+    Uncertainty
+    """
+    scale = np.sqrt(np.diagonal(sum(block.gram for block in blocks)))
+    values, vectors = np.linalg.eigh(solution.inverse * np.outer(scale, scale))
+    kept = values > 1e-14 * values[-1]
+    # root @ root.T is the inverse Gram matrix; in its terms a block's share is `leverage`.
+    root = vectors[:, kept] * np.sqrt(values[kept]) / scale[:, np.newaxis]
+    influence, own, shared = [], [], []
+    for block in blocks:
+        leverage = root.T @ block.gram @ root
+        if len(scale) > _MANY:
+            raised = root.T / np.sqrt(1 - 1 / len(blocks))
+        else:
+            share, axes = np.linalg.eigh(leverage)
+            stretch = 1 / np.sqrt(1 - np.clip(share, 0, _MOST_LEVERAGE))
+            raised = (axes * stretch) @ (axes.T @ root.T)
+        pull = root.T @ (block.cross - block.gram @ weights)
+        influence.append((raised.T @ pull).T)
+        seen = leverage @ raised
+        own.append(np.sum(raised * seen, axis=0))
+        shared.append(seen)
+    freedom = _satterthwaite(np.array(own), np.array(shared))
+    pulls = np.array(influence)
+    variance = np.sum(pulls**2, axis=0)
+    # Few blocks span few directions, so their products make a poor matrix: only its diagonal is
+    # used, with the correlations that the Gram matrix knows.
+    spread = np.sqrt(np.diagonal(solution.inverse))
+    correlation = solution.inverse / np.outer(spread, np.where(spread > 0, spread, 1)).clip(1e-300)
+    error = np.sqrt(variance)
+    covariance = correlation * error[:, :, np.newaxis] * error[:, np.newaxis, :]
+    return Uncertainty(
+        _without_undetermined(covariance, solution),
+        np.broadcast_to(freedom, error.shape).copy(),
+        pulls,
+    )
+
+
+def _satterthwaite(own: Array, shared: Array) -> Array:
+    """Return the degrees of freedom of each weight's variance, were the noise white.
+
+    The variance is then a quadratic form with the matrix ``diag(own) - shared^T shared`` over the
+    blocks; matched to a chi-square, it has (sum of eigenvalues)^2 / (sum of their squares).
+    """
+    forms = -np.einsum("brp,crp->pbc", shared, shared, optimize=True)
+    index = np.arange(len(own))
+    forms[:, index, index] += own.T
+    trace = forms[:, index, index].sum(axis=1)
+    squares = np.einsum("pbc,pbc->p", forms, forms)
+    return np.where(squares > 0, trace**2 / np.where(squares > 0, squares, 1), 1.0)
+
+
+def _without_undetermined(covariance: Array, solution: Solution) -> Array:
+    unsure = ~solution.determined
+    covariance[:, unsure, :] = np.nan
+    covariance[:, :, unsure] = np.nan
+    return covariance

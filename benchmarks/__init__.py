@@ -1,0 +1,1 @@
+"""Speed, memory and calibration, measured; one module a subject."""

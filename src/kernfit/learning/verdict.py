@@ -1,0 +1,99 @@
+"""Whether to believe an answer: the status of a fit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kernfit.learning.descent import Descent
+from kernfit.learning.least_squares import Solution
+from kernfit.learning.statistics import Statistics
+from kernfit.learning.undetermined import describe_undetermined
+
+# A residual this many times above its floor is more than rounding.
+_ABOVE_FLOOR = 2.0
+# Descent counts as arrived when its loss exceeds the least possible one by less than this share.
+_ARRIVED = 1e-6
+
+
+@dataclass(frozen=True)
+class Status:
+    """A verdict: one word for programs, a sentence for people, and what to do about it.
+
+    Attributes
+    ----------
+    code : str
+        "good", "undetermined", "misfit", "unfinished" or "diverged".
+    sentence : str
+        What it means here.
+    remedy : str
+        What to do, empty if nothing needs doing.
+    """
+
+    code: str
+    sentence: str
+    remedy: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.sentence}. {self.remedy}" if self.remedy else f"{self.sentence}."
+
+
+def judge(
+    solution: Solution,
+    statistics: Statistics,
+    rms: float,
+    floor: float,
+    path: Descent | None,
+    *,
+    exact: bool,
+) -> Status:
+    """Say whether to believe the answer.
+
+    Parameters
+    ----------
+    solution : Solution
+    statistics : Statistics
+    rms, floor : float
+        Of the residual; the floor is 0 where the after image is not made of integers.
+    path : Descent or None
+        If gradient descent was asked for.
+    exact : bool
+        Whether the rounded prediction gives every pixel.
+
+    Returns
+    -------
+    Status
+    """
+    if path is not None and path.diverged:
+        return Status(
+            "diverged",
+            f"The descent diverged after {len(path.losses) - 1} steps, so its start is shown",
+            f"Give a learning rate below {path.largest_rate:.3g}.",
+        )
+    if len(solution.undetermined):
+        words = describe_undetermined(
+            solution.undetermined[:, :-1], statistics.inputs, statistics.shape
+        )
+        return Status(
+            "undetermined",
+            f"Not every tap is determined: {words}. The answer of smallest norm is shown",
+            "Add an image that does, or ask for a smaller shape.",
+        )
+    if path is not None:
+        least = float(statistics.squared_error(solution.weights).sum())
+        if path.losses[-1] > least * (1 + _ARRIVED) + _ARRIVED * float(statistics.energy.sum()):
+            return Status(
+                "unfinished",
+                f"The descent has not arrived: its loss is {path.losses[-1]:.4g}, the least "
+                f"possible {least:.4g}",
+                f"Take more steps, or a learning rate nearer to (below) {path.largest_rate:.3g}.",
+            )
+    if floor and rms > _ABOVE_FLOOR * floor:
+        return Status(
+            "misfit",
+            f"The residual is {rms / floor:.1f} times what rounding alone would leave: there is "
+            "noise, or the program did more than slide a kernel",
+            "Look at the residual image before you trust the kernel.",
+        )
+    if exact:
+        return Status("good", "Rounded to whole levels, the kernel gives every pixel exactly")
+    return Status("good", "The kernel explains the after image")
