@@ -3,6 +3,7 @@
 import mmap
 import multiprocessing
 import os
+import platform
 import subprocess
 import sys
 import threading
@@ -368,7 +369,7 @@ for pixels, sums in [("f4", "f4"), ("u1", "i2"), ("i8", "i8")]:
     ("cpu", "features", "width"),
     [("x86-64", "", 16), ("x86-64-v3", "+avx,+avx2,+fma", 32)],
 )
-@pytest.mark.skipif(os.uname().machine != "x86_64", reason="names x86 processors")
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="names x86 processors")
 def test_processors_without_wide_vectors(cpu, features, width):
     if width == 32 and "avx2" not in _host_features():
         pytest.skip("this processor has no AVX2")

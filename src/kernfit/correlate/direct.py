@@ -6,7 +6,7 @@ same bits for any number of threads and any tiling of the output.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -27,11 +27,12 @@ def _pairs(*codes: tuple[str, str]) -> frozenset[Pair]:
 # Those for which there is vector code: dtype of the pixels, dtype of the taps and sums.
 _COMPILED = _pairs(
     *(("f4", "f4"), ("f8", "f8"), ("i8", "i8")),
-    *(("u1", "i2"), ("u1", "i4"), ("i2", "i4"), ("u2", "i4")),
+    *(("u1", "i2"), ("i2", "i4"), ("u2", "i4")),
 )
-# Those whose pixels are converted on the way, row by row.
+# Those whose pixels are converted on the way, a few rows at a time, to spare compiling more.
 _CONVERTED = _pairs(
-    ("f4", "f8"), *((code, "i8") for code in ("i1", "i2", "i4", "u1", "u2", "u4", "u8"))
+    *(("f4", "f8"), ("u1", "i4")),
+    *((code, "i8") for code in ("i1", "i2", "i4", "u1", "u2", "u4", "u8")),
 )
 _COMPLEX = _pairs(("c8", "c8"), ("c16", "c16"))
 
@@ -39,7 +40,9 @@ SUPPORTED_PAIRS = _COMPILED | _CONVERTED | _COMPLEX
 """Pairs of dtypes that are fast: of the pixels, and of the taps and sums."""
 
 _WORTH_A_THREAD = 2**21  # multiplications; below about 50 microseconds a thread comes too late
-_SCRATCH_BYTES = 2**19  # at a time, so that it stays in the cache
+# Copies are made of one tile after another, so that they stay in the cache.
+_TILE_COLUMNS = 2048
+_TILE_BYTES = 2**19
 
 _strips: dict[Pair, Strip] = {}
 
@@ -86,7 +89,7 @@ def _prepare(pair: Pair) -> Strip:
     if pair in _COMPILED:
         strip = _compiled_strip(_compile(*pair))
     elif pair in _CONVERTED:
-        strip = partial(_through_scratch, _compile(pair[1], pair[1]))
+        strip = partial(_through_scratch, _compile(_pixels_of(*pair), pair[1]))
     elif pair in _COMPLEX:
         part = np.empty(0, pair[1]).real.dtype
         strip = partial(_by_parts, _compiled_strip(_compile(part, part)))
@@ -123,47 +126,51 @@ def _compiled_strip(compiled: Any) -> Strip:
 
 def _through_scratch(compiled: Any, image: Array, taps: Array, out: Array) -> None:
     """Correlate copies that have the dtype, the layout and the width that `compiled` wants."""
-    height, width = out.shape
-    tall, broad = taps.shape
-    wide = max(width, 64)  # no vector has more lanes than bytes
-    columns = wide + broad - 1
-    step = max(tall, _SCRATCH_BYTES // (columns * taps.itemsize))
-    step = min(step, height)
-    scratch = np.zeros((step + tall - 1, columns), _pixels_of(taps.dtype, image.dtype))
-    sums = np.empty((step, wide), out.dtype)
-    for first in range(0, height if width else 0, step or 1):
-        rows = min(step, height - first)
-        copy = scratch[: rows + tall - 1]
-        copy[:, : image.shape[1]] = image[first : first + rows + tall - 1]
-        if not compiled(copy, taps, sums[:rows]):
+    pixels = _pixels_of(image.dtype, taps.dtype)
+    for source, target in _tiles(image, taps, out):
+        rows, columns = target.shape
+        wide = max(columns, 64)  # no vector has more lanes than bytes
+        copy = np.zeros((source.shape[0], wide + taps.shape[1] - 1), pixels)
+        copy[:, : source.shape[1]] = source
+        sums = np.empty((rows, wide), out.dtype)
+        if not compiled(copy, taps, sums):
             raise AssertionError("scratch memory must be fit for vector code")
-        out[first : first + rows] = sums[:rows, :width]
+        target[...] = sums[:, :columns]
 
 
-def _pixels_of(sums: np.dtype[Any], image: np.dtype[Any]) -> np.dtype[Any]:
-    """Return the dtype of the pixels for which there is vector code."""
-    return image if (image, sums) in _COMPILED else sums
+def _tiles(image: Array, taps: Array, out: Array) -> Iterator[tuple[Array, Array]]:
+    """Cut `out` into tiles; yield each with the part of the image that it needs."""
+    (height, width), (tall, broad) = out.shape, taps.shape
+    columns = max(1, min(width, _TILE_COLUMNS))
+    rows = max(tall, _TILE_BYTES // (columns * out.itemsize))
+    for i in range(0, height, rows):
+        for j in range(0, width, columns):
+            target = out[i : i + rows, j : j + columns]
+            bottom, right = i + target.shape[0] + tall - 1, j + target.shape[1] + broad - 1
+            yield image[i:bottom, j:right], target
+
+
+def _pixels_of(image: np.dtype[Any], sums: np.dtype[Any]) -> np.dtype[Any]:
+    """Return the dtype that pixels are converted to before vector code meets them."""
+    if (image, sums) in _COMPILED:
+        return image
+    return np.dtype("i2") if sums == np.int32 else sums
 
 
 def _by_parts(real: Strip, image: Array, taps: Array, out: Array) -> None:
     """Correlate the real and imaginary parts of the image with those of the taps."""
-    tall = taps.shape[0]
     taps_real, taps_imag = (np.ascontiguousarray(part) for part in (taps.real, taps.imag))
-    step = max(tall, _SCRATCH_BYTES // max(1, image[:1].nbytes))
-    one, two = (np.empty((min(step, out.shape[0]), out.shape[1]), taps_real.dtype) for _ in "12")
     # Infinity less infinity is a value like any other here, not worth a warning.
     with np.errstate(all="ignore"):
-        for first in range(0, out.shape[0], step):
-            target = out[first : first + step]
-            rows = image[first : first + target.shape[0] + tall - 1]
-            rows_real, rows_imag = (np.ascontiguousarray(part) for part in (rows.real, rows.imag))
-            a, b = one[: target.shape[0]], two[: target.shape[0]]
-            real(rows_real, taps_real, a)
-            real(rows_imag, taps_imag, b)
-            np.subtract(a, b, out=target.real)
-            real(rows_real, taps_imag, a)
-            real(rows_imag, taps_real, b)
-            np.add(a, b, out=target.imag)
+        for source, target in _tiles(image, taps, out):
+            one, two = (np.empty(target.shape, taps_real.dtype) for _ in range(2))
+            pixels_real, pixels_imag = source.real.copy(), source.imag.copy()
+            real(pixels_real, taps_real, one)
+            real(pixels_imag, taps_imag, two)
+            np.subtract(one, two, out=target.real)
+            real(pixels_real, taps_imag, one)
+            real(pixels_imag, taps_real, two)
+            np.add(one, two, out=target.imag)
 
 
 def _sum_plainly(image: Array, taps: Array, out: Array) -> None:

@@ -11,6 +11,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
+from itertools import pairwise
 
 from kernfit.arrays import as_pair_of_ints
 
@@ -49,7 +50,7 @@ def for_strips(work: Callable[[int, int], object], rows: int, threads: int) -> N
         return
     count = min(rows, threads * _STRIPS_EACH)
     edges = [rows * n // count for n in range(count + 1)]
-    strips = deque(zip(edges[:-1], edges[1:], strict=True))
+    strips = deque(pairwise(edges))
 
     def drain() -> None:
         try:
