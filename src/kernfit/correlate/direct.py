@@ -126,27 +126,40 @@ def _compiled_strip(compiled: Any) -> Strip:
 
 def _through_scratch(compiled: Any, image: Array, taps: Array, out: Array) -> None:
     """Correlate copies that have the dtype, the layout and the width that `compiled` wants."""
-    pixels = _pixels_of(image.dtype, taps.dtype)
-    for source, target in _tiles(image, taps, out):
-        rows, columns = target.shape
-        wide = max(columns, 64)  # no vector has more lanes than bytes
-        copy = np.zeros((source.shape[0], wide + taps.shape[1] - 1), pixels)
-        copy[:, : source.shape[1]] = source
-        sums = np.empty((rows, wide), out.dtype)
-        if not compiled(copy, taps, sums):
+    (rows, columns), (tall, broad) = _tile_shape(image, taps, out), taps.shape
+    wide = max(columns, 64)  # no vector has more lanes than bytes
+    pixels = np.zeros((rows + tall - 1, wide + broad - 1), _pixels_of(image.dtype, taps.dtype))
+    sums = np.empty((rows, wide), out.dtype)
+    for source, target in _tiles(image, taps, out, (rows, columns)):
+        height, width = target.shape
+        wide = max(width, 64)
+        pixels[: source.shape[0], : source.shape[1]] = source
+        part = pixels[: source.shape[0], : wide + broad - 1]
+        if not compiled(part, taps, sums[:height, :wide]):
             raise AssertionError("scratch memory must be fit for vector code")
-        target[...] = sums[:, :columns]
+        target[...] = sums[:height, :width]
 
 
-def _tiles(image: Array, taps: Array, out: Array) -> Iterator[tuple[Array, Array]]:
-    """Cut `out` into tiles; yield each with the part of the image that it needs."""
-    (height, width), (tall, broad) = out.shape, taps.shape
-    columns = max(1, min(width, _TILE_COLUMNS))
-    rows = max(tall, _TILE_BYTES // (columns * out.itemsize))
-    for i in range(0, height, rows):
-        for j in range(0, width, columns):
+def _tile_shape(image: Array, taps: Array, out: Array) -> tuple[int, int]:
+    """Return the rows and columns of tiles whose copies stay in the cache."""
+    # Across the memory of a transposed image, short rows: each touches a line for every column.
+    most = _TILE_COLUMNS if abs(image.strides[0]) >= abs(image.strides[1]) else 128
+    columns = max(1, min(out.shape[1], most))
+    return min(out.shape[0], max(taps.shape[0], _TILE_BYTES // (columns * out.itemsize))), columns
+
+
+def _tiles(
+    image: Array, taps: Array, out: Array, shape: tuple[int, int]
+) -> Iterator[tuple[Array, Array]]:
+    """Cut `out` into tiles; yield each with the part of the image that it needs, before it."""
+    rows, columns = shape
+    for i in range(0, out.shape[0], rows or 1):
+        for j in range(0, out.shape[1], columns):
             target = out[i : i + rows, j : j + columns]
-            bottom, right = i + target.shape[0] + tall - 1, j + target.shape[1] + broad - 1
+            bottom, right = (
+                start + n + k - 1
+                for start, n, k in zip((i, j), target.shape, taps.shape, strict=True)
+            )
             yield image[i:bottom, j:right], target
 
 
@@ -160,17 +173,22 @@ def _pixels_of(image: np.dtype[Any], sums: np.dtype[Any]) -> np.dtype[Any]:
 def _by_parts(real: Strip, image: Array, taps: Array, out: Array) -> None:
     """Correlate the real and imaginary parts of the image with those of the taps."""
     taps_real, taps_imag = (np.ascontiguousarray(part) for part in (taps.real, taps.imag))
+    shape = _tile_shape(image, taps, out)
+    halo = tuple(n + k - 1 for n, k in zip(shape, taps.shape, strict=True))
+    pixels = np.empty((2, *halo), taps_real.dtype)
+    sums = np.empty((2, *shape), taps_real.dtype)
     # Infinity less infinity is a value like any other here, not worth a warning.
     with np.errstate(all="ignore"):
-        for source, target in _tiles(image, taps, out):
-            one, two = (np.empty(target.shape, taps_real.dtype) for _ in range(2))
-            pixels_real, pixels_imag = source.real.copy(), source.imag.copy()
-            real(pixels_real, taps_real, one)
-            real(pixels_imag, taps_imag, two)
-            np.subtract(one, two, out=target.real)
-            real(pixels_real, taps_imag, one)
-            real(pixels_imag, taps_real, two)
-            np.add(one, two, out=target.imag)
+        for source, target in _tiles(image, taps, out, shape):
+            x, y = pixels[:, : source.shape[0], : source.shape[1]]
+            u, v = sums[:, : target.shape[0], : target.shape[1]]
+            x[...], y[...] = source.real, source.imag
+            real(x, taps_real, u)
+            real(y, taps_imag, v)
+            np.subtract(u, v, out=target.real)
+            real(x, taps_imag, u)
+            real(y, taps_real, v)
+            np.add(u, v, out=target.imag)
 
 
 def _sum_plainly(image: Array, taps: Array, out: Array) -> None:
