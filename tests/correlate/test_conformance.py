@@ -6,11 +6,10 @@ import itertools
 
 import numpy as np
 import pytest
+from checks import BOUNDARIES, assert_same, reference
 
 from kernfit import Kernel
 from kernfit.correlate import convolve2d, corr2d, correlate2d
-
-from checks import BOUNDARIES, assert_same, reference
 
 METHODS = ("definition", "direct", "separable", "fourier", "auto")
 TOLERANCE = 1e-13  # for magnitudes of about 1 and up to some hundred taps

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from checks import assert_same, reference
 
 from kernfit import InvalidInput, Kernel, ResultTooLarge
 from kernfit.correlate import correlate2d, make_plan
-
-from checks import assert_same, reference
 
 INTEGERS = ("?", "u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8")
 

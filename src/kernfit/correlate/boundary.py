@@ -1,5 +1,7 @@
 """Gather a tile of the padded image, without ever padding the whole image."""
 
+from functools import lru_cache
+
 from kernfit.arrays import Array
 from kernfit.correlate.axes import Axis
 
@@ -22,32 +24,43 @@ def gather(
     out : ndarray, 2-D
         Its dtype is the one to convert to.
     """
-    (top, bottom), (left, right) = (
-        _within(axis.size, first, length)
-        for axis, first, length in zip((rows, columns), start, out.shape, strict=True)
-    )
-    middle = image[start[0] + top : start[0] + bottom, start[1] + left : start[1] + right]
-    out[top:bottom, left:right] = middle
+    height, width = out.shape
+    top, bottom = _within(rows.size, start[0], height)
+    left, right = _within(columns.size, start[1], width)
+    across = slice(start[1] + left, start[1] + right)
 
-    def fetch(r0: int, r1: int, c0: int, c1: int) -> None:
-        """Fill ``out[r0:r1, c0:c1]``, a margin, pixel by pixel."""
-        if r0 == r1 or c0 == c1:
-            return
-        row = rows.sources(start[0] + r0, start[0] + r1)
-        column = columns.sources(start[1] + c0, start[1] + c1)
-        part = out[r0:r1, c0:c1]
-        # Index -1 fetches the last pixel, which the fill value then replaces.
-        part[...] = image[row[:, None], column]
-        part[row < 0] = fill
-        part[:, column < 0] = fill
+    def fetch(r0: int, r1: int, source: slice | Array) -> None:
+        """Fill the rows `r0` to `r1` of `out` from the rows `source` of the image."""
+        out[r0:r1, left:right] = image[:, across][source]
+        lines = source if isinstance(source, slice) else source[:, None]
+        for c0, c1 in ((0, left), (right, width)):
+            if c0 == c1:
+                pass
+            elif columns.boundary == "constant":
+                out[r0:r1, c0:c1] = fill
+            else:
+                out[r0:r1, c0:c1] = image[lines, _sources(columns, start[1] + c0, start[1] + c1)]
 
-    fetch(0, top, 0, out.shape[1])
-    fetch(bottom, out.shape[0], 0, out.shape[1])
-    fetch(top, bottom, 0, left)
-    fetch(top, bottom, right, out.shape[1])
+    if top < bottom:
+        fetch(top, bottom, slice(start[0] + top, start[0] + bottom))
+    for r0, r1 in ((0, top), (bottom, height)):
+        if r0 == r1:
+            pass
+        elif rows.boundary == "constant":
+            out[r0:r1] = fill
+        else:
+            fetch(r0, r1, _sources(rows, start[0] + r0, start[0] + r1))
 
 
 def _within(size: int, first: int, length: int) -> tuple[int, int]:
     """Return which part of `length` positions from `first` on lies in an image of `size`."""
     begin = min(max(-first, 0), length)
     return begin, max(begin, min(size - first, length))
+
+
+@lru_cache(maxsize=256)
+def _sources(axis: Axis, start: int, stop: int) -> Array:
+    """Return which pixels stand in a margin; the same few are wanted again and again."""
+    found = axis.sources(start, stop)
+    found.flags.writeable = False
+    return found

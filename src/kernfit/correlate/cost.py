@@ -15,26 +15,36 @@ Dtype = np.dtype[Any]
 Pair = tuple[int, int]
 
 # Nanoseconds for one tap of one output, by the dtype of the sums; others go the plain way.
-_TAP = {"h": 0.012, "i": 0.02, "l": 0.08, "q": 0.08, "f": 0.02, "d": 0.04, "F": 0.08, "D": 0.16}
+_TAP = {
+    "h": 0.012,
+    "i": 0.035,
+    "l": 0.1,
+    "q": 0.1,
+    "f": 0.014,
+    "d": 0.028,
+    "F": 0.055,
+    "D": 0.11,
+}
 _PLAIN_TAP = 20.0
-_OUTPUT = 0.3  # what an output costs besides its taps, for each pass
-_STEPS = 3.0  # times as much for a tap where windows or taps step
+_OUTPUT = 0.06  # what an output costs besides its taps, for each pass and byte
+_STEPS = 4.0  # times as much for a tap where windows or taps step
 # Nanoseconds for one pixel and one of the log2(pixels) stages, there and back.
-_STAGE = {"f": 0.6, "d": 1.0, "F": 1.2, "D": 2.0}
+_STAGE = {"f": 0.5, "d": 0.9, "F": 1.0, "D": 1.8}
 # Of transforms: larger ones leave the cache, and scratch memory must stay below 32 MiB.
-_BLOCKS = (128, 192, 256, 384, 512, 768)
+_LARGEST_BLOCK = 768
+_OVERHEAD = 500  # what a transform of a row costs besides, in the same unit
 
 
 def direct_cost(outputs: int, taps: Pair, sums: Dtype, steps: bool) -> float:
     """Return the cost of multiplying every tap."""
     tap = _TAP.get(sums.char, _PLAIN_TAP) * (_STEPS if steps else 1)
-    return 1e-9 * outputs * (_OUTPUT + tap * prod(taps))
+    return 1e-9 * outputs * (_OUTPUT * sums.itemsize + tap * prod(taps))
 
 
 def separable_cost(outputs: int, taps: Pair, rank: int, sums: Dtype, steps: bool) -> float:
     """Return the cost of `rank` passes along rows and as many along columns."""
     tap = _TAP.get(sums.char, _PLAIN_TAP) * (_STEPS if steps else 1)
-    return 1e-9 * outputs * rank * (3 * _OUTPUT + tap * sum(taps))
+    return 1e-9 * outputs * rank * (3 * _OUTPUT * sums.itemsize + tap * sum(taps))
 
 
 def fourier_cost(outputs: Pair, extent: Pair, block: Pair, sums: Dtype) -> float:
@@ -56,19 +66,19 @@ def blas_cost(outputs: int, channels: int, rows: int, depth: int, product: Dtype
     """
     flop = _TAP.get(product.char, _PLAIN_TAP)
     patches = channels // rows * depth * 0.1 * product.itemsize
-    return 1e-9 * outputs * (flop * channels * depth + patches + channels * _OUTPUT)
+    return (
+        1e-9 * outputs * (flop * channels * depth + patches + channels * _OUTPUT * product.itemsize)
+    )
 
 
 def best_block(outputs: Pair, extent: Pair) -> Pair:
     """Return the size of transform that costs least, for outputs without steps."""
 
     def best(count: int, span: int) -> int:
-        least = span + min(count, 8) - 1
-        enough = _round_up(span + count - 1)
-        sizes = [b for b in _BLOCKS if least <= b < enough] + [enough]
-        # The whole axis at once is one candidate, but not where it would be too much memory.
-        sizes = [b for b in sizes if b <= _BLOCKS[-1]] or [_round_up(max(2 * span, 512))]
-        return min(sizes, key=lambda b: ceil(count / (b - span + 1)) * b * log2(b + 1))
+        # So many tiles in a row, each no larger than it must be.
+        least = -(-count // max(_LARGEST_BLOCK - span + 1, 256))
+        sizes = [_round_up(-(-count // n) + span - 1) for n in range(least, least + 24)]
+        return min(sizes, key=lambda b: -(-count // (b - span + 1)) * b * (log2(b) + _OVERHEAD / b))
 
     rows, columns = (best(max(n, 1), e) for n, e in zip(outputs, extent, strict=True))
     return rows, columns

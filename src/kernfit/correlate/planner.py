@@ -108,7 +108,8 @@ def _plan(
         rows,
         columns,
         itemsize=_itemsize(problem, chosen.numbers),
-        in_place=plain and _is_in_place(problem, chosen),
+        reads_image=_reads_image(problem, chosen.numbers) and not masked,
+        needs_scratch=_needs_scratch(problem, chosen) or not plain,
         threads=count,
         block=chosen.block,
     )
@@ -181,11 +182,14 @@ def _omission(problem: Problem, name: str) -> Omission:
     return omission_of(weights, apply, bound, problem.axes)
 
 
-def _is_in_place(problem: Problem, chosen: Method) -> bool:
-    """Whether tiles within the image need neither gathering nor conversion."""
-    numbers, image = chosen.numbers, problem.image
-    loads = image == numbers.load or same_bits(image, numbers)
-    return chosen.uses_image and loads and numbers.result == numbers.exact
+def _reads_image(problem: Problem, numbers: Numbers) -> bool:
+    """Whether tiles within the image are read where they are."""
+    return problem.image == numbers.load or same_bits(problem.image, numbers)
+
+
+def _needs_scratch(problem: Problem, chosen: Method) -> bool:
+    """Whether tiles within the image need memory, be it for the method or to convert the sums."""
+    return not chosen.uses_image or chosen.numbers.result != chosen.numbers.exact
 
 
 def _is_straight(problem: Problem, axes: int) -> bool:

@@ -10,6 +10,8 @@ from kernfit.correlate.axes import Axis
 # All threads together keep below 32 MiB; one tile also wants to stay in a core's own cache.
 _ALL_THREADS = 24 << 20
 _ONE_TILE = 2 << 20
+# Borders are taken this wide at least: narrow strips are slow.
+_BORDER = 32
 # Below this many output pixels the borders are not worth tiles of their own.
 _SMALL = 1 << 15
 _STRIPS_EACH = 4  # for every thread, so that a slow one delays nobody
@@ -30,7 +32,8 @@ def tiles_of(
     columns: Axis,
     *,
     itemsize: int,
-    in_place: bool,
+    reads_image: bool,
+    needs_scratch: bool,
     threads: int = 1,
     block: tuple[int, int] | None = None,
 ) -> tuple[Tile, ...]:
@@ -42,54 +45,53 @@ def tiles_of(
         The geometry.
     itemsize : int
         Bytes of a pixel in the tile's scratch memory.
-    in_place : bool
-        Whether tiles within the image need no scratch memory at all.
+    reads_image : bool
+        Whether tiles within the image need not be gathered. Only the borders are, then.
+    needs_scratch : bool
+        Whether tiles within the image need scratch memory all the same.
     threads : int
         How many will share the tiles.
     block : pair of int, optional
         The greatest size of a tile, where the method has one of its own.
     """
     height, width = rows.outputs, columns.outputs
-    step = block or _tile_size(rows, columns, itemsize, threads)
-    if block is not None or not in_place:
-        areas = [(0, height, 0, width)]
-    elif rows.inside == (0, height) and columns.inside == (0, width):
-        areas = []
-    elif height * width <= _SMALL:
-        areas = [(0, height, 0, width)]
-        return tuple(_cut(areas, step, rows, columns))
-    else:
-        (top, bottom), (left, right) = rows.inside, columns.inside
-        areas = [
-            (0, top, 0, width),
-            (bottom, height, 0, width),
-            (top, bottom, 0, left),
-            (top, bottom, right, width),
-        ]
-    tiles = list(_cut(areas, step, rows, columns))
-    if in_place and block is None:
+    size = block or _tile_size(rows, columns, itemsize, threads)
+    small = height * width <= _SMALL and (rows.inside, columns.inside) != ((0, height), (0, width))
+    if block or not reads_image or small:
+        return tuple(_cut((0, height, 0, width), size, rows, columns))
+    (top, bottom), (left, right) = rows.inside, columns.inside
+    left = min(max(left, _BORDER), right) if left else 0
+    right = max(min(right, width - _BORDER), left) if right < width else width
+    borders = (
+        (0, top, 0, width),
+        (bottom, height, 0, width),
+        (top, bottom, 0, left),
+        (top, bottom, right, width),
+    )
+    tiles = [tile for area in borders for tile in _cut(area, size, rows, columns)]
+    if not needs_scratch:
         strip = height if threads == 1 else -(-height // (threads * _STRIPS_EACH))
-        inside = (*rows.inside, *columns.inside)
-        tiles += _cut([inside], (max(strip, 1), width), rows, columns)
+        size = max(strip, 1), max(width, 1)
+    tiles += _cut((top, bottom, left, right), size, rows, columns)
     return tuple(tiles)
 
 
 def _cut(
-    areas: list[tuple[int, int, int, int]], step: tuple[int, int], rows: Axis, columns: Axis
+    area: tuple[int, int, int, int], size: tuple[int, int], rows: Axis, columns: Axis
 ) -> Iterator[Tile]:
-    for top, bottom, left, right in areas:
-        if left >= right:
-            continue
-        for i in range(top, bottom, step[0]):
-            for j in range(left, right, step[1]):
-                i1, j1 = min(i + step[0], bottom), min(j + step[1], right)
-                inside = (
-                    rows.inside[0] <= i
-                    and i1 <= rows.inside[1]
-                    and columns.inside[0] <= j
-                    and j1 <= columns.inside[1]
-                )
-                yield Tile(i, i1, j, j1, inside)
+    top, bottom, left, right = area
+    if left >= right:
+        return
+    for i in range(top, bottom, size[0]):
+        for j in range(left, right, size[1]):
+            i1, j1 = min(i + size[0], bottom), min(j + size[1], right)
+            inside = (
+                rows.inside[0] <= i
+                and i1 <= rows.inside[1]
+                and columns.inside[0] <= j
+                and j1 <= columns.inside[1]
+            )
+            yield Tile(i, i1, j, j1, inside)
 
 
 def _tile_size(rows: Axis, columns: Axis, itemsize: int, threads: int) -> tuple[int, int]:
