@@ -96,7 +96,8 @@ def learn(
     """
     pair = Pair.of(before, after, clip=clip, mask=mask, channels=channels)
     threads = thread_count(threads)
-    with threadpool_limits(threads, user_api="blas"):
+    # The matrices are small: threads of their own would cost linear algebra more than they give.
+    with threadpool_limits(1, user_api="blas"):
         size = _size(pair, shape, bias=bias, threads=threads)
         # Whatever the border's rule, a program leaves a border as wide as its kernel on every
         # side. If the size was found and not told, zeros around the taps may hide how wide that

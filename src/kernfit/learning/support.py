@@ -33,50 +33,62 @@ def choose_support(statistics: Statistics, *, bias: bool = True) -> tuple[slice,
     tuple of slice
         ``taps[rows, columns]`` is the smallest support that explains the data.
     """
-    kh, kw = statistics.shape
-    means = statistics.gram[:-1, -1] / statistics.count * bias
-    gram = statistics.gram[:-1, :-1] - statistics.count * np.outer(means, means)
-    cross = statistics.cross[:-1] - np.outer(means, statistics.cross[-1])
+    gram, cross, energy = _centred(statistics, bias)
     # Undetermined directions get a stiffness just above rounding: they then cost nothing to
     # remove while other taps can stand in for them.
     noise = rounding_noise(statistics.gram)
-    if np.linalg.eigvalsh(gram)[0] < noise:
+    deficient = np.linalg.eigvalsh(gram)[0] < noise
+    if deficient:
         gram = gram + 10 * noise * np.eye(len(gram))
-    energy = statistics.energy - bias * statistics.cross[-1] ** 2 / statistics.count
-    where = np.arange(len(gram)).reshape(statistics.inputs, kh, kw)
+    inverse = np.linalg.inv(gram)
+    weights = inverse @ cross
+    errors = energy - np.sum(weights * cross, axis=0)
+    freedom = max(1, statistics.count - len(gram) - bias)
+    resolved = _SUMS_RESOLVE * np.maximum(energy, np.finfo(float).tiny)
+    variance = np.maximum(errors, resolved) / freedom
 
-    top, bottom, left, right = 0, kh, 0, kw
+    # `places` holds, for each tap that is left, its row and column in `inverse`.
+    places = np.arange(len(gram)).reshape(statistics.inputs, *statistics.shape)
+    left = np.arange(len(gram))
+    top, bottom, first, last = 0, statistics.shape[0], 0, statistics.shape[1]
     row, column = statistics.anchor
-    variance = None
     while True:
-        kept = where[:, top:bottom, left:right]
-        index = kept.ravel()
-        inverse = np.linalg.inv(gram[np.ix_(index, index)])
-        weights = inverse @ cross[index]
-        if variance is None:
-            errors = energy - np.sum(weights * cross[index], axis=0)
-            freedom = max(1, statistics.count - len(index) - bias)
-            resolved = _SUMS_RESOLVE * np.maximum(energy, np.finfo(float).tiny)
-            variance = np.maximum(errors, resolved) / freedom
         sides = {
-            "top": kept[:, :1] if top < row else None,
-            "bottom": kept[:, -1:] if bottom - 1 > row else None,
-            "left": kept[:, :, :1] if left < column else None,
-            "right": kept[:, :, -1:] if right - 1 > column else None,
+            "top": places[:, :1] if top < row else None,
+            "bottom": places[:, -1:] if bottom - 1 > row else None,
+            "first": places[:, :, :1] if first < column else None,
+            "last": places[:, :, -1:] if last - 1 > column else None,
         }
-        worth = {
-            side: _worth(np.searchsorted(index, taps.ravel()), inverse, weights, variance)
+        excess = {
+            side: _worth(taps.ravel(), inverse, weights, variance)
             - taps.size * len(variance) * np.log(statistics.count)
             for side, taps in sides.items()
             if taps is not None
         }
-        weakest = min(worth, key=lambda side: worth[side], default=None)
-        if weakest is None or worth[weakest] > 0:
-            return slice(top, bottom), slice(left, right)
+        weakest = min(excess, key=lambda side: excess[side], default=None)
+        if weakest is None or excess[weakest] > 0:
+            return slice(top, bottom), slice(first, last)
         top += weakest == "top"
         bottom -= weakest == "bottom"
-        left += weakest == "left"
-        right -= weakest == "right"
+        first += weakest == "first"
+        last -= weakest == "last"
+        removed = sides[weakest].ravel()  # type: ignore[union-attr]
+        kept = np.setdiff1d(places, removed)
+        left = left[kept]
+        if deficient:
+            inverse = np.linalg.inv(gram[np.ix_(left, left)])
+            weights = inverse @ cross[left]
+        else:
+            inverse, weights = _without(removed, kept, inverse, weights)
+        places = np.arange(len(left)).reshape(len(places), bottom - top, last - first)
+
+
+def _centred(statistics: Statistics, bias: bool) -> tuple[Array, Array, Array]:
+    """Return Gram matrix and cross sums of the taps and the energy, the bias eliminated."""
+    means = statistics.gram[:-1, -1] / statistics.count * bias
+    gram = statistics.gram[:-1, :-1] - statistics.count * np.outer(means, means)
+    cross = statistics.cross[:-1] - np.outer(means, statistics.cross[-1])
+    return gram, cross, statistics.energy - bias * statistics.cross[-1] ** 2 / statistics.count
 
 
 def _worth(removed: Array, inverse: Array, weights: Array, variance: Array) -> float:
@@ -84,3 +96,10 @@ def _worth(removed: Array, inverse: Array, weights: Array, variance: Array) -> f
     taps = weights[removed]
     growth = np.sum(taps * np.linalg.solve(inverse[np.ix_(removed, removed)], taps), axis=0)
     return float(np.sum(growth / variance))
+
+
+def _without(removed: Array, kept: Array, inverse: Array, weights: Array) -> tuple[Array, Array]:
+    """Return inverse and weights once some taps are held at 0 (a Schur complement)."""
+    tied = np.linalg.solve(inverse[np.ix_(removed, removed)], inverse[removed][:, kept])
+    across = inverse[kept][:, removed]
+    return inverse[np.ix_(kept, kept)] - across @ tied, weights[kept] - tied.T @ weights[removed]
