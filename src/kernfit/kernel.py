@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from kernfit.arrays import Array, as_numbers, as_pair_of_ints
+from kernfit.display import taps_as_html
 from kernfit.errors import InvalidInput, RefusedFile
 from kernfit.io.kernels import read_kernel_record, write_kernel_record
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 class Kernel:
@@ -171,6 +175,22 @@ class Kernel:
             name=self._name,
         )
 
+    def plot(self, *, ax: Axes | None = None) -> Axes:
+        """Draw the taps of a kernel with one input and one output channel as a heat map.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            Where to draw. Default: a new figure, which is ``ax.figure`` of what is returned.
+
+        Returns
+        -------
+        matplotlib Axes
+        """
+        from kernfit.plots import plot_taps
+
+        return plot_taps(self.taps, ax=ax, title=self._name)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the kernel as plain lists and numbers; `from_dict` gives the same kernel back."""
         return {
@@ -292,6 +312,20 @@ class Kernel:
         if self._name:
             extra += f", name={self._name!r}"
         return f"Kernel({shown}{extra})"
+
+    def _repr_html_(self) -> str:
+        """Show the taps as tables whose colours tell sign and size."""
+        outputs, inputs = self._weight.shape[:2]
+        tables = (
+            taps_as_html(
+                _readable(self._weight[o, i], self._weight),
+                caption=self._name if (outputs, inputs) == (1, 1) else f"{o} from {i}",
+            )
+            for o in range(outputs)
+            for i in range(inputs)
+        )
+        bias = ", ".join(f"{b:g}" for b in _readable(self._bias, self._weight))
+        return f"<div>{''.join(tables)}<p>bias {bias}, anchor {self._anchor}</p></div>"
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle through the dictionary form, as slots are read-only."""

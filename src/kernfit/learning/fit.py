@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -16,6 +16,9 @@ from kernfit.kernel import Kernel
 from kernfit.learning.descent import Descent
 from kernfit.learning.uncertainty import Uncertainty
 from kernfit.learning.verdict import Status
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,6 +137,22 @@ class Fit:
         ndarray
         """
         return correlate2d(image, self.kernel, **options)
+
+    def plot(self, *, ax: Axes | None = None) -> Axes:
+        """Draw the taps with their errors as a heat map; for one input and one output channel.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            Where to draw. Default: a new figure, which is ``ax.figure`` of what is returned.
+
+        Returns
+        -------
+        matplotlib Axes
+        """
+        from kernfit.plots import plot_taps
+
+        return plot_taps(self.kernel.taps, self.stderr, ax=ax)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the whole answer as plain numbers, lists and strings; NaN becomes None.

@@ -1,0 +1,50 @@
+"""Figures: axes in, axes out, zero neutral, what they say."""
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from kernfit import InvalidInput, Kernel, catalogue, correlate2d, learn
+from kernfit.lesson import scene
+from kernfit.plots import plot_taps, save_kernel
+
+
+def numbers(ax):
+    return [text.get_text() for text in ax.texts]
+
+
+def test_zero_is_white_and_the_scale_is_symmetric():
+    ax = plot_taps(np.array([[1.0, -3.0], [0.0, 2.0]]))
+    image = ax.images[0]
+    assert image.get_clim() == (-3, 3)
+    assert np.allclose(image.cmap(image.norm(0.0))[:3], 0.97, atol=0.03)
+    assert numbers(ax) == ["1", "-3", "0", "2"]
+
+
+def test_errors_stand_below_and_unknown_ones_are_marked():
+    ax = plot_taps(np.array([[1.0, -1.0]]), np.array([[0.012, np.nan]]))
+    assert numbers(ax) == ["1.000\n±0.012", "-1.000\n?"]
+
+
+def test_axes_in_axes_out():
+    ax = Figure().add_subplot()
+    assert catalogue["sobel_x"].plot(ax=ax) is ax
+    assert ax.get_title() == "sobel_x"
+    fit = learn(scene((60, 60)), correlate2d(scene((60, 60)), [[1, 2], [3, 5]]))
+    assert fit.plot().images[0].get_array().shape == (2, 2)
+
+
+def test_every_channel_is_drawn(tmp_path):
+    weight = np.arange(24.0).reshape(2, 3, 2, 2)
+    save_kernel(weight, tmp_path / "k.svg")
+    text = (tmp_path / "k.svg").read_text()
+    assert all(f"{o} from {i}" in text for o in range(2) for i in range(3))
+    with pytest.raises(InvalidInput, match="suffix must be one of .png"):
+        save_kernel(weight, tmp_path / "k.gif")
+
+
+def test_html_shows_every_tap():
+    html = Kernel([[1, -2], [0, 7]], 3, name="odd <one>")._repr_html_()
+    assert html.count("<td") == 4
+    assert "odd &lt;one&gt;" in html
+    assert "bias 3" in html
