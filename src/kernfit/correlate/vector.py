@@ -15,10 +15,10 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
-import llvmlite.binding as llvm
 from llvmlite import ir
 from numba import njit, types
-from numba.core import cgutils, config
+from numba.core import cgutils
+from numba.core.registry import cpu_target
 from numba.extending import intrinsic
 
 from kernfit.arrays import Array
@@ -30,9 +30,8 @@ _BYTES = ir.IntType(8).as_pointer()
 
 def vector_bytes() -> int:
     """Return the width of the vectors that the code is compiled for, in bytes."""
-    features = config.CPU_FEATURES
-    if features is None:
-        features = "" if config.CPU_NAME else llvm.get_host_cpu_features().flatten()
+    # What Numba compiles for, which a user may have narrowed; the key of its cache as well.
+    _, _, features = cpu_target.target_context.codegen().magic_tuple()
     on = set(features.split(","))
     return 64 if "+avx512f" in on else 32 if "+avx" in on else 16
 
@@ -65,9 +64,7 @@ class _Block:
         self.vectors = _VECTORS[vector_bytes()][self.rows] if wide.literal_value else 1
         # Vectors of 64 bytes straddle two cache lines at all shifts but one, which costs more
         # than to put them together from registers; narrower ones seldom do.
-        self.shuffles = (
-            self.vectors > 1 and vector_bytes() == 64 and self.pixel == self.sum and self.is_float
-        )
+        self.shuffles = self.vectors > 1 and vector_bytes() == 64 and self.is_float
         pixels = context.make_array(image)(context, builder, args[2])
         weights = context.make_array(taps)(context, builder, args[5])
         sums = context.make_array(out)(context, builder, args[6])
@@ -108,10 +105,8 @@ class _Block:
     def widen(self, pixels: Any) -> Any:
         if self.pixel == self.sum:
             return pixels
-        target = ir.VectorType(self.sum, self.lanes)
-        if self.is_float:
-            return self.builder.fpext(pixels, target)
-        return (self.builder.sext if self.signed else self.builder.zext)(pixels, target)
+        extend = self.builder.sext if self.signed else self.builder.zext
+        return extend(pixels, ir.VectorType(self.sum, self.lanes))
 
     def load_words(self, pointer: Any, vector: int) -> Any:
         """Return a vector of pixels as integers of the same bits."""
