@@ -200,3 +200,11 @@ def test_bias_of_a_kernel_is_added():
     x, k = draw(4, 5), draw(2, 2, seed=1)
     assert_same(correlate2d(x, Kernel(k, bias=2.5)), reference(x, k) + 2.5, TOLERANCE)
     assert_same(correlate2d(x, Kernel(k, bias=0)), reference(x, k), TOLERANCE)
+
+
+def test_a_kernel_larger_than_a_block_goes_in_parts():
+    x, k = draw(450, 470), draw(400, 5, seed=1)
+    for size in (k, k.T, np.pad(k, ((0, 0), (390, 0)))[:, :400]):
+        result = correlate2d(x, size, mode="same", method="fourier")
+        direct = correlate2d(x, size, mode="same", method="direct")
+        assert_same(result, direct, 1e-11)

@@ -6,7 +6,7 @@ all of them alike, and the choice between methods much less.
 
 from __future__ import annotations
 
-from math import ceil, log2, prod
+from math import ceil, isqrt, log2, prod
 from typing import Any
 
 import numpy as np
@@ -30,8 +30,10 @@ _OUTPUT = 0.06  # what an output costs besides its taps, for each pass and byte
 _STEPS = 4.0  # times as much for a tap where windows or taps step
 # Nanoseconds for one pixel and one of the log2(pixels) stages, there and back.
 _STAGE = {"f": 0.5, "d": 0.9, "F": 1.0, "D": 1.8}
-# Of transforms: larger ones leave the cache, and scratch memory must stay below 32 MiB.
+# Of transforms: larger ones leave the cache. All threads together stay below 32 MiB.
 _LARGEST_BLOCK = 768
+_SCRATCH = 28 << 20
+_COPIES = 5  # of a block, there and back
 _OVERHEAD = 500  # what a transform of a row costs besides, in the same unit
 
 
@@ -71,12 +73,17 @@ def blas_cost(outputs: int, channels: int, rows: int, depth: int, product: Dtype
     )
 
 
-def best_block(outputs: Pair, extent: Pair) -> Pair:
+def largest_block(itemsize: int, threads: int) -> int:
+    """Return the greatest side of a block for which that many threads have memory."""
+    return min(_LARGEST_BLOCK, isqrt(_SCRATCH // (_COPIES * itemsize * threads)))
+
+
+def best_block(outputs: Pair, extent: Pair, largest: int) -> Pair:
     """Return the size of transform that costs least, for outputs without steps."""
 
     def best(count: int, span: int) -> int:
         # So many tiles in a row, each no larger than it must be.
-        least = -(-count // max(_LARGEST_BLOCK - span + 1, 256))
+        least = -(-count // (largest - span + 1))
         sizes = [_round_up(-(-count // n) + span - 1) for n in range(least, least + 24)]
         return min(sizes, key=lambda b: -(-count // (b - span + 1)) * b * (log2(b) + _OVERHEAD / b))
 

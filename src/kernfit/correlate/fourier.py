@@ -7,6 +7,7 @@ through a wider transform, or is summed directly as a whole.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -30,6 +31,7 @@ class Fourier:
     taps: Array  # in the dtype of the sums
     spread: Array  # the same with the gaps of the dilation filled with zeros, in transform dtype
     block: Pair  # of the transform, in pixels
+    part: Pair  # how many rows and columns of taps go through one transform
     stride: Pair = ONE
     dilation: Pair = ONE
 
@@ -69,11 +71,23 @@ class Fourier:
 
         real = spread.dtype.kind == "f"
         there, back = (fft.rfft2, fft.irfft2) if real else (fft.fft2, fft.ifft2)
-        spectrum = there(source, self.block)
-        spectrum *= spectrum_of(spread, self.block)
         height, width = (n - k + 1 for n, k in zip(source.shape, spread.shape, strict=True))
-        whole: Array = back(spectrum, self.block, overwrite_x=True)
-        return whole[:height, :width]
+        total: Array | None = None
+        for a, b, part in parts_of(spread, self.part):
+            window = source[a : a + height + len(part) - 1, b : b + width + part.shape[1] - 1]
+            spectrum = there(window, self.block)
+            spectrum *= spectrum_of(part, self.block)
+            dense = back(spectrum, self.block, overwrite_x=True)[:height, :width]
+            total = dense if total is None else np.add(total, dense, out=total)
+        assert total is not None  # a kernel has at least one part
+        return total
+
+
+def parts_of(taps: Array, part: Pair) -> Iterator[tuple[int, int, Array]]:
+    """Cut a kernel too large for one block into parts, each with its first row and column."""
+    for a in range(0, taps.shape[0], part[0]):
+        for b in range(0, taps.shape[1], part[1]):
+            yield a, b, taps[a : a + part[0], b : b + part[1]]
 
 
 def spectrum_of(taps: Array, block: Pair) -> Array:

@@ -136,7 +136,9 @@ def _blas(problem: Problem, dtype: Dtype) -> Method:
 
     depth = inputs * size[0] * size[1]
     seconds = cost.blas_cost(problem.outputs, outputs, each, depth, dtype)
-    return Method("blas", seconds, make, replace(numbers, load=dtype), uses_image=True)
+    loads = replace(numbers, load=dtype)
+    # A matrix product has threads of its own.
+    return Method("blas", seconds, make, loads, uses_image=True, threads=1)
 
 
 def _product_dtype(problem: Problem) -> Dtype | None:

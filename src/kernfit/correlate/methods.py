@@ -12,11 +12,14 @@ from kernfit.arrays import Array
 from kernfit.correlate import bounds, cost
 from kernfit.correlate.definition import correlate_by_definition
 from kernfit.correlate.dtypes import largest_of
-from kernfit.correlate.fourier import Fourier, spectrum_of
+from kernfit.correlate.fourier import Fourier, parts_of, spectrum_of
 from kernfit.correlate.problem import Method, Problem
 from kernfit.correlate.run import Apply
 from kernfit.correlate.separable import Separable, terms_of
 from kernfit.correlate.steps import correlate_steps
+
+# More would have to share the scratch memory in blocks too small for large kernels.
+_FOURIER_THREADS = 8
 
 
 def methods_for_plane(problem: Problem) -> Iterator[Method]:
@@ -70,23 +73,28 @@ def _fourier(problem: Problem, taps: Array) -> Iterator[Method]:
     # Steps are taken afterwards: the transform gives all outputs between them as well.
     counts = problem.rows.outputs, problem.columns.outputs
     rows, columns = ((n - 1) * s + 1 for n, s in zip(counts, stride, strict=True))
-    block = cost.best_block((rows, columns), extent)
-    wide = np.float64 if numbers.are_integers else taps.dtype
+    wide = np.dtype(np.float64) if numbers.are_integers else taps.dtype
+    threads = min(problem.threads, _FOURIER_THREADS)
+    largest = cost.largest_block(wide.itemsize, threads)
+    part = min(extent[0], largest // 2), min(extent[1], largest // 2)
+    block = cost.best_block((rows, columns), part, largest)
     if numbers.are_integers:
         if bounds.fourier_worst(taps, block) * largest_of(problem.image) > 0.25:
             return
         numbers = replace(numbers, load=np.dtype("f8"))
     spread = np.zeros(extent, wide)
     spread[:: problem.dilation[0], :: problem.dilation[1]] = taps
-    worker = Fourier(taps, spread, block, stride, problem.dilation)
-    tile = tuple((b - e) // s + 1 for b, e, s in zip(block, extent, stride, strict=True))
+    worker = Fourier(taps, spread, block, part, stride, problem.dilation)
+    tile = tuple((b - e) // s + 1 for b, e, s in zip(block, part, stride, strict=True))
+    parts = [taps for _, _, taps in parts_of(spread, part)]
 
     def bound(sums: np.dtype[np.generic]) -> float:
-        return bounds.fourier_bound(taps, spectrum_of(spread, block), block, sums)
+        each = (bounds.fourier_bound(k, spectrum_of(k, block), block, sums) for k in parts)
+        return sum(each) + bounds.gamma(len(parts) - 1, sums) * bounds.total_of(taps)
 
-    seconds = cost.fourier_cost((rows, columns), extent, block, spread.dtype)
+    seconds = len(parts) * cost.fourier_cost((rows, columns), part, block, spread.dtype)
     make = partial(_made, problem, worker, bound)
-    yield Method("fourier", seconds, make, numbers, block=(tile[0], tile[1]))
+    yield Method("fourier", seconds, make, numbers, block=(tile[0], tile[1]), threads=threads)
 
 
 def _made(

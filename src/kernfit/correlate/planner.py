@@ -92,7 +92,7 @@ def _plan(
         image, weights, bias, weak=taps.weak, missing=masked, dtype=dtype, overflow=overflow
     )
     fill = fill_of(fill_value, image, numbers)
-    problem = Problem(weights, bias, taps.groups, image, numbers, rows, columns)
+    problem = Problem(weights, bias, taps.groups, image, numbers, rows, columns, most)
     chosen, reason = _choose(_methods(problem), method)
     apply, bound = chosen.make()
     omission = None
@@ -101,8 +101,7 @@ def _plan(
     batch = shape[: len(shape) - problem.axes]
     seconds = chosen.cost * math.prod(batch)
     count = _threads_for(seconds, most) if threads is None else most
-    if chosen.name == "blas":
-        count = 1  # a matrix product has threads of its own
+    count = min(count, chosen.threads or count)
     plain = omission is None and not masked
     tiles = tiles_of(
         rows,

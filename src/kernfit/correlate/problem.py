@@ -24,6 +24,7 @@ class Problem:
     numbers: Numbers
     rows: Axis
     columns: Axis
+    threads: int  # at most
 
     @property
     def stride(self) -> Pair:
@@ -77,5 +78,6 @@ class Method:
     numbers: Numbers
     note: str = ""  # what else there is to say about it
     block: Pair | None = None  # the greatest tile
+    threads: int | None = None  # how many it can use, if not any number
     uses_image: bool = False  # whether it works as well on the image's own memory
     taps: Array | None = None  # where it is `correlate_rows` with these and nothing else
