@@ -46,7 +46,7 @@ def plot_taps(
 
         ax = Figure(figsize=_size(taps.shape), layout="constrained").add_subplot()
     limit = float(np.abs(taps).max()) or 1.0
-    image = ax.imshow(taps, cmap=SIGNED, vmin=-limit, vmax=limit, aspect="auto")
+    image = ax.imshow(taps, cmap=SIGNED, vmin=-limit, vmax=limit, aspect="equal")
     ax.set_xticks(range(columns) if columns <= 15 else range(0, columns, 5))
     ax.set_yticks(range(rows) if rows <= 15 else range(0, rows, 5))
     ax.set_xlabel("column")

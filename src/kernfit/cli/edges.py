@@ -3,9 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from kernfit.arrays import Array
+
+
+def step_answer(taps: Array) -> float:
+    """Return the strongest answer to a straight edge of height 1, along rows or columns.
+
+    Divided by it, an edge is as bright as its step is high, whatever the detector.
+    """
+    import numpy as np
+
+    partial = [np.abs(np.cumsum(taps.sum(axis=axis))).max() for axis in (0, 1)]
+    return float(max(partial))
 
 
 def edges(
@@ -37,10 +51,8 @@ def edges(
     )
     squares = np.zeros(pixels.shape, pixels.dtype)
     for kernel in kernels:
-        # A step from black to white under all positive taps answers with their sum; divided by
-        # it, the strongest edge there is has the height of the step itself.
         answer = correlate2d(pixels, kernel, mode="same", boundary=boundary)
-        squares += (answer / kernel.taps[kernel.taps > 0].sum()) ** 2
+        squares += (answer / step_answer(kernel.taps)) ** 2
     strength = np.sqrt(squares)
     if strength.ndim == 3:
         strength = strength.max(axis=0)  # an edge in any colour is an edge
