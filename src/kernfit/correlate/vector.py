@@ -335,15 +335,14 @@ def _sweep(rows: int) -> Any:
         width = out.shape[1]
         wide = _block_width(rows, True, image, taps)
         narrow = _block_width(rows, False, image, taps)
+        # The second block begins at a whole vector of the image's memory; these load faster.
+        begin = _address(image) + i * image.strides[0]
+        step = wide - begin // image.itemsize % narrow
         j = 0
-        if width >= wide:
-            _correlate_block(rows, True, image, i, 0, taps, out)
-            # From here on at whole vectors of the image's memory, which load faster.
-            begin = _address(image) + i * image.strides[0]
-            j = wide - begin // image.itemsize % narrow
         while j + wide <= width:
             _correlate_block(rows, True, image, i, j, taps, out)
-            j += wide
+            j += step
+            step = wide
         while j < width:
             _correlate_block(rows, False, image, i, min(j, width - narrow), taps, out)
             j += narrow
