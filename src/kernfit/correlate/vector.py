@@ -44,7 +44,7 @@ _VECTORS = {
     32: {5: 2, 3: 3, 1: 4},
     16: {5: 2, 3: 3, 1: 4},
 }
-_SHIFTS = 4  # of the pixels in registers, before they are loaded again
+_SHIFTS = 8  # of the pixels in registers, before they are loaded again
 _AHEAD = 1024  # bytes of each output row that are fetched before they are written
 
 
