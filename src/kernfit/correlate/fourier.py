@@ -56,7 +56,7 @@ class Fourier:
         spread = self.spread if wide is None else self.spread.astype(wide)
         dense = self._transform(rest, spread)
         if spikes[0].size:
-            add_spikes(*spikes, self.taps.astype(dense.dtype), self.dilation, dense)
+            add_spikes(spikes, self.taps.astype(dense.dtype), self.dilation, dense)
         if any_lost:
             dense[reach_of(lost, self.taps.shape, self.dilation)] = np.nan
         sums[...] = dense[self._steps]

@@ -17,7 +17,6 @@ from numpy.typing import ArrayLike
 from kernfit.arrays import Array, as_image, as_pair_of_ints, as_taps
 from kernfit.correlate.axes import Axis, axes_of
 from kernfit.correlate.boundary import gather
-from kernfit.correlate.lags import lag_products
 from kernfit.correlate.planner import plan_for
 from kernfit.correlate.taps import taps_of
 from kernfit.errors import InvalidInput
@@ -213,6 +212,8 @@ def _geometry(
 def _strip(window: Array, gradient: Array, rows: Axis, columns: Axis, threads: int) -> Array:
     """Return the gradient from one strip of outputs and the pixels under them."""
     if window.dtype.kind == "f" and np.isfinite(window).all() and np.isfinite(gradient).all():
+        from kernfit.correlate.lags import lag_products  # only where it is used: it loads Numba
+
         lags = lag_products(
             _stuffed(gradient, rows, columns),
             window,

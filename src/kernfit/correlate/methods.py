@@ -11,6 +11,7 @@ import numpy as np
 from kernfit.arrays import Array
 from kernfit.correlate import bounds, cost
 from kernfit.correlate.definition import correlate_by_definition
+from kernfit.correlate.direct import SUPPORTED_PAIRS
 from kernfit.correlate.dtypes import largest_of
 from kernfit.correlate.fourier import Fourier, parts_of, spectrum_of
 from kernfit.correlate.problem import Method, Problem
@@ -41,7 +42,8 @@ def _direct(problem: Problem, taps: Array) -> Method:
 
     steps = problem.has_steps
     seconds = cost.direct_cost(problem.outputs, taps.shape, problem.numbers.sums, steps)
-    make = partial(_made, problem, apply, partial(bounds.direct_bound, taps))
+    bound = bounds.sum_bound if steps else bounds.direct_bound
+    make = partial(_made, problem, apply, partial(bound, taps))
     alone = None if steps else taps
     return Method("direct", seconds, make, problem.numbers, uses_image=not steps, taps=alone)
 
@@ -58,7 +60,8 @@ def _definition(problem: Problem, taps: Array) -> Method:
 
 def _separable(problem: Problem, taps: Array) -> Iterator[Method]:
     sums = problem.numbers.sums
-    terms = terms_of(taps, sums)
+    # The second pass goes from sums to sums: not all integers have fast code for it.
+    terms = terms_of(taps, sums) if (sums, sums) in SUPPORTED_PAIRS else ()
     if terms:
         seconds = cost.separable_cost(
             problem.outputs, taps.shape, len(terms), sums, problem.has_steps

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from kernfit.arrays import Array
 
 _CELL = 16
-# A spike costs as much as several outputs of the direct method: more of them are not worth it.
-_MOST = 1 / 64
+# Spikes are added one by one: more of them are not worth it.
+_MOST = 1 / 256
 
 Spikes = tuple[Array, Array, Array]
 
@@ -58,19 +57,22 @@ def _cell_maxima(size: Array) -> Array:
     return maxima
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def add_spikes(
-    rows: Array, columns: Array, values: Array, taps: Array, dilation: tuple[int, int], out: Array
-) -> None:
+def add_spikes(spikes: Spikes, taps: Array, dilation: tuple[int, int], out: Array) -> None:
     """Add to `out` what the spikes give under every tap."""
-    for n in range(rows.size):
-        for a in range(taps.shape[0]):
-            i = rows[n] - a * dilation[0]
-            if 0 <= i < out.shape[0]:
-                for b in range(taps.shape[1]):
-                    j = columns[n] - b * dilation[1]
-                    if 0 <= j < out.shape[1]:
-                        out[i, j] += values[n] * taps[a, b]
+    for row, column, value in zip(*spikes, strict=True):
+        # The tap on the spike goes down as the output goes up: a slice of the taps, turned.
+        i, a = _outputs_under(row, taps.shape[0], dilation[0], out.shape[0])
+        j, b = _outputs_under(column, taps.shape[1], dilation[1], out.shape[1])
+        out[i, j] += value * taps[a, b][::-1, ::-1]
+
+
+def _outputs_under(position: int, taps: int, step: int, outputs: int) -> tuple[slice, slice]:
+    """Return the outputs whose windows hold a position, and the taps that lie on it."""
+    least = max(-(-(position - outputs + 1) // step), 0)
+    most = min(position // step, taps - 1)
+    if least > most:
+        return slice(0, 0), slice(0, 0)
+    return slice(position - most * step, position - least * step + 1, step), slice(least, most + 1)
 
 
 def reach_of(marked: Array, taps: tuple[int, ...], dilation: tuple[int, int]) -> Array:

@@ -1,9 +1,10 @@
-"""The direct method with strides and dilation, and the way in to the one without."""
+"""The direct method with strides and dilation, made of correlations without them."""
 
 from __future__ import annotations
 
+from math import gcd
+
 import numpy as np
-from numba import njit
 
 from kernfit.arrays import Array
 from kernfit.correlate.direct import correlate_rows
@@ -33,58 +34,40 @@ def correlate_steps(
     """
     if stride == ONE and dilation == ONE:
         correlate_rows(image, taps, out)
-    elif taps.dtype.char in "gG":
-        _sum_plainly(image, taps, out, stride, dilation)
-    elif out.size:
-        rows = np.repeat(np.arange(taps.shape[0]) * dilation[0], taps.shape[1])
-        across = np.arange(taps.shape[1]) * dilation[1]
-        source, columns = _phases(image, across, taps.dtype, stride[1])
-        _sum_taps(source, rows, np.tile(columns, taps.shape[0]), taps.ravel(), stride[0], out)
+    elif out.size == 0:
+        pass
+    elif stride == ONE:
+        _dilated(image, taps, out, dilation)
+    else:
+        _strided(image, taps, out, stride, dilation)
 
 
-def _phases(
-    image: Array, across: Array, dtype: np.dtype[np.generic], step: int
-) -> tuple[Array, Array]:
-    """Return the image with every `step`-th column side by side, and where each tap's begin.
-
-    Then a tap meets the pixels of neighbouring outputs in neighbouring memory.
-    """
-    source = np.empty(image.shape, dtype)
-    starts, start = [], 0
-    for phase in range(step):
-        columns = image[:, phase::step]
-        source[:, start : start + columns.shape[1]] = columns
-        starts.append(start)
-        start += columns.shape[1]
-    return source, np.array(starts)[across % step] + across // step
+def _dilated(image: Array, taps: Array, out: Array, dilation: Pair) -> None:
+    """Correlate every `dilation`-th pixel for every `dilation`-th output, from each start."""
+    down, right = dilation
+    for i in range(min(down, out.shape[0])):
+        for j in range(min(right, out.shape[1])):
+            target = out[i::down, j::right]
+            part = np.empty(target.shape, out.dtype)
+            height, width = (n + k - 1 for n, k in zip(part.shape, taps.shape, strict=True))
+            correlate_rows(image[i::down, j::right][:height, :width], taps, part)
+            target[...] = part
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def _sum_taps(
-    source: Array, rows: Array, columns: Array, taps: Array, step: int, out: Array
-) -> None:
-    width = out.shape[1]
-    total = np.empty(width, out.dtype)
-    for i in range(out.shape[0]):
-        total[:] = 0
-        for t in range(taps.size):
-            tap = taps[t]
-            row = source[i * step + rows[t], columns[t] : columns[t] + width]
-            for j in range(width):
-                total[j] += row[j] * tap
-        out[i] = total
-
-
-def _sum_plainly(image: Array, taps: Array, out: Array, stride: Pair, dilation: Pair) -> None:
-    """Sum with NumPy alone, for dtypes that the compiler does not know."""
-    height, width = out.shape
-    out[...] = 0
-    for (a, b), tap in np.ndenumerate(taps):
-        top, left = a * dilation[0], b * dilation[1]
-        out += (
-            image[
-                top : top + (height - 1) * stride[0] + 1 : stride[0],
-                left : left + (width - 1) * stride[1] + 1 : stride[1],
-            ]
-            * tap
-        )
+def _strided(image: Array, taps: Array, out: Array, stride: Pair, dilation: Pair) -> None:
+    """Sum over the taps that meet the same phase of the stride: they step over it alike."""
+    common = [gcd(s, d) for s, d in zip(stride, dilation, strict=True)]
+    every = [s // g for s, g in zip(stride, common, strict=True)]
+    apart = dilation[0] // common[0], dilation[1] // common[1]
+    part = out
+    for a in range(min(every[0], taps.shape[0])):
+        for b in range(min(every[1], taps.shape[1])):
+            some = np.ascontiguousarray(taps[a :: every[0], b :: every[1]])
+            height = out.shape[0] + (some.shape[0] - 1) * apart[0]
+            width = out.shape[1] + (some.shape[1] - 1) * apart[1]
+            phase = image[a * dilation[0] :: stride[0], b * dilation[1] :: stride[1]]
+            correlate_steps(phase[:height, :width], some, part, ONE, apart)
+            if part is out:
+                part = np.empty(out.shape, out.dtype)
+            else:
+                out += part
