@@ -14,6 +14,7 @@ from kernfit.display import taps_as_html, taps_as_text
 from kernfit.errors import InvalidInput
 from kernfit.kernel import Kernel
 from kernfit.learning.descent import Descent
+from kernfit.learning.match import Recognition
 from kernfit.learning.uncertainty import Uncertainty
 from kernfit.learning.verdict import Status
 
@@ -138,6 +139,54 @@ class Fit:
         """
         return correlate2d(image, self.kernel, **options)
 
+    def recognise(self, *, output: int = 0, source: int = 0) -> Recognition:
+        """Say what the kernel is called: a named one, simple fractions, or a known family.
+
+        Parameters
+        ----------
+        output, source : int, default 0
+            Channels, of a kernel that mixes them.
+
+        Returns
+        -------
+        Recognition
+            All that agrees with every tap within its error, the simplest first, or what comes
+            nearest. As text, a sentence.
+
+        Raises
+        ------
+        InvalidInput
+            If there is no such channel.
+
+        Examples
+        --------
+        >>> from kernfit import learn, scene
+        >>> x = scene((60, 80)).astype(float)
+        >>> print(learn(x, (x[:, 1:] - x[:, :-1]) / 2).recognise())
+        It is forward_difference times 1/2: (-1 1) / 2.
+        """
+        from kernfit.learning.match import Offset
+        from kernfit.learning.recognise import recognise
+
+        outputs, sources, rows, columns = self.kernel.weight.shape
+        if not (0 <= output < outputs and 0 <= source < sources):
+            raise InvalidInput(
+                f"output and source must be channels of a kernel with {outputs} out and "
+                f"{sources} in, got {output} and {source}"
+            )
+        own = slice(source * rows * columns, (source + 1) * rows * columns)
+        return recognise(
+            self.kernel.weight[output, source],
+            self.covariance[output, own, own],
+            anchor=self.kernel.anchor,
+            exact=self.reproduced == self.used,
+            offset=Offset(
+                float(self.kernel.bias[output]),
+                float(self.bias_stderr[output]),
+                whole_levels=self.residual_floor > 0,
+            ),
+        )
+
     def plot(self, *, ax: Axes | None = None) -> Axes:
         """Draw the taps with their errors as a heat map; for one input and one output channel.
 
@@ -176,6 +225,7 @@ class Fit:
                 "code": self.status.code,
                 "sentence": self.status.sentence,
                 "remedy": self.status.remedy,
+                "kind": self.status.kind,
             },
             "undetermined": _plain(self.undetermined),
         }

@@ -88,6 +88,8 @@ class Strip:
         The residual, 0 where an output does not count.
     used : ndarray of bool, shape (rows, W)
         Which outputs count.
+    after : ndarray, shape (rows, W)
+        The after image.
     seen : ndarray, shape (in, rows + kh - 1, W + kw - 1)
         The before image under the kernel, in float64.
     """
@@ -95,6 +97,7 @@ class Strip:
     output: int
     error: Array
     used: Array
+    after: Array
     seen: Array
 
 
@@ -120,7 +123,7 @@ def residual_strips(
             for source, taps in zip(seen, weight[out], strict=True):
                 error -= correlate2d(source, taps, threads=threads)
             error[~used[start:stop]] = 0.0
-            yield Strip(out, error, used[start:stop], seen)
+            yield Strip(out, error, used[start:stop], plane[start:stop], seen)
 
 
 def patch_sums(values: Array, seen: Array, shape: tuple[int, int], threads: int | None) -> Array:

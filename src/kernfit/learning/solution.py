@@ -13,8 +13,9 @@ from kernfit.learning.descent import Descent
 from kernfit.learning.fit import Fit
 from kernfit.learning.least_squares import Solution
 from kernfit.learning.levels import within_levels
+from kernfit.learning.misfit import Structure, structure
 from kernfit.learning.pair import Equations, Pair
-from kernfit.learning.residual import Residual, residual
+from kernfit.learning.residual import Residual, residual, residual_strips
 from kernfit.learning.statistics import Statistics
 from kernfit.learning.uncertainty import Uncertainty, from_blocks, unknown, white_noise
 from kernfit.learning.verdict import judge
@@ -26,6 +27,13 @@ _BLOCKS = 25
 _PIXELS_PER_WEIGHT = 2
 # A mean square below so many times the floor's may be rounding alone.
 _ONLY_ROUNDING = 1.3
+# A residual this many times above its floor is more than rounding of one result; programs that
+# round between steps stay below.
+_ABOVE_FLOOR = 1.5
+# A residual below this share of the after image's spread is that of arithmetic in float32.
+_ARITHMETIC = 1e-6
+# Of larger images, strips spread over the whole show the structure of the residual.
+_PIXELS = 4_000_000
 # To find the weights that rounding hides: first by the 2 % of the pixels farthest off, which tells
 # most; if that misses a pixel, by all that lie beyond their half level.
 _FAR_SHARES = (0.02, 0.0)
@@ -118,11 +126,36 @@ def fit_pair(
         reproduced=left.reproduced if floor else None,
         left_out=equations.left_out,
         status=judge(
-            solution, total, rms, floor, path, exact=floor > 0 and left.reproduced == used
+            solution,
+            total,
+            rms,
+            path,
+            exact=floor > 0 and left.reproduced == used,
+            found=_structure(question, weights, rms, floor, variance),
         ),
         undetermined=solution.undetermined[:, :-1].reshape(-1, total.inputs, *shape),
         history=path,
     )
+
+
+def _structure(
+    question: _Question, weights: Array, rms: float, floor: float, variance: float
+) -> Structure | None:
+    """Measure the structure of the residual, if it is more than rounding."""
+    spread = np.sqrt(variance / question.statistics.count)
+    if rms <= max(_ABOVE_FLOOR * floor, _ARITHMETIC * spread):
+        return None
+    every = max(1, question.equations.y.size // _PIXELS)
+    taps, bias = question.arranged(weights)
+    strips = residual_strips(
+        question.equations,
+        taps,
+        bias,
+        channels=question.channels,
+        threads=question.threads,
+        every=every,
+    )
+    return structure(strips, question.blocks, weights, question.statistics.anchor)
 
 
 def _blocks(

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 from kernfit.learning.descent import Descent
 from kernfit.learning.least_squares import Solution
+from kernfit.learning.misfit import Structure, kind_of_misfit
 from kernfit.learning.statistics import Statistics
 from kernfit.learning.undetermined import describe_undetermined
 
-# A residual this many times above its floor is more than rounding.
-_ABOVE_FLOOR = 2.0
+# Noise counts as alike in neighbouring pixels above this correlation.
+_ALIKE = 0.1
 # Descent counts as arrived when its loss exceeds the least possible one by less than this share.
 _ARRIVED = 1e-6
 
@@ -27,11 +28,15 @@ class Status:
         What it means here.
     remedy : str
         What to do, empty if nothing needs doing.
+    kind : str
+        Of a misfit: "clipped", "tone curve", "coarse levels", "varies over the field",
+        "outliers" or "non-linear"; else empty.
     """
 
     code: str
     sentence: str
     remedy: str = ""
+    kind: str = ""
 
     def __str__(self) -> str:
         return f"{self.sentence}. {self.remedy}" if self.remedy else f"{self.sentence}."
@@ -41,10 +46,10 @@ def judge(
     solution: Solution,
     statistics: Statistics,
     rms: float,
-    floor: float,
     path: Descent | None,
     *,
     exact: bool,
+    found: Structure | None,
 ) -> Status:
     """Say whether to believe the answer.
 
@@ -52,12 +57,14 @@ def judge(
     ----------
     solution : Solution
     statistics : Statistics
-    rms, floor : float
-        Of the residual; the floor is 0 where the after image is not made of integers.
+    rms : float
+        Of the residual.
     path : Descent or None
         If gradient descent was asked for.
     exact : bool
         Whether the rounded prediction gives every pixel.
+    found : Structure or None
+        Of the residual, if it is more than rounding.
 
     Returns
     -------
@@ -87,13 +94,20 @@ def judge(
                 f"possible {least:.4g}",
                 f"Take more steps, or a learning rate nearer to (below) {path.largest_rate:.3g}.",
             )
-    if floor and rms > _ABOVE_FLOOR * floor:
-        return Status(
-            "misfit",
-            f"The residual is {rms / floor:.1f} times what rounding alone would leave: there is "
-            "noise, or the program did more than slide a kernel",
-            "Look at the residual image before you trust the kernel.",
-        )
     if exact:
         return Status("good", "Rounded to whole levels, the kernel gives every pixel exactly")
-    return Status("good", "The kernel explains the after image")
+    if found is None:
+        return Status("good", "The kernel explains the after image")
+    misfit = kind_of_misfit(found)
+    if misfit is None:
+        alike = ", alike in neighbouring pixels" if found.neighbours > _ALIKE else ""
+        return Status(
+            "good",
+            f"The kernel explains the after image, up to noise of {rms:.3g} grey levels{alike}",
+        )
+    return Status(
+        "misfit",
+        f"Not a kernel alone: {misfit.sentence}",
+        misfit.remedy,
+        misfit.kind,
+    )
