@@ -16,7 +16,7 @@ from kernfit.learning.statistics import Statistics
 _TONE = 0.12
 _PILED_UP = 0.03
 _DRIFT = 0.7
-_OTHER_KERNELS = 0.4
+_OTHER_KERNELS = 0.7
 _HEAVY_TAILS = 20.0
 _FAR_OFF = 0.1
 _CORRELATED = 0.05
