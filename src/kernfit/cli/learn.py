@@ -109,6 +109,8 @@ def describe(fit: Fit) -> str:
     else:
         lines.append(f"Each tap is known to ± {known.max():.1g} or better (one standard error).")
     lines.append(str(fit.status))
+    if not mixing and fit.history is None:
+        lines.append(str(fit.recognise()))
     lines.append("")
     if fit.history is not None:
         lines += _losses(fit)

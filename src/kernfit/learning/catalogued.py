@@ -1,0 +1,217 @@
+"""The catalogue's kernels that agree with learnt taps, up to turn, scale and place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import cache
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from kernfit.arrays import Array
+from kernfit.learning.evidence import REACH, Evidence
+from kernfit.learning.fractions import as_fractions, simplest_fractions
+from kernfit.learning.match import Match, Offset, with_error
+from kernfit.named_kernels import catalogue
+
+# What is done to the kernel, simplest first: rotations by quarters, then whether it is mirrored.
+_TURNS = (
+    (0, False, ""),
+    (0, True, " flipped left to right"),
+    (2, True, " flipped top to bottom"),
+    (2, False, " rotated by 180 degrees"),
+    (1, False, " rotated by 90 degrees counter-clockwise"),
+    (3, False, " rotated by 90 degrees clockwise"),
+    (1, True, " flipped about its diagonal"),
+    (3, True, " flipped about its other diagonal"),
+)
+# Kernels at a smaller cosine to the taps are not compared with their errors.
+_COSINE = 0.9
+# Probability, for all that is tried together, that random taps would agree.
+_CHANCE = 1e-6
+# Pillow writes SHARPEN as 32 and -2 over 16, not in lowest terms.
+_WRITTEN = {"pillow_sharpen": 2}
+
+
+@dataclass(frozen=True, eq=False)
+class _Template:
+    """A kernel of the catalogue, turned, without the zeros around its taps."""
+
+    name: str
+    turn: int
+    taps: Array
+    anchor: tuple[int, int]
+    bias: float
+
+
+def catalogue_matches(evidence: Evidence, offset: Offset) -> tuple[list[Match], Match | None]:
+    """Return the kernels of the catalogue that agree, and the nearest one.
+
+    Parameters
+    ----------
+    evidence : Evidence
+    offset : Offset
+        The bias.
+
+    Returns
+    -------
+    agreeing : list of Match
+    nearest : Match or None
+        At the best scale, whether or not it agrees.
+    """
+    taps = np.where(evidence.known, evidence.taps, 0.0)
+    found: list[Match] = []
+    nearest: tuple[float, Match] | None = None
+    for template in _templates():
+        placed = _place(template, taps)
+        if placed is None:
+            continue
+        # At the scale that fits best; but first as it is, and with its sign turned.
+        free = _match(evidence, offset, placed, *evidence.gain(placed.taps))
+        apart = evidence.apart(free.taps)
+        if nearest is None or apart < nearest[0]:
+            nearest = apart, free
+        plain = (_match(evidence, offset, placed, gain, 0.0) for gain in (1.0, -1.0))
+        for match in (next(plain), next(plain), free):
+            # A scale that is a simple ratio was not fitted.
+            fitted = int(any(error for _, error in match.parameters.values()))
+            if evidence.agrees(match.taps, fitted):
+                if evidence.chance(match.taps, fitted) < _CHANCE:
+                    found.append(match)
+                break
+    found.sort(key=lambda match: match.rank)
+    simplest: dict[str, Match] = {}
+    for match in found:
+        simplest.setdefault(match.name, match)
+    return _named_together(simplest.values()), nearest[1] if nearest else None
+
+
+@cache
+def _templates() -> tuple[_Template, ...]:
+    """Return all kernels in all turns that make a difference."""
+    found: list[_Template] = []
+    for name, kernel in catalogue.items():
+        turned: list[Array] = []
+        for turn, (quarters, mirrored, _) in enumerate(_TURNS):
+            taps = np.rot90(np.fliplr(kernel.taps) if mirrored else kernel.taps, quarters)
+            if any(np.array_equal(taps, other) for other in turned):
+                continue
+            turned.append(taps)
+            rows, columns = (np.flatnonzero(taps.any(axis=axis)) for axis in (1, 0))
+            top, left = rows[0], columns[0]
+            anchor = ((taps.shape[0] - 1) // 2 - top, (taps.shape[1] - 1) // 2 - left)
+            inner = taps[top : rows[-1] + 1, left : columns[-1] + 1].astype(float)
+            found.append(_Template(name, turn, inner, anchor, float(kernel.bias[0])))
+    return tuple(found)
+
+
+def _place(template: _Template, taps: Array) -> _Template | None:
+    """Return the kernel where it fits best amid zeros, if it looks like the taps there."""
+    rows, columns = template.taps.shape
+    if rows > taps.shape[0] or columns > taps.shape[1]:
+        return None
+    windows = sliding_window_view(taps, template.taps.shape)
+    likeness = np.abs(np.einsum("ijab,ab->ij", windows, template.taps))
+    i, j = map(int, np.unravel_index(int(likeness.argmax()), likeness.shape))
+    lengths = float(np.linalg.norm(taps) * np.linalg.norm(template.taps))
+    if likeness[i, j] < _COSINE * lengths or lengths == 0:
+        return None
+    placed = np.zeros(taps.shape)
+    placed[i : i + rows, j : j + columns] = template.taps
+    anchor = i + template.anchor[0], j + template.anchor[1]
+    return replace(template, taps=placed, anchor=anchor)
+
+
+def _match(
+    evidence: Evidence, offset: Offset, placed: _Template, gain: float, error: float
+) -> Match:
+    """Put a kernel, at its place and scale, in words."""
+    ratio = _ratio(gain, error)
+    if ratio is not None:
+        gain, error = float(ratio), 0.0
+    taps = gain * placed.taps
+    down, right = (at - there for at, there in zip(evidence.anchor, placed.anchor, strict=True))
+    name = display_name(placed.name) + _TURNS[placed.turn][2]
+    if gain != 1:
+        name += f" times {ratio if ratio is not None else with_error(gain, error)}"
+    name += moved(down, right)
+    exact = Evidence(taps, np.zeros((taps.size, taps.size)), (0, 0))
+    fractions = simplest_fractions(exact) if ratio is not None else None
+    written = ""
+    if fractions is not None:
+        integers, divisor = fractions
+        more = _WRITTEN.get(placed.name, 1) if gain == 1 else 1
+        written = f": {as_fractions(integers * more, divisor * more)}"
+    scale = 0 if gain == 1 else 1 if gain == -1 else 2 if ratio is not None else 3
+    return Match(
+        kind="catalogue",
+        name=placed.name,
+        text=name + written + offset.words(placed.bias),
+        taps=taps,
+        distance=evidence.distance(taps),
+        rank=(
+            0,
+            not offset.agrees(placed.bias),
+            scale,
+            gain < 0,
+            (down, right) != (0, 0),
+            placed.turn,
+        ),
+        parameters={"scale": (gain, error)} if gain != 1 else {},
+    )
+
+
+def _ratio(gain: float, error: float) -> Fraction | None:
+    """Return the simplest ratio within the gain's error, if that is no accident."""
+    if not np.isfinite(error):
+        return None
+    reach = max(REACH * error, 1e-6 * abs(gain))
+    for divisor in range(1, 1025):
+        if 2 * reach * divisor**2 > 0.1:
+            return None
+        if abs(gain - round(gain * divisor) / divisor) <= reach and round(gain * divisor):
+            return Fraction(round(gain * divisor), divisor)
+    return None
+
+
+def _named_together(found: Iterable[Match]) -> list[Match]:
+    """Join kernels of several names that are the same, equally simply put."""
+    joined: list[Match] = []
+    for match in found:
+        twin = next(
+            (
+                index
+                for index, other in enumerate(joined)
+                if other.rank == match.rank
+                and other.parameters == match.parameters
+                and np.allclose(other.taps, match.taps)
+            ),
+            None,
+        )
+        if twin is None:
+            joined.append(match)
+        else:
+            other = joined[twin]
+            # The name that is put in follows the first one, whatever else is said of the kernel.
+            first, second = display_name(other.name), display_name(match.name)
+            joined[twin] = replace(
+                other, text=other.text.replace(first, f"{first} (or {second})", 1)
+            )
+    return joined
+
+
+def display_name(name: str) -> str:
+    """Return the name as its program writes it: "Pillow SHARPEN" for "pillow_sharpen"."""
+    return f"Pillow {name.removeprefix('pillow_').upper()}" if name.startswith("pillow_") else name
+
+
+def moved(down: float, right: float) -> str:
+    """Return in words how far the picture is moved, empty if it is not."""
+    parts = [
+        f"{abs(by):g} {'pixel' if abs(by) == 1 else 'pixels'} {words[bool(by < 0)]}"
+        for by, words in ((down, ("down", "up")), (right, ("right", "left")))
+        if by
+    ]
+    return f" moved by {' and '.join(parts)}" if parts else ""

@@ -1,0 +1,225 @@
+"""Families of kernels with a parameter, fitted to learnt taps within their errors."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+
+from kernfit.arrays import Array
+from kernfit.learning.evidence import REACH, Evidence
+from kernfit.learning.forms import FORMS, Form
+from kernfit.learning.match import Match, with_error
+
+# A form whose best start is farther from the taps than this share is not fitted.
+_FAR = 0.5
+# One that has been fitted, and is still farther than this, is not tried without a margin.
+_NEAR = 0.1
+# Probability, for all forms together, that random taps would agree.
+_CHANCE = 1e-6
+# The outermost taps also stand in for what lies beyond the support. If nothing agrees, a margin
+# of small taps is left out, up to this wide, while this many rows and columns remain.
+_WIDEST_MARGIN, _LEAST_INSIDE, _TAIL = 3, 5, 0.25
+# A sum within this of 1 is a support that ends a little early.
+_BRIGHT = 5e-3
+# A size with an error of this share is not told by the taps.
+_UNSURE = 0.25
+# Parameters that may be 0 or less: all others are sizes.
+_FREE = ("angle", "down", "right", "amount", "scale")
+# Of two forms near the taps, one more parameter must bring it nearer by this factor.
+_WORTH = 1.3
+_SMALLEST = 0.05  # size in pixels
+_WHOLE, _FITTED = 1, 3  # ranks, beside those of the catalogue and of fractions
+
+
+def family_matches(evidence: Evidence) -> tuple[list[Match], Match | None]:
+    """Return the families that agree with the taps, and the nearest one.
+
+    Each is fitted by weighted least squares (K. Levenberg, 1944; J. Moré, 1978), and the errors
+    of its parameters follow from those of the taps by the delta method.
+
+    Parameters
+    ----------
+    evidence : Evidence
+
+    Returns
+    -------
+    agreeing : list of Match
+    nearest : Match or None
+    """
+    nearest: tuple[float, Match] | None = None  # with how far off it is
+    forms = list(FORMS)
+    for margin in range(_margins(evidence) + 1):
+        inner = evidence.within(margin)
+        found: list[Match] = []
+        near: list[Form] = []
+        for form in forms:
+            match = _fit(form, inner)
+            if match is None:
+                continue
+            apart = inner.apart(match.taps) * _WORTH ** len(match.parameters)
+            if margin == 0 and (nearest is None or apart < nearest[0]):
+                nearest = apart, match
+            if inner.apart(match.taps) < _NEAR:
+                near.append(form)
+            if _holds(inner, match):
+                found.append(match)
+        if found:
+            break
+        forms = near
+    found.sort(key=lambda match: match.rank)
+    return found, nearest[1] if nearest else None
+
+
+def _margins(evidence: Evidence) -> int:
+    """Return how wide a margin may be left out: as long as its taps are small beside the rest."""
+    size = min(evidence.taps.shape)
+    taps = np.abs(np.nan_to_num(evidence.taps))
+    for margin in range(1, _WIDEST_MARGIN + 1):
+        inner = taps[margin:-margin, margin:-margin]
+        outer = taps.copy()
+        outer[margin:-margin, margin:-margin] = 0
+        if size - 2 * margin < _LEAST_INSIDE or outer.max() > _TAIL * inner.max():
+            return margin - 1
+    return _WIDEST_MARGIN
+
+
+def _holds(evidence: Evidence, match: Match) -> bool:
+    """Whether a fitted form agrees with the taps, and that means something."""
+    count = len(match.parameters)
+    whole = match.rank[0] == _WHOLE
+    total = match.parameters.get("scale", (1.0, 0.0))[0]
+    if match.name.startswith("laplacian"):
+        total = match.taps.sum()
+    return (
+        evidence.agrees(match.taps, count)
+        and evidence.chance(match.taps, count) < _CHANCE
+        # As many parameters as different taps can explain whatever was learnt.
+        and (whole or evidence.distinct > count)
+        and all(
+            error < _UNSURE * abs(value)
+            for name, (value, error) in match.parameters.items()
+            if name not in _FREE
+        )
+        and match.parameters.get("amount", (1.0, 0.0))[0] > 0
+        # With its margin left out too, the kernel must sum to what was learnt.
+        and abs(total - evidence.taps.sum()) <= _BRIGHT * np.abs(evidence.taps).sum()
+    )
+
+
+def _grid(form: Form, evidence: Evidence) -> tuple[Array, Array]:
+    """Return the places of rows (a column) and columns (a row), from the kernel's centre.
+
+    Shifts count from the anchor. Of other kernels the centre is that of the squared taps, to half
+    a pixel: noise around them moves it little.
+    """
+    axes = [np.arange(size, dtype=float) for size in evidence.taps.shape]
+    if form.family == "shift":
+        centre = [float(place) for place in evidence.anchor]
+    else:
+        weight = np.where(evidence.known, evidence.taps, 0.0) ** 2
+        sums = (weight.sum(axis=1), weight.sum(axis=0))
+        centre = [
+            float(np.rint(2 * (axis @ sum_) / weight.sum()) / 2)
+            for axis, sum_ in zip(axes, sums, strict=True)
+        ]
+    return (axes[0] - centre[0])[:, np.newaxis], (axes[1] - centre[1])[np.newaxis]
+
+
+def _start(form: Form, evidence: Evidence) -> Array | None:
+    """Return the parameters, gain last, from which to search; None if nothing is near."""
+    rows, columns = _grid(form, evidence)
+    reach = max(evidence.taps.shape)
+    best: tuple[float, Array] | None = None
+    known, taps = evidence.known, evidence.taps
+    for values in product(*form.starts.values()):
+        if max(values[: 1 + (form.family == "box")]) > reach + 1:
+            continue
+        shape = form.shape(rows, columns, *values)
+        length = float(np.sum(shape[known] ** 2))
+        if not length:
+            continue
+        gain = float(np.sum(shape[known] * taps[known])) / length if form.scales else 1.0
+        apart = evidence.apart(gain * shape)
+        if best is None or apart < best[0]:
+            best = apart, np.array([*values, gain])
+    return best[1] if best is not None and best[0] < _FAR else None
+
+
+def _fit(form: Form, evidence: Evidence) -> Match | None:
+    """Return the kernel of this form that is nearest to the taps in their errors."""
+    from scipy.optimize import least_squares
+
+    start = _start(form, evidence)
+    if start is None:
+        return None
+    rows, columns = _grid(form, evidence)
+    goal = evidence.in_errors(evidence.taps)
+    names = [*form.starts, *(["scale"] if form.scales else [])]
+    start = start[: len(names)]
+    if evidence.size < len(names):
+        return None
+
+    def model(values: Array) -> Array:
+        sizes = _allowed(form, evidence, values)
+        gain = values[-1] if form.scales else 1.0
+        taps: Array = gain * form.shape(rows, columns, *sizes)
+        return taps
+
+    answer = least_squares(
+        lambda values: evidence.in_errors(model(values)) - goal,
+        start,
+        method="lm",
+        x_scale=np.maximum(np.abs(start), 0.1),
+        max_nfev=60 * len(start),
+    )
+    taps = model(answer.x)
+    with np.errstate(all="ignore"):
+        spread = np.linalg.pinv(answer.jac.T @ answer.jac)
+    values = [*_allowed(form, evidence, answer.x), *answer.x[len(form.starts) :]]
+    errors = np.sqrt(np.diagonal(spread))
+    if not (np.isfinite(taps).all() and np.isfinite(errors).all()):
+        return None
+    parameters = {
+        name: (float(value), float(error))
+        for name, value, error in zip(names, values, errors, strict=True)
+    }
+    return _named(form, evidence, taps, parameters)
+
+
+def _allowed(form: Form, evidence: Evidence, values: Array) -> list[float]:
+    """Return the parameters without the gain, sizes kept within what the support can tell."""
+    largest = 2.0 * max(evidence.taps.shape)
+    return [
+        float(value) if name in _FREE else min(max(abs(float(value)), _SMALLEST), largest)
+        for name, value in zip(form.starts, values, strict=False)
+    ]
+
+
+def _named(
+    form: Form, evidence: Evidence, taps: Array, parameters: dict[str, tuple[float, float]]
+) -> Match:
+    gain, gain_error = parameters.get("scale", (1.0, 0.0))
+    bright = abs(gain - 1) <= max(REACH * gain_error, _BRIGHT)
+    own = [parameters[name] for name in form.starts]
+    whole = form.whole and bright and all(_is_whole(*pair) for pair in own)
+    words = {
+        name: f"{round(parameters[name][0])}" if whole else with_error(*parameters[name])
+        for name in form.starts
+    }
+    text = form.text.format(**words)
+    if not bright:
+        text += f", times {with_error(gain, gain_error)}"
+    return Match(
+        kind="family",
+        name=form.family,
+        text=text,
+        taps=taps,
+        distance=evidence.distance(taps),
+        rank=(_WHOLE if whole else _FITTED, len(own), evidence.distance(taps)),
+        parameters=parameters,
+    )
+
+
+def _is_whole(value: float, error: float) -> bool:
+    return abs(value - round(value)) <= max(REACH * error, 1e-6) and error < 0.05

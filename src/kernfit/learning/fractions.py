@@ -1,0 +1,97 @@
+"""The simplest fractions: integers over a common divisor that agree with all taps."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from kernfit.arrays import Array
+from kernfit.learning.evidence import Evidence
+
+LARGEST = 4096  # divisor looked for
+# At most this probability over the divisor, that a kernel of other taps would have agreed with one
+# of the divisors so far: programs have small ones.
+_CHANCE = 0.1
+# Standard errors between a tap and its fraction; fewer where the taps give every pixel exactly.
+_REACH, _REACH_EXACT = 3.5, 1.0
+_LONGEST = 49  # taps written out in a sentence
+
+
+def simplest_fractions(evidence: Evidence) -> tuple[Array, int] | None:
+    """Return the integers and the smallest divisor that agree with the taps, if any do.
+
+    With a divisor large enough every kernel agrees. So the search ends where taps drawn at random
+    would have agreed with one of the divisors tried so far, at a probability that follows from
+    the errors. Taps that are equal, zero, or what others leave of a whole sum are no evidence.
+
+    Parameters
+    ----------
+    evidence : Evidence
+
+    Returns
+    -------
+    (integers, divisor) or None
+        Integers of the shape of the taps, 0 where a tap is not known.
+
+    Examples
+    --------
+    >>> taps = np.array([[0.5, 0.25], [0.125, -0.25]])
+    >>> integers, divisor = simplest_fractions(Evidence(taps, np.zeros((4, 4)), (0, 0)))
+    >>> as_fractions(integers, divisor)
+    '(4 2 / 1 -2) / 8'
+    """
+    known = evidence.known
+    errors = _REACH_EXACT if evidence.exact else _REACH
+    taps, reach = evidence.taps[known], errors * evidence.error[known]
+    widths = _independent(taps, reach)
+    total = evidence.covariance[known.ravel()][:, known.ravel()].sum()
+    total_reach = _REACH * np.sqrt(max(total, 0.0) + np.sum(evidence.error[known] ** 2) / taps.size)
+    chance = 0.0
+    for divisor in range(1, LARGEST + 1):
+        chance += float(np.prod(np.minimum(1.0, 2 * widths * divisor)))
+        if chance > _CHANCE / divisor:
+            return None
+        near = np.rint(taps * divisor)
+        off = np.abs(taps - near / divisor)
+        if (off > reach).any() or abs(taps.sum() - near.sum() / divisor) > total_reach:
+            continue
+        integers = np.zeros(evidence.taps.shape, np.int64)
+        integers[known] = near.astype(np.int64)
+        if integers.any() and evidence.agrees(integers / divisor):
+            return integers, divisor
+    return None
+
+
+def as_fractions(integers: Array, divisor: int) -> str:
+    """Return "(1 2 / 3 4) / 5"; of a large kernel only the range and the divisor.
+
+    Parameters
+    ----------
+    integers : ndarray of int, shape (kh, kw)
+    divisor : int
+
+    Returns
+    -------
+    str
+    """
+    if integers.size > _LONGEST:
+        rows, columns = integers.shape
+        text = f"{rows}x{columns} integers from {integers.min()} to {integers.max()}"
+    else:
+        text = f"({' / '.join(' '.join(str(tap) for tap in row) for row in integers)})"
+    return text if divisor == 1 else f"{text} / {divisor}"
+
+
+def _independent(taps: Array, reach: Array) -> Array:
+    """Return the reach of each tap that is evidence of its own."""
+    sizes = np.abs(taps)
+    order = np.argsort(sizes)
+    order = order[sizes[order] > reach[order]]
+    if order.size == 0:
+        return np.empty(0)
+    # Of a group of equal taps the best known speaks.
+    new = np.diff(sizes[order], prepend=-np.inf) > 2 * reach[order]
+    widths = np.minimum.reduceat(reach[order], np.flatnonzero(new))
+    whole = abs(taps.sum() - np.rint(taps.sum())) <= reach.max()
+    if whole and widths.size > 1:
+        widths = np.delete(widths, widths.argmax())
+    return widths
