@@ -46,7 +46,7 @@ class Fit:
         None where the after image is not made of integers. If it is all of them, the taps are
         the ones that keep every pixel within its half level, which no shift by rounding touches.
     left_out : dict
-        How many did not, as "border", "missing", "masked" and "clipped".
+        How many did not, as "border", "missing", "masked", "clipped" and "outliers".
     status : Status
         The verdict.
     undetermined : ndarray, shape (directions, in, kh, kw)
@@ -163,7 +163,7 @@ class Fit:
         >>> from kernfit import learn, scene
         >>> x = scene((60, 80)).astype(float)
         >>> print(learn(x, (x[:, 1:] - x[:, :-1]) / 2).recognise())
-        It is forward_difference times 1/2: (-1 1) / 2.
+        It is forward_difference_x times 1/2: (-1 1) / 2.
         """
         from kernfit.learning.match import Offset
         from kernfit.learning.recognise import recognise
