@@ -174,15 +174,15 @@ def test_large_layers_in_pieces():
 
 
 def test_few_channels_take_planes_and_many_a_matrix_product():
-    for shape, weight, method in [
-        ((1, 64, 56, 56), (64, 64, 3, 3), "blas"),
-        ((1, 3, 224, 224), (64, 3, 7, 7), "blas"),
-        ((1, 256, 14, 14), (64, 256, 1, 1), "blas"),
-        ((1, 1, 512, 512), (2, 1, 3, 3), "direct"),
-        ((1, 1, 512, 512), (2, 1, 63, 63), "fourier"),
+    for shape, weight, stride, method in [
+        ((1, 64, 56, 56), (64, 64, 3, 3), 1, "blas"),
+        ((1, 3, 224, 224), (64, 3, 7, 7), 2, "blas"),
+        ((1, 256, 14, 14), (64, 256, 1, 1), 1, "blas"),
+        ((1, 1, 512, 512), (2, 1, 3, 3), 1, "direct"),
+        ((1, 1, 512, 512), (2, 1, 63, 63), 1, "fourier"),
     ]:
         kernel = Kernel(np.random.default_rng(0).normal(size=weight))
-        assert make_plan(shape, "f4", kernel).method == method
+        assert make_plan(shape, "f4", kernel, stride=stride).method == method
 
 
 @pytest.mark.parametrize(

@@ -13,33 +13,35 @@ def gather(
 
     Parameters
     ----------
-    image : ndarray, shape (H, W)
+    image : ndarray, shape (..., H, W)
         Any strides and dtype.
     rows, columns : Axis
         They say what stands outside the image.
     fill : number
         What stands outside where the boundary is "constant".
     start : pair of int
-        Position of ``out[0, 0]``; the image's first pixel is (0, 0), so it may be negative.
-    out : ndarray, 2-D
+        Position of ``out[..., 0, 0]``; the image's first pixel is (0, 0), so it may be negative.
+    out : ndarray, shape (..., h, w)
         Its dtype is the one to convert to.
     """
-    height, width = out.shape
+    height, width = out.shape[-2:]
     top, bottom = _within(rows.size, start[0], height)
     left, right = _within(columns.size, start[1], width)
     across = slice(start[1] + left, start[1] + right)
 
     def fetch(r0: int, r1: int, source: slice | Array) -> None:
         """Fill the rows `r0` to `r1` of `out` from the rows `source` of the image."""
-        out[r0:r1, left:right] = image[:, across][source]
+        out[..., r0:r1, left:right] = image[..., across][..., source, :]
         lines = source if isinstance(source, slice) else source[:, None]
         for c0, c1 in ((0, left), (right, width)):
             if c0 == c1:
                 pass
             elif columns.boundary == "constant":
-                out[r0:r1, c0:c1] = fill
+                out[..., r0:r1, c0:c1] = fill
             else:
-                out[r0:r1, c0:c1] = image[lines, _sources(columns, start[1] + c0, start[1] + c1)]
+                out[..., r0:r1, c0:c1] = image[
+                    ..., lines, _sources(columns, start[1] + c0, start[1] + c1)
+                ]
 
     if top < bottom:
         fetch(top, bottom, slice(start[0] + top, start[0] + bottom))
@@ -47,7 +49,7 @@ def gather(
         if r0 == r1:
             pass
         elif rows.boundary == "constant":
-            out[r0:r1] = fill
+            out[..., r0:r1, :] = fill
         else:
             fetch(r0, r1, _sources(rows, start[0] + r0, start[0] + r1))
 

@@ -27,7 +27,7 @@ _TAP = {
 }
 _PLAIN_TAP = 20.0
 _OUTPUT = 0.06  # what an output costs besides its taps, for each pass and byte
-_STEPS = 4.0  # times as much for a tap where windows or taps step
+_STEPS = 8.0  # times as much for a tap where windows or taps step
 # Nanoseconds for one pixel and one of the log2(pixels) stages, there and back.
 _STAGE = {"f": 0.5, "d": 0.9, "F": 1.0, "D": 1.8}
 # Of transforms: larger ones leave the cache. All threads together stay below 32 MiB.
@@ -67,7 +67,7 @@ def blas_cost(outputs: int, channels: int, rows: int, depth: int, product: Dtype
     Every patch is laid out once for each group; a matrix of few rows cannot hide that.
     """
     flop = _TAP.get(product.char, _PLAIN_TAP)
-    patches = channels // rows * depth * 0.1 * product.itemsize
+    patches = channels // rows * depth * 0.2 * product.itemsize
     return (
         1e-9 * outputs * (flop * channels * depth + patches + channels * _OUTPUT * product.itemsize)
     )

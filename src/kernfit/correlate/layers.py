@@ -113,7 +113,7 @@ def _planes(problem: Problem, method: Method) -> Method:
         return worker, max(each)
 
     adding = cost.adding_cost(problem.outputs, numbers.sums)
-    seconds = outputs * inputs * (method.cost + adding)
+    seconds = outputs * (inputs * method.cost + (inputs - 1) * adding)
     return replace(method, cost=seconds, make=make, taps=None)
 
 

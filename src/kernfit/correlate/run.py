@@ -118,6 +118,5 @@ def _source(
     if tile.inside and image.dtype == dtype and not copy:
         return image[..., top:bottom, left:right]
     scratch = np.empty((*image.shape[:-2], bottom - top, right - left), dtype)
-    for channel in np.ndindex(image.shape[:-2]):
-        gather(image[channel], work.rows, work.columns, fill, (top, left), scratch[channel])
+    gather(image, work.rows, work.columns, fill, (top, left), scratch)
     return scratch

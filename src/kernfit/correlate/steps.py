@@ -11,6 +11,8 @@ from kernfit.correlate.direct import correlate_rows
 
 Pair = tuple[int, int]
 ONE = (1, 1)
+# Products for one output up to which it is best to compute the outputs between steps as well.
+_FEW = 64
 
 
 def correlate_steps(
@@ -38,6 +40,12 @@ def correlate_steps(
         pass
     elif stride == ONE:
         _dilated(image, taps, out, dilation)
+    elif dilation == ONE and stride[0] * stride[1] * taps.size <= _FEW:
+        every = np.empty(
+            [n - k + 1 for n, k in zip(image.shape, taps.shape, strict=True)], out.dtype
+        )
+        correlate_rows(image, taps, every)
+        out[...] = every[:: stride[0], :: stride[1]]
     else:
         _strided(image, taps, out, stride, dilation)
 
@@ -49,7 +57,7 @@ def _dilated(image: Array, taps: Array, out: Array, dilation: Pair) -> None:
         for j in range(min(right, out.shape[1])):
             target = out[i::down, j::right]
             part = np.empty(target.shape, out.dtype)
-            height, width = (n + k - 1 for n, k in zip(part.shape, taps.shape, strict=True))
+            height, width = target.shape[0] + taps.shape[0] - 1, target.shape[1] + taps.shape[1] - 1
             correlate_rows(image[i::down, j::right][:height, :width], taps, part)
             target[...] = part
 
