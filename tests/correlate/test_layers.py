@@ -193,10 +193,10 @@ def test_few_channels_take_planes_and_many_a_matrix_product():
         ("weight must have shape", {"weight": np.ones((2, 3, 3))}),
         ("weight must have shape", {"weight": np.ones((2, 4, 0, 3))}),
         (
-            "image must have shape .* for a kernel with 3 input channels",
+            "input must have shape .* for a kernel with 3 input channels",
             {"weight": np.ones((2, 3, 1, 1))},
         ),
-        ("image must have shape", {"groups": 2}),
+        ("input must have shape", {"groups": 2}),
         ("weight must have a multiple of 4 output", {"weight": np.ones((6, 1, 1, 1)), "groups": 4}),
         ("groups must be at least 1", {"groups": 0}),
         (r"bias must have shape \(2,\)", {"bias": np.ones(3)}),

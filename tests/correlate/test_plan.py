@@ -23,6 +23,11 @@ def test_equal_arguments_give_the_very_same_plan():
     assert make_plan((64, 64), "f4", k) is not make_plan((64, 64), "f4", k.T[:1])
 
 
+def test_plans_of_very_large_kernels_are_not_kept():
+    k = np.ones((200, 300))
+    assert make_plan((9, 9), "f8", k) is not make_plan((9, 9), "f8", k)
+
+
 def test_a_plan_does_not_remember_a_kernel_that_changed():
     x, k = np.ones((4, 4)), np.ones((2, 2))
     assert correlate2d(x, k)[0, 0] == 4

@@ -14,7 +14,7 @@ from kernfit.correlate.definition import corr2d
 from kernfit.correlate.gradients import image_gradient, kernel_gradient
 from kernfit.correlate.plan import Plan
 from kernfit.correlate.planner import plan_for
-from kernfit.correlate.taps import flipped, taps_of, taps_of_layer
+from kernfit.correlate.taps import check_channels, flipped, taps_of, taps_of_layer
 from kernfit.errors import InvalidInput
 from kernfit.kernel import Kernel
 
@@ -240,6 +240,7 @@ def conv2d(
             f"{image.shape}"
         )
     taps = taps_of_layer(weight, bias, groups)
+    check_channels(image.shape, taps, "input")
     pads = pads_of_layer(padding, taps.size, stride, dilation)
     plan = plan_for(
         image.shape, image.dtype, taps, "valid", boundary, 0, pads, None, stride, dilation,

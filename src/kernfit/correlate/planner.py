@@ -21,7 +21,7 @@ from kernfit.correlate.omit import Omission, omission_of
 from kernfit.correlate.plan import Plan
 from kernfit.correlate.problem import Method, Problem
 from kernfit.correlate.run import Work, same_bits
-from kernfit.correlate.taps import Taps
+from kernfit.correlate.taps import Taps, check_channels
 from kernfit.correlate.threads import thread_count
 from kernfit.correlate.tiles import tiles_of
 from kernfit.errors import InvalidInput
@@ -30,15 +30,18 @@ METHODS = ("auto", "direct", "separable", "fourier", "blas", "definition")
 
 # Seconds of work that make another thread worth its start.
 _WORTH_A_THREAD = 5e-4
+_LARGE = 1 << 18  # bytes of taps
 
 
 def plan_for(*options: Any) -> Plan:
     """Return the plan for the options of `_plan`; equal ones give the very same plan."""
+    # Few kernels are so large, but a few hundred plans of such would be too much memory.
+    plan = _plan if len(options[2].data) <= _LARGE else _plan.__wrapped__
     try:
-        return _plan(*options)
+        return plan(*options)
     except TypeError:
         # Lists and arrays cannot be looked up: turn them into tuples, and try again.
-        return _plan(*map(_hashable, options))
+        return plan(*map(_hashable, options))
 
 
 def _hashable(value: Any) -> Any:
@@ -87,7 +90,7 @@ def _plan(
     )
     weights, bias = taps.weights(), np.array(taps.bias)
     if taps.groups:
-        _check_channels(shape, weights.shape, taps.groups)
+        check_channels(shape, taps)
     numbers = numbers_for(
         image, weights, bias, weak=taps.weak, missing=masked, dtype=dtype, overflow=overflow
     )
@@ -152,20 +155,6 @@ def _choose(methods: list[Method], wanted: str) -> tuple[Method, str]:
         return able[0], "the only method for these numbers"
     costs = ", ".join(f"{m.name}{m.note} {1e3 * m.cost:.3g} ms" for m in able)
     return able[0], f"the cheapest for one sample: {costs}"
-
-
-def _check_channels(shape: tuple[int, ...], weight: tuple[int, ...], groups: int) -> None:
-    """Refuse an image whose channels do not fit the weights."""
-    if len(shape) < 3 or shape[-3] != weight[1] * groups:
-        raise InvalidInput(
-            f"image must have shape (..., {weight[1] * groups}, rows, columns) for a kernel with "
-            f"{weight[1]} input channels in each of {groups} groups, got {shape}"
-        )
-    if weight[0] % groups:
-        raise InvalidInput(
-            f"weight must have a multiple of {groups} output channels, as many for each of the "
-            f"groups, got {weight[0]}"
-        )
 
 
 def _omission(problem: Problem, name: str) -> Omission:

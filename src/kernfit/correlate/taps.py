@@ -85,6 +85,27 @@ def taps_of_layer(weight: ArrayLike, bias: ArrayLike | None, groups: int) -> Tap
     return Taps(weights.shape, weights.dtype, weights.tobytes(), values, weak=weak, groups=count)
 
 
+def check_channels(shape: tuple[int, ...], taps: Taps, name: str = "image") -> None:
+    """Refuse an image whose channels do not fit the weights.
+
+    Raises
+    ------
+    InvalidInput
+        If they do not.
+    """
+    outputs, inputs = taps.shape[:2]
+    if len(shape) < 3 or shape[-3] != inputs * taps.groups:
+        raise InvalidInput(
+            f"{name} must have shape (..., {inputs * taps.groups}, rows, columns) for a kernel "
+            f"with {inputs} input channels in each of {taps.groups} groups, got {shape}"
+        )
+    if outputs % taps.groups:
+        raise InvalidInput(
+            f"weight must have a multiple of {taps.groups} output channels, as many for each of "
+            f"the groups, got {outputs}"
+        )
+
+
 def flipped(
     kernel: ArrayLike | Kernel, anchor: Pair | None
 ) -> tuple[ArrayLike | Kernel, Pair | None]:
