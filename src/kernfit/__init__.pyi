@@ -4,7 +4,7 @@ from .kernel import Kernel
 from .learning import Fit, Statistics, learn
 from .lesson import scene
 from .named_kernels import catalogue
-from .see import LayerSpec, ReceptiveField, receptive_field
+from .see import LayerGraph, LayerSpec, ReceptiveField, receptive_field, receptive_fields
 
 __version__: str
 
@@ -13,6 +13,7 @@ __all__ = [
     "InvalidInput",
     "Kernel",
     "KernfitError",
+    "LayerGraph",
     "LayerSpec",
     "ReceptiveField",
     "RefusedFile",
@@ -26,5 +27,6 @@ __all__ = [
     "learn",
     "make_plan",
     "receptive_field",
+    "receptive_fields",
     "scene",
 ]

@@ -1,87 +1,83 @@
-"""The receptive field: which part of the image may affect an element of a layer's output."""
+"""Receptive fields of any model: read its graph, then follow the windows through it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection
+from typing import Any
 
-from kernfit.see.graph import LayerSpec, Pair
-
-
-@dataclass(frozen=True)
-class ReceptiveField:
-    """Every place of the input that may affect one output element, for all output elements.
-
-    Attributes
-    ----------
-    size : (rows, columns)
-        Extent of the window, in input pixels. It may be larger than the image.
-    stride : (rows, columns)
-        Input pixels from the window of one output element to that of the next.
-    padding : (rows, columns)
-        How far the window of output element (0, 0) begins above and left of the image.
-
-    Examples
-    --------
-    Two 3x3 layers see 5x5 pixels:
-
-    >>> field = receptive_field([LayerSpec(3), LayerSpec(3)])
-    >>> field.size
-    (5, 5)
-    >>> field.window(2, 0)
-    ((2, 7), (0, 5))
-    """
-
-    size: Pair
-    stride: Pair
-    padding: Pair
-
-    def window(self, row: int, column: int) -> tuple[Pair, Pair]:
-        """Return the input rows and columns behind one output element.
-
-        Parameters
-        ----------
-        row, column : int
-            The output element.
-
-        Returns
-        -------
-        ((top, bottom), (left, right))
-            Half-open: ``image[top:bottom, left:right]``. May reach beyond the image.
-        """
-        top = row * self.stride[0] - self.padding[0]
-        left = column * self.stride[1] - self.padding[1]
-        return (top, top + self.size[0]), (left, left + self.size[1])
+from kernfit.interop.read import graph_of
+from kernfit.see.field import ReceptiveField, fields_of
+from kernfit.see.graph import Pair
 
 
-def receptive_field(layers: Sequence[LayerSpec]) -> ReceptiveField:
-    """Return the receptive field of the last of some layers on the input of the first.
-
-    Interval arithmetic from the first layer to the last: a layer of ``size`` taps widens the
-    window by ``(size - 1) * dilation`` steps of the stride so far, and multiplies the stride (A.
-    Araujo, W. Norris, J. Sim, Computing receptive fields of convolutional neural networks,
-    Distill 2019).
+def receptive_field(
+    model: Any,
+    layer: str | None = None,
+    *,
+    shape: Pair | None = None,
+    pointwise: Collection[str] = (),
+) -> ReceptiveField:
+    """Return the part of the image that may affect an element of a layer's output.
 
     Parameters
     ----------
-    layers : sequence of LayerSpec
-        From the image on; an empty one is the image itself.
+    model : model, path or layers
+        A `torch.nn.Module`, a Keras 3 model, an ONNX file (path) or `onnx.ModelProto`, a
+        `LayerGraph`, or a sequence of `LayerSpec`; an empty one is the image itself.
+    layer : str, optional
+        A node's name, or a module's path. Default: the model's (first) output.
+    shape : (rows, columns), optional
+        The image's size in pixels. Needed only where padding or windows follow from it; without,
+        the model's own size, or one that all strides divide.
+    pointwise : collection of str
+        Operations, or nodes, of which it is not known what they look at, and that are to be
+        taken for element-wise.
 
     Returns
     -------
     ReceptiveField
+        An upper bound that is exact for positive weights: a tap that is zero is counted.
+
+    Raises
+    ------
+    InvalidInput
+        If the model has an operation that is not known (it names the node), no such layer, or
+        paths of different strides meet.
+    RefusedFile
+        If the file is no model that is read.
+
+    Examples
+    --------
+    >>> from kernfit import LayerSpec
+    >>> receptive_field([LayerSpec(3, stride=2, padding=1), LayerSpec(3)]).size
+    (7, 7)
     """
-    sizes, strides, paddings = [], [], []
-    for axis in (0, 1):
-        extent, jump, before = 1, 1, 0
-        for layer in layers:
-            size, stride, dilation, padding = layer.along(axis)
-            extent += (size - 1) * dilation * jump
-            before += padding * jump
-            jump *= stride
-        sizes.append(extent)
-        strides.append(jump)
-        paddings.append(before)
-    return ReceptiveField(
-        (sizes[0], sizes[1]), (strides[0], strides[1]), (paddings[0], paddings[1])
-    )
+    graph = graph_of(model, shape=shape, pointwise=pointwise)
+    name = graph.find(layer)
+    return fields_of(graph)[name]
+
+
+def receptive_fields(
+    model: Any, *, shape: Pair | None = None, pointwise: Collection[str] = ()
+) -> dict[str, ReceptiveField]:
+    """Return the receptive field of every node of a model, by name, from the image on.
+
+    The parameters and errors are those of `receptive_field`.
+
+    Parameters
+    ----------
+    model, shape, pointwise
+        As there.
+
+    Returns
+    -------
+    dict of ReceptiveField
+
+    Examples
+    --------
+    >>> from kernfit import LayerSpec
+    >>> fields = receptive_fields([LayerSpec(3), LayerSpec(2, stride=2)])
+    >>> {name: field.size[0] for name, field in fields.items()}
+    {'image': 1, 'layer1': 3, 'layer2': 4}
+    """
+    return fields_of(graph_of(model, shape=shape, pointwise=pointwise))
