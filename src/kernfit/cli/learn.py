@@ -39,6 +39,10 @@ def learn(
     mask: Annotated[
         Path | None, typer.Option(help="An image that is 0 where a pixel shall not count.")
     ] = None,
+    robust: Annotated[
+        bool,
+        typer.Option("--robust", help="Find outliers, such as cosmic rays, and leave them out."),
+    ] = False,
     descent: Annotated[
         float | None,
         typer.Option(help="Learning rate: descend the gradient instead of solving exactly."),
@@ -67,6 +71,7 @@ def learn(
         clip=clip or _levels(second),
         mask=None if mask is None else _mask(mask),
         channels=channels,
+        robust=robust,
         descent=descent,
         steps=steps,
         threads=threads,

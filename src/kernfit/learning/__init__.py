@@ -12,10 +12,14 @@ from kernfit.correlate.threads import thread_count
 from kernfit.errors import InvalidInput
 from kernfit.learning.fit import Fit
 from kernfit.learning.pair import Pair
+from kernfit.learning.robust import without_outliers
 from kernfit.learning.solution import fit_pair
 from kernfit.learning.statistics import Statistics
 from kernfit.learning.survey import survey
 from kernfit.learning.verdict import Status
+
+# Where the size is to be found among outliers, these are first found with a kernel of this size.
+_FIRST_LOOK = 7
 
 __all__ = ["Fit", "Statistics", "Status", "learn"]
 
@@ -33,6 +37,7 @@ def learn(
     steps: int = 10,
     start: ArrayLike | None = None,
     whole_levels: bool = True,
+    robust: bool = False,
     threads: int | None = None,
 ) -> Fit:
     """Find the kernel and bias that turn one image into another.
@@ -70,6 +75,9 @@ def learn(
     whole_levels : bool, default True
         Where the after image is made of integers and rounding may be all that is left, look for
         the taps that give every pixel exactly. False stays with least squares.
+    robust : bool, default False
+        Whether to leave out outliers, such as cosmic rays: pixels of the after image farther than
+        5 standard deviations from what the kernel predicts, over and over until none is left.
     threads : int, optional
         For the sums over the images; the answer does not depend on it. Default: all cores.
 
@@ -96,8 +104,8 @@ def learn(
     """
     pair = Pair.of(before, after, clip=clip, mask=mask, channels=channels)
     threads = thread_count(threads)
-    # The matrices are small: threads of their own would cost linear algebra more than they give.
-    with threadpool_limits(1, user_api="blas"):
+
+    def answer(pair: Pair, shape: str | int | Sequence[int] = shape) -> Fit:
         size = _size(pair, shape, bias=bias, threads=threads)
         # Whatever the border's rule, a program leaves a border as wide as its kernel on every
         # side. If the size was found and not told, zeros around the taps may hide how wide that
@@ -114,6 +122,16 @@ def learn(
             whole_levels=whole_levels,
             threads=threads,
         )
+
+    # The matrices are small: threads of their own would cost linear algebra more than they give.
+    with threadpool_limits(1, user_api="blas"):
+        if not robust:
+            return answer(pair)
+        if isinstance(shape, str) and pair.same_size:
+            # A kernel found too small among outliers would make outliers of what it lacks.
+            largest = min(_FIRST_LOOK, *pair.before.shape[1:])
+            pair = without_outliers(pair, lambda part: answer(part, largest))[1]
+        return without_outliers(pair, answer)[0]
 
 
 def _size(

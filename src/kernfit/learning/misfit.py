@@ -196,7 +196,7 @@ def kind_of_misfit(found: Structure) -> Misfit | None:
         return Misfit(
             "outliers",
             f"{found.far:.2%} of the pixels are far off while the rest agree",
-            "Leave them out with a mask.",
+            "Leave them out: learn with robust=True (--robust), or give a mask.",
         )
     with_detail = abs(found.detail) > _WITH_DETAIL and found.neighbours > _CORRELATED
     if with_detail or found.kurtosis > _HEAVY_TAILS:

@@ -94,6 +94,8 @@ class Pair:
         True where the user wants a pixel of the after image used.
     channels : {"alike", "full"}
         Whether each channel is one more image under one kernel, or all are mixed.
+    wild : ndarray of bool, shape (H', W'), or None
+        True where a pixel of the after image was found to be an outlier.
     """
 
     before: Array
@@ -101,6 +103,7 @@ class Pair:
     clip: tuple[float, float]
     mask: Array | None
     channels: str
+    wild: Array | None = None
 
     @classmethod
     def of(
@@ -185,7 +188,7 @@ class Pair:
         blank = ~np.isfinite(x)
         if blank.any():
             x = np.where(blank, x.dtype.type(0), x)
-            hidden = _any_under_kernel(blank, shape)
+            hidden = any_under_kernel(blank, shape)
             known &= ~(hidden.any(axis=0) if self.channels == "full" else hidden)
         wanted = np.ones(y.shape[1:], bool) if self.mask is None else self.mask[inside]
         open_ = (y > self.clip[0]) & (y < self.clip[1])
@@ -193,12 +196,14 @@ class Pair:
             # A pixel serves all output channels or none: their equations share one Gram matrix.
             known[:] = known.all(axis=0)
             open_[:] = open_.all(axis=0)
-        used = known & wanted & open_
+        tame = np.ones(y.shape[1:], bool) if self.wild is None else ~self.wild[inside]
+        used = known & wanted & open_ & tame
         left_out = {
             "border": int(self.after.size - y.size),
             "missing": int(np.count_nonzero(~known)),
             "masked": int(np.count_nonzero(known & ~wanted)),
             "clipped": int(np.count_nonzero(known & wanted & ~open_)),
+            "outliers": int(np.count_nonzero(known & wanted & open_ & ~tame)),
         }
         if not used.any():
             most = max(left_out, key=lambda reason: left_out[reason])
@@ -218,8 +223,10 @@ class Pair:
     def crop(self, rows: slice, columns: slice) -> Pair:
         """Return the same part of both images; they must have equal sizes."""
         inside = (slice(None), rows, columns)
-        mask = None if self.mask is None else self.mask[inside[1:]]
-        return replace(self, before=self.before[inside], after=self.after[inside], mask=mask)
+        mask, wild = (part if part is None else part[inside[1:]] for part in (self.mask, self.wild))
+        return replace(
+            self, before=self.before[inside], after=self.after[inside], mask=mask, wild=wild
+        )
 
 
 def _outputs_with_patch(length: int, taps: int, anchor: int, margin: int) -> slice:
@@ -228,7 +235,7 @@ def _outputs_with_patch(length: int, taps: int, anchor: int, margin: int) -> sli
     return slice(start, max(start, length - max(taps - 1 - anchor, margin)))
 
 
-def _any_under_kernel(flags: Array, shape: tuple[int, int]) -> Array:
+def any_under_kernel(flags: Array, shape: tuple[int, int]) -> Array:
     """Return, for each output, whether any pixel of its patch is flagged."""
     for axis, taps in ((1, shape[0]), (2, shape[1])):
         places = flags.shape[axis] - taps + 1

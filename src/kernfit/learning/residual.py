@@ -84,6 +84,10 @@ class Strip:
     ----------
     output : int
         Which row of the kernel's weights they belong to.
+    plane : int
+        Which channel of the after image they belong to.
+    rows : slice
+        Which of its output rows they are.
     error : ndarray, shape (rows, W)
         The residual, 0 where an output does not count.
     used : ndarray of bool, shape (rows, W)
@@ -95,6 +99,8 @@ class Strip:
     """
 
     output: int
+    plane: int
+    rows: slice
     error: Array
     used: Array
     after: Array
@@ -117,13 +123,13 @@ def residual_strips(
         out = o if channels == "full" else 0
         sources = equations.x if channels == "full" else equations.x[o : o + 1]
         for start in range(0, len(plane), _ROWS * every):
-            stop = min(start + _ROWS, len(plane))
-            seen = sources[:, start : stop + kh - 1].astype(np.float64)
-            error = plane[start:stop] - bias[out]
+            rows = slice(start, min(start + _ROWS, len(plane)))
+            seen = sources[:, start : rows.stop + kh - 1].astype(np.float64)
+            error = plane[rows] - bias[out]
             for source, taps in zip(seen, weight[out], strict=True):
                 error -= correlate2d(source, taps, threads=threads)
-            error[~used[start:stop]] = 0.0
-            yield Strip(out, error, used[start:stop], plane[start:stop], seen)
+            error[~used[rows]] = 0.0
+            yield Strip(out, o, rows, error, used[rows], plane[rows], seen)
 
 
 def patch_sums(values: Array, seen: Array, shape: tuple[int, int], threads: int | None) -> Array:

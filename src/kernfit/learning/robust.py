@@ -1,0 +1,149 @@
+"""Outliers: pixels so far off that no noise explains them are found and left out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from kernfit.arrays import Array
+from kernfit.correlate import convolve2d, correlate2d
+from kernfit.kernel import Kernel
+from kernfit.learning.fit import Fit
+from kernfit.learning.pair import Pair, any_under_kernel
+from kernfit.learning.residual import residual_strips
+
+_SIGMAS = 5.0  # of a Gaussian, one pixel in two million lies beyond
+_ROUNDS = 12
+_CLASS = 40  # pixels at least in a class of predicted level: noise may depend on it
+_MOST_SPIKES = 0.5  # of the pixels may see one
+_SAMPLES = 200_000
+# Half the width of a level: rounding alone leaves no pixel farther off.
+_LEAST = 0.5
+
+
+def without_outliers(pair: Pair, answer: Callable[[Pair], Fit]) -> tuple[Fit, Pair]:
+    """Fit, leave out what is far off, and fit again until nothing changes.
+
+    Sigma clipping at 5 standard deviations; the deviation is taken from the median of the
+    residual's size in classes of level, so bright pixels with more noise stay. Wild
+    pixels of the before image drag least squares towards themselves instead of standing out; so
+    the search starts a second time without its isolated spikes, and the better end counts. Every
+    pixel is judged anew in every round, so a wrong start costs nothing.
+
+    Parameters
+    ----------
+    pair : Pair
+    answer : callable
+        Fits a pair.
+
+    Returns
+    -------
+    fit : Fit
+        Its ``left_out["outliers"]`` counts what was left out.
+    pair : Pair
+        Without its outliers.
+    """
+    ends = [_settled(pair, answer)]
+    spikes = _under_spikes(pair, ends[0][0].kernel.shape)
+    if 0 < spikes.mean() < _MOST_SPIKES:
+        ends.append(_settled(replace(pair, wild=spikes), answer))
+    fit, found, _ = min(ends, key=lambda end: end[2])
+    return fit, found
+
+
+def _settled(pair: Pair, answer: Callable[[Pair], Fit]) -> tuple[Fit, Pair, float]:
+    """Clip until nothing changes; return fit, pair and the typical size of all residuals."""
+    fit = answer(pair)
+    for _ in range(_ROUNDS):
+        wild, typical = _outliers(pair, fit)
+        before = np.zeros_like(wild) if pair.wild is None else pair.wild
+        if np.array_equal(wild, before):
+            break
+        pair = replace(pair, wild=wild)
+        fit = answer(pair)
+    return fit, pair, typical
+
+
+def _under_spikes(pair: Pair, shape: tuple[int, int]) -> Array:
+    """Return which pixels of the after image see an isolated spike of the before image."""
+    from scipy.ndimage import binary_dilation, median_filter
+
+    spiky = np.zeros(pair.before.shape[1:], bool)
+    for plane in pair.before:
+        finite = np.nan_to_num(plane.astype(float), posinf=0, neginf=0)
+        height = np.abs(finite - median_filter(finite, 3))
+        spiky |= height > max(_SIGMAS * 1.4826 * float(np.median(height)), _LEAST)
+    if pair.same_size:
+        seen: Array = binary_dilation(spiky, np.ones([2 * (side // 2) + 1 for side in shape], bool))
+        return seen
+    rows, columns = pair.after.shape[1:]
+    return any_under_kernel(spiky[np.newaxis], pair.valid_shape)[0, :rows, :columns]
+
+
+def _outliers(pair: Pair, fit: Fit) -> tuple[Array, float]:
+    """Return which pixels after are too far off, in any channel, and the usual residual."""
+    shape, anchor = fit.kernel.shape, fit.kernel.anchor
+    equations = replace(pair, wild=None).equations(shape, anchor)
+    errors = np.zeros(equations.y.shape)
+    strips = residual_strips(equations, fit.kernel.weight, fit.kernel.bias, channels=pair.channels)
+    for strip in strips:
+        errors[strip.plane, strip.rows] = strip.error
+    used = equations.used
+    after = np.where(used, equations.y, 0).astype(float)
+    # A wild pixel after is among its like in predicted level, one before in the level after; by
+    # the other it would be among other wild ones and look at home.
+    scale = np.full(errors.shape, np.inf)
+    for levels in (after, after - errors):
+        scale = np.minimum(scale, _scale_by_level(errors[used], levels[used])(levels))
+    far = used & (np.abs(errors) > np.maximum(_SIGMAS * scale, _LEAST))
+    far |= _seeing_wild_pixels(far, fit.kernel)
+    wild = np.zeros(pair.after.shape[1:], bool)
+    top, left = anchor if pair.same_size else (0, 0)
+    wild[top : top + far.shape[1], left : left + far.shape[2]] = far.any(axis=0)
+    return wild, float(np.median(np.abs(errors[equations.used])))
+
+
+def _seeing_wild_pixels(far: Array, kernel: Kernel) -> Array:
+    """Return which outputs see a wild pixel of the before image.
+
+    A pixel before is wild if the outputs that lean on it most, by the squares of their taps, are
+    far off, and more than one of them is. Then all outputs that see it are left out, the ones on
+    which it pulls only a little too.
+    """
+    squares = np.sum(kernel.weight.astype(float) ** 2, axis=(0, 1))
+    heavy = (squares > 0.05 * squares.max()).astype(float)
+    found = np.zeros(far.shape, bool)
+    for plane, flags in zip(found, far.astype(float), strict=True):
+        blamed = convolve2d(flags, squares, mode="full") > 0.8 * squares.sum()
+        blamed &= convolve2d(flags, heavy, mode="full") > 1.5
+        plane[:] = correlate2d(blamed.astype(float), np.ones(squares.shape)) > 0.5
+    return found
+
+
+def _scale_by_level(errors: Array, levels: Array) -> Callable[[Array], Array]:
+    """Return the typical size of the residual as a function of the level.
+
+    Its square is interpolated, for the variance of photon noise is linear in the level. Classes
+    get smaller towards both ends, where few pixels may span most of the levels.
+    """
+    thin = slice(None, None, max(1, errors.size // _SAMPLES))
+    sizes, levels = np.abs(errors[thin]), levels[thin]
+    order = np.argsort(levels)
+    halves = [sizes.size >> power for power in range(1, 20) if sizes.size >> power >= _CLASS]
+    cuts = sorted({*halves, *(sizes.size - half for half in halves)})
+    parts = [part for part in np.split(order, cuts) if part.size]
+    centres = np.array([levels[part].mean() for part in parts])
+    # 1.4826 times the median of the size is the standard deviation of a Gaussian.
+    variances = np.array([(1.4826 * np.median(sizes[part])) ** 2 for part in parts])
+
+    def scale(at: Array) -> Array:
+        inside = np.interp(at, centres, variances)
+        if len(parts) > 1 and centres[-1] > centres[-2]:
+            slope = (variances[-1] - variances[-2]) / (centres[-1] - centres[-2])
+            inside += max(0.0, slope) * np.maximum(at - centres[-1], 0)
+        deviation: Array = np.sqrt(inside)
+        return deviation
+
+    return scale
