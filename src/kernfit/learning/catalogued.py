@@ -13,7 +13,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from kernfit.arrays import Array
 from kernfit.learning.evidence import REACH, Evidence
 from kernfit.learning.fractions import as_fractions, simplest_fractions
-from kernfit.learning.match import Match, Offset, with_error
+from kernfit.learning.match import Bias, Match, with_error
 from kernfit.named_kernels import catalogue
 
 # What is done to the kernel, simplest first: rotations by quarters, then whether it is mirrored.
@@ -46,13 +46,13 @@ class _Template:
     bias: float
 
 
-def catalogue_matches(evidence: Evidence, offset: Offset) -> tuple[list[Match], Match | None]:
+def catalogue_matches(evidence: Evidence, bias: Bias) -> tuple[list[Match], Match | None]:
     """Return the kernels of the catalogue that agree, and the nearest one.
 
     Parameters
     ----------
     evidence : Evidence
-    offset : Offset
+    bias : Bias
         The bias.
 
     Returns
@@ -69,11 +69,11 @@ def catalogue_matches(evidence: Evidence, offset: Offset) -> tuple[list[Match], 
         if placed is None:
             continue
         # At the scale that fits best; but first as it is, and with its sign turned.
-        free = _match(evidence, offset, placed, *evidence.gain(placed.taps))
+        free = _match(evidence, bias, placed, *evidence.gain(placed.taps))
         apart = evidence.apart(free.taps)
         if nearest is None or apart < nearest[0]:
             nearest = apart, free
-        plain = (_match(evidence, offset, placed, gain, 0.0) for gain in (1.0, -1.0))
+        plain = (_match(evidence, bias, placed, gain, 0.0) for gain in (1.0, -1.0))
         for match in (next(plain), next(plain), free):
             # A scale that is a simple ratio was not fitted.
             fitted = int(any(error for _, error in match.parameters.values()))
@@ -124,9 +124,7 @@ def _place(template: _Template, taps: Array) -> _Template | None:
     return replace(template, taps=placed, anchor=anchor)
 
 
-def _match(
-    evidence: Evidence, offset: Offset, placed: _Template, gain: float, error: float
-) -> Match:
+def _match(evidence: Evidence, bias: Bias, placed: _Template, gain: float, error: float) -> Match:
     """Put a kernel, at its place and scale, in words."""
     ratio = _ratio(gain, error)
     if ratio is not None:
@@ -148,12 +146,12 @@ def _match(
     return Match(
         kind="catalogue",
         name=placed.name,
-        text=name + written + offset.words(placed.bias),
+        text=name + written + bias.words(placed.bias),
         taps=taps,
         distance=evidence.distance(taps),
         rank=(
             0,
-            not offset.agrees(placed.bias),
+            not bias.agrees(placed.bias),
             scale,
             gain < 0,
             (down, right) != (0, 0),

@@ -126,9 +126,11 @@ class Evidence:
     def distinct(self) -> int:
         """How many different sizes the taps have, as far as their errors tell."""
         sizes = np.abs(self.taps[self.known])
-        order = np.argsort(sizes)
-        apart = np.diff(sizes[order]) > 2 * REACH * self.error[self.known][order][1:]
-        return 1 + int(np.count_nonzero(apart))
+        count, start = 0, -np.inf
+        for at in np.argsort(sizes):
+            if sizes[at] - start > 2 * REACH * self.error[self.known][at]:
+                count, start = count + 1, sizes[at]
+        return count
 
     def agrees(self, model: Array, parameters: int = 0) -> bool:
         """Whether a kernel whose parameters were fitted is compatible with the taps."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -15,19 +16,24 @@ from kernfit.learning.match import Match, with_error
 _FAR = 0.5
 # One that has been fitted, and is still farther than this, is not tried without a margin.
 _NEAR = 0.1
-# Probability, for all forms together, that random taps would agree.
-_CHANCE = 1e-6
-# The outermost taps also stand in for what lies beyond the support. If nothing agrees, a margin
-# of small taps is left out, up to this wide, while this many rows and columns remain.
-_WIDEST_MARGIN, _LEAST_INSIDE, _TAIL = 3, 5, 0.25
-# A sum within this of 1 is a support that ends a little early.
-_BRIGHT = 5e-3
+# Probability that random taps would agree with a form as well.
+_CHANCE = 1e-4
+# The outermost taps also stand in for what lies beyond the support, which widens a Gaussian by many
+# standard errors. So kernels with tails are compared without a margin of small taps, others too if
+# nothing agrees. It is up to so wide, leaves so many rows and columns, and its taps are below this
+# share of the largest.
+_WIDEST_MARGIN, _LEAST_INSIDE, _TAIL = 3, 3, 0.25
+# A factor within this of 1 is a support that ends a little early, and what was left out of the fit
+# must not change the sum by more than this share.
+_BRIGHT, _SUM = 5e-3, 0.02
 # A size with an error of this share is not told by the taps.
 _UNSURE = 0.25
 # Parameters that may be 0 or less: all others are sizes.
 _FREE = ("angle", "down", "right", "amount", "scale")
 # Of two forms near the taps, one more parameter must bring it nearer by this factor.
 _WORTH = 1.3
+# Of two forms that agree, a squared distance this much smaller counts for the later one.
+_BETTER = 16.0
 _SMALLEST = 0.05  # size in pixels
 _WHOLE, _FITTED = 1, 3  # ranks, beside those of the catalogue and of fractions
 
@@ -49,7 +55,8 @@ def family_matches(evidence: Evidence) -> tuple[list[Match], Match | None]:
     """
     nearest: tuple[float, Match] | None = None  # with how far off it is
     forms = list(FORMS)
-    for margin in range(_margins(evidence) + 1):
+    widest = _margins(evidence)
+    for margin in range(widest + 1):
         inner = evidence.within(margin)
         found: list[Match] = []
         near: list[Form] = []
@@ -58,17 +65,30 @@ def family_matches(evidence: Evidence) -> tuple[list[Match], Match | None]:
             if match is None:
                 continue
             apart = inner.apart(match.taps) * _WORTH ** len(match.parameters)
-            if margin == 0 and (nearest is None or apart < nearest[0]):
+            tells = _tells(inner, match)
+            if margin == 0 and tells and (nearest is None or apart < nearest[0]):
                 nearest = apart, match
             if inner.apart(match.taps) < _NEAR:
                 near.append(form)
-            if _holds(inner, match):
+            cut = form.tails and margin == 0 and widest > 0
+            if tells and not cut and _holds(inner, match):
                 found.append(match)
         if found:
             break
         forms = near
-    found.sort(key=lambda match: match.rank)
-    return found, nearest[1] if nearest else None
+    return _ranked(found), nearest[1] if nearest else None
+
+
+def _ranked(found: list[Match]) -> list[Match]:
+    """Rank by the number of parameters; then as in the table, if the data do not say otherwise."""
+    least: dict[tuple[float, ...], float] = {}
+    for match in found:
+        least[match.rank] = min(match.distance, least.get(match.rank, np.inf))
+    ranked = [
+        replace(match, rank=(*match.rank, match.distance > least[match.rank] + _BETTER, place))
+        for place, match in enumerate(found)
+    ]
+    return sorted(ranked, key=lambda match: match.rank)
 
 
 def _margins(evidence: Evidence) -> int:
@@ -84,18 +104,22 @@ def _margins(evidence: Evidence) -> int:
     return _WIDEST_MARGIN
 
 
+def _tells(evidence: Evidence, match: Match) -> bool:
+    """Whether there are more different taps than parameters; fewer would explain any kernel."""
+    return match.rank[0] == _WHOLE or evidence.distinct > len(match.parameters)
+
+
 def _holds(evidence: Evidence, match: Match) -> bool:
     """Whether a fitted form agrees with the taps, and that means something."""
     count = len(match.parameters)
-    whole = match.rank[0] == _WHOLE
     total = match.parameters.get("scale", (1.0, 0.0))[0]
     if match.name.startswith("laplacian"):
         total = match.taps.sum()
+        if match.taps.min() >= 0 or match.taps.max() <= 0:
+            return False  # so wide that the support holds only its middle
     return (
         evidence.agrees(match.taps, count)
         and evidence.chance(match.taps, count) < _CHANCE
-        # As many parameters as different taps can explain whatever was learnt.
-        and (whole or evidence.distinct > count)
         and all(
             error < _UNSURE * abs(value)
             for name, (value, error) in match.parameters.items()
@@ -103,7 +127,7 @@ def _holds(evidence: Evidence, match: Match) -> bool:
         )
         and match.parameters.get("amount", (1.0, 0.0))[0] > 0
         # With its margin left out too, the kernel must sum to what was learnt.
-        and abs(total - evidence.taps.sum()) <= _BRIGHT * np.abs(evidence.taps).sum()
+        and abs(total - evidence.taps.sum()) <= _SUM * np.abs(evidence.taps).sum()
     )
 
 
@@ -139,7 +163,7 @@ def _start(form: Form, evidence: Evidence) -> Array | None:
         length = float(np.sum(shape[known] ** 2))
         if not length:
             continue
-        gain = float(np.sum(shape[known] * taps[known])) / length if form.scales else 1.0
+        gain = float(np.sum(shape[known] * taps[known])) / length if form.tails else 1.0
         apart = evidence.apart(gain * shape)
         if best is None or apart < best[0]:
             best = apart, np.array([*values, gain])
@@ -155,14 +179,14 @@ def _fit(form: Form, evidence: Evidence) -> Match | None:
         return None
     rows, columns = _grid(form, evidence)
     goal = evidence.in_errors(evidence.taps)
-    names = [*form.starts, *(["scale"] if form.scales else [])]
+    names = [*form.starts, *(["scale"] if form.tails else [])]
     start = start[: len(names)]
     if evidence.size < len(names):
         return None
 
     def model(values: Array) -> Array:
         sizes = _allowed(form, evidence, values)
-        gain = values[-1] if form.scales else 1.0
+        gain = values[-1] if form.tails else 1.0
         taps: Array = gain * form.shape(rows, columns, *sizes)
         return taps
 
@@ -177,14 +201,14 @@ def _fit(form: Form, evidence: Evidence) -> Match | None:
     with np.errstate(all="ignore"):
         spread = np.linalg.pinv(answer.jac.T @ answer.jac)
     values = [*_allowed(form, evidence, answer.x), *answer.x[len(form.starts) :]]
-    errors = np.sqrt(np.diagonal(spread))
+    errors = np.sqrt(np.maximum(np.diagonal(spread), 0.0))
     if not (np.isfinite(taps).all() and np.isfinite(errors).all()):
         return None
     parameters = {
         name: (float(value), float(error))
         for name, value, error in zip(names, values, errors, strict=True)
     }
-    return _named(form, evidence, taps, parameters)
+    return _named(form, evidence, taps, _upright(parameters))
 
 
 def _allowed(form: Form, evidence: Evidence, values: Array) -> list[float]:
@@ -204,7 +228,7 @@ def _named(
     own = [parameters[name] for name in form.starts]
     whole = form.whole and bright and all(_is_whole(*pair) for pair in own)
     words = {
-        name: f"{round(parameters[name][0])}" if whole else with_error(*parameters[name])
+        name: f"{round(parameters[name][0])}" if whole else _words(name, *parameters[name])
         for name in form.starts
     }
     text = form.text.format(**words)
@@ -216,9 +240,29 @@ def _named(
         text=text,
         taps=taps,
         distance=evidence.distance(taps),
-        rank=(_WHOLE if whole else _FITTED, len(own), evidence.distance(taps)),
+        rank=(_WHOLE if whole else _FITTED, len(own)),
         parameters=parameters,
     )
+
+
+def _upright(parameters: dict[str, tuple[float, float]]) -> dict[str, tuple[float, float]]:
+    """Return the same ellipse or line with its long axis first, at an angle above -90 to 90."""
+    if "angle" in parameters:
+        angle, error = parameters["angle"]
+        if "long" in parameters and parameters["long"][0] < parameters["short"][0]:
+            swapped = {"long": parameters["short"], "short": parameters["long"]}
+            parameters = parameters | swapped
+            angle += 90
+        parameters = parameters | {"angle": (90 - (90 - angle) % 180, error)}
+    return parameters
+
+
+def _words(name: str, value: float, error: float) -> str:
+    """Return a parameter in words: a size with its error, a way with its direction."""
+    ways = {"down": ("down", "up"), "right": ("right", "left")}
+    if name in ways:
+        return f"{with_error(abs(value), error)} pixels {ways[name][bool(value < 0)]}"
+    return with_error(value, error)
 
 
 def _is_whole(value: float, error: float) -> bool:

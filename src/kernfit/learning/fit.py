@@ -165,7 +165,7 @@ class Fit:
         >>> print(learn(x, (x[:, 1:] - x[:, :-1]) / 2).recognise())
         It is forward_difference_x times 1/2: (-1 1) / 2.
         """
-        from kernfit.learning.match import Offset
+        from kernfit.learning.match import Bias
         from kernfit.learning.recognise import recognise
 
         outputs, sources, rows, columns = self.kernel.weight.shape
@@ -180,7 +180,7 @@ class Fit:
             self.covariance[output, own, own],
             anchor=self.kernel.anchor,
             exact=self.reproduced == self.used,
-            offset=Offset(
+            bias=Bias(
                 float(self.kernel.bias[output]),
                 float(self.bias_stderr[output]),
                 whole_levels=self.residual_floor > 0,

@@ -24,8 +24,9 @@ class Form:
         Taps from rows (a column), columns (a row) and the parameters.
     starts : dict of str to sequence
         For each parameter the values from which to search.
-    scales : bool
-        Whether a factor is fitted too.
+    tails : bool
+        Whether it goes on beyond any support. Then a factor is fitted too, because what programs
+        and supports cut off is unknown.
     whole : bool
         Whether whole numbers as parameters make it as simple as a kernel with a name.
     """
@@ -34,7 +35,7 @@ class Form:
     text: str
     shape: Shape
     starts: dict[str, Sequence[float]]
-    scales: bool = False
+    tails: bool = False
     whole: bool = False
 
 
@@ -81,21 +82,21 @@ def _gaussians() -> list[Form]:
                 f"a Gaussian blur of sigma {{sigma}} pixels{how}",
                 _round(profile),
                 {"sigma": _SIGMAS},
-                scales=True,
+                tails=True,
             ),
             Form(
                 "gaussian",
                 f"a Gaussian blur of sigma {{rows}} pixels down and {{columns}} across{how}",
                 _oblong(profile),
                 {"rows": _SIGMAS, "columns": _SIGMAS},
-                scales=True,
+                tails=True,
             ),
             Form(
                 "unsharp",
                 f"an unsharp mask of amount {{amount}} and sigma {{sigma}} pixels{how}",
                 _sharpened(profile),
                 {"amount": (0.3, 0.6, 1.2, 2.5, 5.0), "sigma": _SIGMAS},
-                scales=True,
+                tails=True,
             ),
         ]
     return forms
@@ -132,19 +133,19 @@ FORMS = (
     ),
     Form(
         "shift",
-        "the picture moved by {down} pixels down",
+        "the picture moved by {down}",
         lambda rows, columns, down: profiles.between(rows, -down) * (columns == 0),
         {"down": _PLACES},
     ),
     Form(
         "shift",
-        "the picture moved by {right} pixels to the right",
+        "the picture moved by {right}",
         lambda rows, columns, right: (rows == 0) * profiles.between(columns, -right),
         {"right": _PLACES},
     ),
     Form(
         "shift",
-        "the picture moved by {down} pixels down and {right} to the right",
+        "the picture moved by {down} and {right}",
         lambda rows, columns, down, right: (
             profiles.between(rows, -down) * profiles.between(columns, -right)
         ),
@@ -157,7 +158,7 @@ FORMS = (
         " degrees counter-clockwise",
         profiles.tilted,
         {"long": (1.0, 2.0, 4.0), "short": (0.5, 0.8, 1.2, 2.0), "angle": _ANGLES},
-        scales=True,
+        tails=True,
     ),
     Form("disk", "a disk blur of radius {radius} pixels", profiles.disk, {"radius": _SIGMAS}),
     Form(
@@ -171,13 +172,13 @@ FORMS = (
         "the Laplacian of a Gaussian of sigma {sigma} pixels",
         profiles.laplacian_of_gaussian,
         {"sigma": _SIGMAS},
-        scales=True,
+        tails=True,
     ),
     Form(
         "laplacian of gaussian",
         "the Laplacian of a Gaussian of sigma {sigma} pixels, less its mean",
         _without_mean,
         {"sigma": _SIGMAS},
-        scales=True,
+        tails=True,
     ),
 )

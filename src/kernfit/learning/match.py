@@ -16,7 +16,7 @@ _ARITHMETIC = 1e-6  # what computing in float32 leaves of a bias of 0
 
 
 @dataclass(frozen=True)
-class Offset:
+class Bias:
     """The constant that was learnt beside the taps.
 
     Attributes

@@ -12,7 +12,7 @@ from kernfit.learning.catalogued import catalogue_matches
 from kernfit.learning.evidence import Evidence
 from kernfit.learning.families import family_matches
 from kernfit.learning.fractions import as_fractions, simplest_fractions
-from kernfit.learning.match import Match, Offset, Recognition
+from kernfit.learning.match import Bias, Match, Recognition
 
 # What differs by more than this share of its size is not called near.
 _NEAR = 0.3
@@ -24,7 +24,7 @@ def recognise(
     *,
     anchor: tuple[int, int],
     exact: bool = False,
-    offset: Offset | None = None,
+    bias: Bias | None = None,
 ) -> Recognition:
     """Return what a kernel is called, or what comes nearest.
 
@@ -36,7 +36,7 @@ def recognise(
     anchor : (row, column)
     exact : bool, default False
         Whether the taps reproduce every pixel of an image of whole levels.
-    offset : Offset, optional
+    bias : Bias, optional
         The bias. Default 0.
 
     Returns
@@ -48,31 +48,31 @@ def recognise(
     Examples
     --------
     >>> edge = np.array([[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]]) / 8
-    >>> print(recognise(edge, np.zeros((9, 9)), anchor=(1, 1), offset=Offset(128.0)))
+    >>> print(recognise(edge, np.zeros((9, 9)), anchor=(1, 1), bias=Bias(128.0)))
     It is sobel_x (or robinson_e) times 1/8: (-1 0 1 / -2 0 2 / -1 0 1) / 8, plus 128.
     """
     evidence = Evidence(taps, covariance, anchor, exact)
-    offset = offset or Offset()
+    bias = bias or Bias()
     if evidence.size == 0:
         return Recognition(note="how sure each tap is cannot be said, so nothing was compared")
     if evidence.largest == 0 or not evidence.chance(evidence.taps) < 1:
-        return Recognition(note="no tap is told from zero")
+        return Recognition(note="every tap may be zero")
     missing = taps.size - evidence.size
     note = f"{missing} of {taps.size} taps are not determined and were left out" if missing else ""
 
     # The matrices are small: threads would wait for one another longer than they work.
     with threadpool_limits(1, user_api="blas"):
-        matches, near_named = catalogue_matches(evidence, offset)
+        matches, near_named = catalogue_matches(evidence, bias)
         families, near_family = family_matches(evidence)
         fractions = simplest_fractions(evidence)
-    matches += [replace(match, text=match.text + offset.words()) for match in families]
+    matches += [replace(match, text=match.text + bias.words()) for match in families]
     if fractions is not None:
         model = fractions[0] / fractions[1]
         matches.append(
             Match(
                 kind="fractions",
                 name="fractions",
-                text=as_fractions(*fractions) + offset.words(),
+                text=as_fractions(*fractions) + bias.words(),
                 taps=model,
                 distance=evidence.distance(model),
                 rank=(2,),
@@ -93,7 +93,7 @@ def recognise(
 def _difference(evidence: Evidence, model: Array) -> str:
     """Say where a kernel differs most from the taps."""
     if evidence.agrees(model):
-        return "it agrees, but so few or uncertain taps may do so by chance"
+        return "it agrees, but others would too"
     off = np.where(evidence.known, evidence.taps - model, 0.0)
     row, column = np.unravel_index(int(np.abs(off).argmax()), off.shape)
     errors = np.abs(off[row, column]) / evidence.error[row, column]
