@@ -178,7 +178,10 @@ def test_shows_itself():
     ("change", "message"),
     [
         ({"after": np.ones((9, 8))}, "after must not be larger than before, got 9x8 after"),
-        ({"shape": 4}, r"shape must be 3x3, the difference between the images' sizes, got 4x4"),
+        (
+            {"shape": 4},
+            "or shape must be 3x3, the difference between the images' sizes, got shape 4",
+        ),
         ({"shape": "big"}, "shape must be 'auto', an integer or"),
         ({"shape": (1, 2, 3)}, "shape must be an integer or a"),
         ({"clip": (3, 1)}, "clip must have low below high"),

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from patches import patches
 
-from kernfit import InvalidInput, Statistics
+from kernfit import InvalidInput, ResultTooLarge, Statistics
 
 
 def brute_force(x, y, shape, mask=None):
@@ -110,6 +110,12 @@ def test_unlike_statistics_do_not_merge():
     x = np.ones((5, 5))
     with pytest.raises(InvalidInput, match="same support, anchor and channels, got 1x2"):
         Statistics.of(x, x[:, 1:], (1, 2)) + Statistics.of(x, x[1:], (2, 1))
+
+
+def test_a_support_too_large_for_memory_is_refused():
+    x = np.zeros((3000, 3000), np.uint8)
+    with pytest.raises(ResultTooLarge, match="at most 16383 taps in all .* got 200x200"):
+        Statistics.of(x, x[199:, 199:], 200)
 
 
 @pytest.mark.parametrize(

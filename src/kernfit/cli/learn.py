@@ -136,6 +136,8 @@ def describe(fit: Fit) -> str:
         else ""
     )
     lines.append(f"residual  {fit.residual_rms:.4g} grey levels{floor}")
+    if fit.offset is not None:
+        lines.append(f"place     row {fit.offset[0]}, column {fit.offset[1]} of the before image")
     left_out = ", ".join(f"{count:,} {why}" for why, count in fit.left_out.items() if count)
     lines.append(f"pixels    {fit.used:,} used" + (f"; left out: {left_out}" if left_out else ""))
     return "\n".join(lines)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from numpy.typing import ArrayLike
 from threadpoolctl import threadpool_limits
@@ -11,6 +12,7 @@ from kernfit.arrays import as_pair_of_ints
 from kernfit.correlate.threads import thread_count
 from kernfit.errors import InvalidInput
 from kernfit.learning.fit import Fit
+from kernfit.learning.offset import find_offset
 from kernfit.learning.pair import Pair
 from kernfit.learning.robust import without_outliers
 from kernfit.learning.solution import fit_pair
@@ -20,6 +22,10 @@ from kernfit.learning.verdict import Status
 
 # Where the size is to be found among outliers, these are first found with a kernel of this size.
 _FIRST_LOOK = 7
+# A larger difference in size than that of such a kernel is that of a crop.
+_LARGEST_VALID = 31
+# So alike must the slopes of two images be if one is to be a crop of the other.
+_SURELY_THERE = 0.5
 
 __all__ = ["Fit", "Statistics", "Status", "learn"]
 
@@ -52,7 +58,9 @@ def learn(
     after : array_like
         The image that came out. Of equal size: the kernel's anchor sits on the same pixel, and
         the border, whose rule is unknown, is left out. Smaller: it holds only the outputs with a
-        whole patch (mode "valid"), and the difference in size gives the kernel's shape.
+        whole patch (mode "valid"), and the difference in size gives the kernel's shape. Much
+        smaller, or of another size than `shape` asks for: it was cropped, and is looked for in
+        the before image.
     shape : "auto", int or (rows, columns), default "auto"
         The kernel's size. "auto" chooses the smallest one, up to 15x15, that explains the data.
     bias : bool, default True
@@ -102,7 +110,7 @@ def learn(
     >>> learn(x, y).kernel.taps.round(9)
     array([[ 1., -1.]])
     """
-    pair = Pair.of(before, after, clip=clip, mask=mask, channels=channels)
+    pair, offset = _placed(Pair.of(before, after, clip=clip, mask=mask, channels=channels), shape)
     threads = thread_count(threads)
 
     def answer(pair: Pair, shape: str | int | Sequence[int] = shape) -> Fit:
@@ -126,12 +134,36 @@ def learn(
     # The matrices are small: threads of their own would cost linear algebra more than they give.
     with threadpool_limits(1, user_api="blas"):
         if not robust:
-            return answer(pair)
-        if isinstance(shape, str) and pair.same_size:
-            # A kernel found too small among outliers would make outliers of what it lacks.
-            largest = min(_FIRST_LOOK, *pair.before.shape[1:])
-            pair = without_outliers(pair, lambda part: answer(part, largest))[1]
-        return without_outliers(pair, answer)[0]
+            fit = answer(pair)
+        else:
+            if isinstance(shape, str) and pair.same_size:
+                # A kernel found too small among outliers would make outliers of what it lacks.
+                largest = min(_FIRST_LOOK, *pair.before.shape[1:])
+                pair = without_outliers(pair, lambda part: answer(part, largest))[1]
+            fit = without_outliers(pair, answer)[0]
+    return replace(fit, offset=offset)
+
+
+def _placed(pair: Pair, shape: str | int | Sequence[int]) -> tuple[Pair, tuple[int, int] | None]:
+    """Return the pair, and, where the after image was cropped, both cut to where it lies."""
+    if pair.same_size:
+        return pair, None
+    if isinstance(shape, str):
+        cropped = max(pair.valid_shape) > _LARGEST_VALID
+    else:
+        cropped = as_pair_of_ints(shape, "shape", least=1) != pair.valid_shape
+    if not cropped:
+        return pair, None
+    (row, column), correlation = find_offset(pair.before, pair.after)
+    if correlation < _SURELY_THERE:
+        rows, columns = pair.valid_shape
+        raise InvalidInput(
+            f"after must show a part of before, or shape must be {rows}x{columns}, the difference "
+            f"between the images' sizes, got shape {shape!r} and no place where they are alike"
+        )
+    height, width = pair.after.shape[1:]
+    before = pair.before[:, row : row + height, column : column + width]
+    return replace(pair, before=before), (row, column)
 
 
 def _size(
@@ -144,11 +176,4 @@ def _size(
                 f"shape must be 'auto', an integer or (rows, columns), got {shape!r}"
             )
         return survey(pair, bias=bias, threads=threads) if pair.same_size else pair.valid_shape
-    size = as_pair_of_ints(shape, "shape", least=1)
-    if not pair.same_size and size != pair.valid_shape:
-        raise InvalidInput(
-            f"shape must be {pair.valid_shape[0]}x{pair.valid_shape[1]}, the difference "
-            f"between the images' sizes, got {size[0]}x{size[1]}: "
-            "leave it out, or give images of equal size"
-        )
-    return size
+    return as_pair_of_ints(shape, "shape", least=1)

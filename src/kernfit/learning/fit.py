@@ -53,6 +53,8 @@ class Fit:
         Orthonormal combinations of taps of which the data say nothing.
     history : Descent or None
         The path of gradient descent, if that was asked for.
+    offset : (row, column) or None
+        Where in the before image the after image lies, if it was found to be cropped.
     """
 
     kernel: Kernel
@@ -66,6 +68,7 @@ class Fit:
     status: Status
     undetermined: Array
     history: Descent | None = None
+    offset: tuple[int, int] | None = None
 
     @property
     def stderr(self) -> Array:
@@ -228,6 +231,7 @@ class Fit:
                 "kind": self.status.kind,
             },
             "undetermined": _plain(self.undetermined),
+            "offset": None if self.offset is None else list(self.offset),
         }
         if self.history is not None:
             record["history"] = {

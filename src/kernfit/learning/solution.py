@@ -16,7 +16,7 @@ from kernfit.learning.levels import within_levels
 from kernfit.learning.misfit import Structure, structure
 from kernfit.learning.pair import Equations, Pair
 from kernfit.learning.residual import Residual, residual, residual_strips
-from kernfit.learning.statistics import Statistics
+from kernfit.learning.statistics import Statistics, check_memory
 from kernfit.learning.uncertainty import Uncertainty, from_blocks, unknown, white_noise
 from kernfit.learning.verdict import judge
 
@@ -25,6 +25,8 @@ from kernfit.learning.verdict import judge
 _BLOCKS = 25
 # With fewer pixels for each weight in a block, blocks say little and white noise is assumed.
 _PIXELS_PER_WEIGHT = 2
+# With so many weights that all blocks' sums would take more, white noise is assumed too.
+_BLOCK_BYTES = 1 << 30
 # A mean square below so many times the floor's may be rounding alone.
 _ONLY_ROUNDING = 1.3
 # A residual this many times above its floor is more than rounding of one result; programs that
@@ -169,7 +171,9 @@ def _blocks(
     inputs = len(equations.x) if pair.channels == "full" else 1
     weights = inputs * shape[0] * shape[1] + 1
     pixels = np.count_nonzero(equations.used) / len(equations.used)
+    check_memory(inputs, shape)
     enough = pixels >= _BLOCKS * _PIXELS_PER_WEIGHT * weights
+    enough &= _BLOCKS * weights**2 * 8 <= _BLOCK_BYTES
     parts = equations.blocks(shape, _BLOCKS) if enough else [equations]
     return [
         part.statistics(shape, anchor, channels=pair.channels, threads=threads) for part in parts

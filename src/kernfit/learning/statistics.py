@@ -10,10 +10,12 @@ from numpy.typing import ArrayLike
 
 from kernfit.arrays import Array, as_mask, as_numbers, as_pair_of_ints, as_planes, one_of
 from kernfit.correlate.lags import lag_products
-from kernfit.errors import InvalidInput
+from kernfit.errors import InvalidInput, ResultTooLarge
 from kernfit.learning.descent import Descent, descend
 from kernfit.learning.gram import gram_of_outputs, lag_gram, sum_of_squares, window_sums
 from kernfit.learning.least_squares import Solution, least_squares
+
+_MOST_BYTES = 2 << 30  # of one Gram matrix
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,6 +101,8 @@ class Statistics:
         ------
         InvalidInput
             If the shapes do not belong together or a number that counts is not finite.
+        ResultTooLarge
+            If the support has so many taps that its Gram matrix would take more than 2 GiB.
         """
         kh, kw = as_pair_of_ints(shape, "shape", least=1)
         x, y = as_planes(before, "before"), as_planes(after, "after")
@@ -109,6 +113,8 @@ class Statistics:
                 f"{kh}x{kw} kernel over a before image of {x.shape[1]}x{x.shape[2]}, "
                 f"got {y.shape[1]}x{y.shape[2]}"
             )
+        inputs = len(x) if channels == "full" else 1
+        check_memory(inputs, (kh, kw))
         used = None
         if mask is not None:
             apart = channels == "alike" and np.ndim(mask) == 3
@@ -319,6 +325,23 @@ class Statistics:
             weights * (self.gram @ weights - 2 * self.cross), axis=0
         )
         return np.maximum(errors, 0.0)
+
+
+def check_memory(inputs: int, shape: tuple[int, int]) -> None:
+    """Refuse a support whose Gram matrix would not fit in memory.
+
+    Raises
+    ------
+    ResultTooLarge
+        If it needs more than 2 GiB.
+    """
+    weights = inputs * shape[0] * shape[1] + 1
+    if weights**2 * 8 > _MOST_BYTES:
+        raise ResultTooLarge(
+            f"the kernel must have at most {int((_MOST_BYTES / 8) ** 0.5) - 1} taps in all "
+            f"(its statistics grow with the square), got {shape[0]}x{shape[1]} taps for "
+            f"{inputs} input channel{'s' if inputs > 1 else ''}: ask for a smaller shape"
+        )
 
 
 def _float_strips(plane: Array) -> Iterator[Array]:

@@ -1,0 +1,48 @@
+"""An after image that was cropped is found in its before image."""
+
+import numpy as np
+import pytest
+
+from kernfit import InvalidInput, catalogue, correlate2d, learn
+from kernfit.lesson import photograph, scene
+
+PHOTO = np.asarray(photograph()[0])
+
+
+def explains(fit, before, after):
+    """Whether the kernel makes exactly the after image of the before image, at the place found."""
+    made = correlate2d(before.astype(float), fit.kernel, mode="same")
+    row, column = fit.offset
+    height, width = after.shape
+    return np.allclose(made[row : row + height, column : column + width], after, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["gaussian_5", "sharpen", "sobel_x", "emboss", "laplacian"])
+def test_a_crop_is_found_whatever_the_kernel(name):
+    after = correlate2d(PHOTO.astype(float), catalogue[name], mode="same", boundary="edge")
+    part = after[100:400, 37:302]
+    fit = learn(PHOTO, part)
+    # A kernel that moves what it shows may be found moved the other way, by as much.
+    assert np.abs(np.subtract(fit.offset, (100, 37))).max() <= 1
+    assert explains(fit, PHOTO, part)
+
+
+def test_a_shape_that_does_not_fit_the_sizes_means_a_crop():
+    after = correlate2d(PHOTO, [[1, 2], [0, 1]], mode="same")[5:-4, 3:-2]
+    fit = learn(PHOTO, after, shape=3)
+    assert explains(fit, PHOTO, after)
+
+
+def test_colours_and_noise():
+    rng = np.random.default_rng(50)
+    before = np.stack([scene((200, 220)), scene((220, 200)).T, scene((200, 220))[::-1]])
+    after = correlate2d(before.astype(float), catalogue["box_3"]) + rng.normal(0, 5, (3, 198, 218))
+    fit = learn(before, after[:, 60:180, 80:190])
+    assert fit.offset == (61, 81)
+    assert np.all(np.abs(fit.kernel.taps - 1 / 9) < 5 * fit.stderr)
+
+
+def test_an_unrelated_image_is_refused():
+    rng = np.random.default_rng(51)
+    with pytest.raises(InvalidInput, match="no place where they are alike"):
+        learn(PHOTO, rng.integers(0, 255, (200, 210)))
