@@ -31,6 +31,8 @@ _TURNS = (
 _COSINE = 0.9
 # Probability, for all that is tried together, that random taps would agree.
 _CHANCE = 1e-6
+# Of a scale that is a simple ratio: the largest divisor, and the probability of an accident.
+_LARGEST, _ACCIDENT = 1024, 0.1
 # Pillow writes SHARPEN as 32 and -2 over 16, not in lowest terms.
 _WRITTEN = {"pillow_sharpen": 2}
 
@@ -61,31 +63,29 @@ def catalogue_matches(evidence: Evidence, bias: Bias) -> tuple[list[Match], Matc
     nearest : Match or None
         At the best scale, whether or not it agrees.
     """
-    taps = np.where(evidence.known, evidence.taps, 0.0)
     found: list[Match] = []
-    nearest: tuple[float, Match] | None = None
+    nearest: tuple[float, _Template, float, float] | None = None
     for template in _templates():
-        placed = _place(template, taps)
+        placed = _place(template, evidence)
         if placed is None:
             continue
-        # At the scale that fits best; but first as it is, and with its sign turned.
-        free = _match(evidence, bias, placed, *evidence.gain(placed.taps))
-        apart = evidence.apart(free.taps)
+        gain, error = _simplest(*evidence.gain(placed.taps))
+        apart = evidence.apart(gain * placed.taps)
         if nearest is None or apart < nearest[0]:
-            nearest = apart, free
-        plain = (_match(evidence, bias, placed, gain, 0.0) for gain in (1.0, -1.0))
-        for match in (next(plain), next(plain), free):
-            # A scale that is a simple ratio was not fitted.
-            fitted = int(any(error for _, error in match.parameters.values()))
-            if evidence.agrees(match.taps, fitted):
-                if evidence.chance(match.taps, fitted) < _CHANCE:
-                    found.append(match)
+            nearest = apart, placed, gain, error
+        # As it is, with its sign turned, or else at the scale that fits best.
+        for factor, off in ((1.0, 0.0), (-1.0, 0.0), (gain, error)):
+            fitted, model = int(off > 0), factor * placed.taps
+            if evidence.agrees(model, fitted):
+                if evidence.chance(model, fitted) < _CHANCE:
+                    found.append(_match(evidence, bias, placed, factor, off))
                 break
     found.sort(key=lambda match: match.rank)
     simplest: dict[str, Match] = {}
     for match in found:
         simplest.setdefault(match.name, match)
-    return _named_together(simplest.values()), nearest[1] if nearest else None
+    near = None if nearest is None else _match(evidence, bias, *nearest[1:])
+    return _named_together(simplest.values()), near
 
 
 @cache
@@ -107,46 +107,56 @@ def _templates() -> tuple[_Template, ...]:
     return tuple(found)
 
 
-def _place(template: _Template, taps: Array) -> _Template | None:
+def _place(template: _Template, evidence: Evidence) -> _Template | None:
     """Return the kernel where it fits best amid zeros, if it looks like the taps there."""
     rows, columns = template.taps.shape
-    if rows > taps.shape[0] or columns > taps.shape[1]:
+    if rows > evidence.taps.shape[0] or columns > evidence.taps.shape[1]:
         return None
+    taps = np.where(evidence.known, evidence.taps, 0.0)
     windows = sliding_window_view(taps, template.taps.shape)
     likeness = np.abs(np.einsum("ijab,ab->ij", windows, template.taps))
     i, j = map(int, np.unravel_index(int(likeness.argmax()), likeness.shape))
-    lengths = float(np.linalg.norm(taps) * np.linalg.norm(template.taps))
-    if likeness[i, j] < _COSINE * lengths or lengths == 0:
-        return None
     placed = np.zeros(taps.shape)
     placed[i : i + rows, j : j + columns] = template.taps
+    lengths = float(np.linalg.norm(taps) * np.linalg.norm(placed[evidence.known]))
+    if likeness[i, j] < _COSINE * lengths or lengths == 0:
+        return None
     anchor = i + template.anchor[0], j + template.anchor[1]
     return replace(template, taps=placed, anchor=anchor)
 
 
+def _simplest(gain: float, error: float) -> tuple[float, float]:
+    """Return the simplest ratio within the error, if that is no accident, with no error."""
+    reach = max(REACH * error, 1e-6 * abs(gain))
+    for divisor in range(1, _LARGEST + 1):
+        whole = round(gain * divisor)
+        if not 2 * reach * divisor**2 < _ACCIDENT:
+            break
+        if whole and abs(gain - whole / divisor) <= reach:
+            return whole / divisor, 0.0
+    return gain, error
+
+
 def _match(evidence: Evidence, bias: Bias, placed: _Template, gain: float, error: float) -> Match:
     """Put a kernel, at its place and scale, in words."""
-    ratio = _ratio(gain, error)
-    if ratio is not None:
-        gain, error = float(ratio), 0.0
     taps = gain * placed.taps
     down, right = (at - there for at, there in zip(evidence.anchor, placed.anchor, strict=True))
     name = display_name(placed.name) + _TURNS[placed.turn][2]
     if gain != 1:
-        name += f" times {ratio if ratio is not None else with_error(gain, error)}"
+        ratio = Fraction(gain).limit_denominator(_LARGEST)
+        name += f" times {with_error(gain, error) if error else ratio}"
     name += moved(down, right)
     exact = Evidence(taps, np.zeros((taps.size, taps.size)), (0, 0))
-    fractions = simplest_fractions(exact) if ratio is not None else None
-    written = ""
+    fractions = None if error else simplest_fractions(exact)
     if fractions is not None:
         integers, divisor = fractions
         more = _WRITTEN.get(placed.name, 1) if gain == 1 else 1
-        written = f": {as_fractions(integers * more, divisor * more)}"
-    scale = 0 if gain == 1 else 1 if gain == -1 else 2 if ratio is not None else 3
+        name += f": {as_fractions(integers * more, divisor * more)}"
+    scale = 0 if gain == 1 else 1 if gain == -1 else 3 if error else 2
     return Match(
         kind="catalogue",
         name=placed.name,
-        text=name + written + bias.words(placed.bias),
+        text=name + bias.words(placed.bias),
         taps=taps,
         distance=evidence.distance(taps),
         rank=(
@@ -159,19 +169,6 @@ def _match(evidence: Evidence, bias: Bias, placed: _Template, gain: float, error
         ),
         parameters={"scale": (gain, error)} if gain != 1 else {},
     )
-
-
-def _ratio(gain: float, error: float) -> Fraction | None:
-    """Return the simplest ratio within the gain's error, if that is no accident."""
-    if not np.isfinite(error):
-        return None
-    reach = max(REACH * error, 1e-6 * abs(gain))
-    for divisor in range(1, 1025):
-        if 2 * reach * divisor**2 > 0.1:
-            return None
-        if abs(gain - round(gain * divisor) / divisor) <= reach and round(gain * divisor):
-            return Fraction(round(gain * divisor), divisor)
-    return None
 
 
 def _named_together(found: Iterable[Match]) -> list[Match]:

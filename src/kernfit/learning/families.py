@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 from itertools import product
 
 import numpy as np
@@ -25,7 +26,7 @@ _CHANCE = 1e-4
 _WIDEST_MARGIN, _LEAST_INSIDE, _TAIL = 3, 3, 0.25
 # A factor within this of 1 is a support that ends a little early, and what was left out of the fit
 # must not change the sum by more than this share.
-_BRIGHT, _SUM = 5e-3, 0.02
+_BRIGHT, _SUM = 5e-3, 0.04
 # A size with an error of this share is not told by the taps.
 _UNSURE = 0.25
 # Parameters that may be 0 or less: all others are sizes.
@@ -33,7 +34,7 @@ _FREE = ("angle", "down", "right", "amount", "scale")
 # Of two forms near the taps, one more parameter must bring it nearer by this factor.
 _WORTH = 1.3
 # Of two forms that agree, a squared distance this much smaller counts for the later one.
-_BETTER = 16.0
+_BETTER = 25.0
 _SMALLEST = 0.05  # size in pixels
 _WHOLE, _FITTED = 1, 3  # ranks, beside those of the catalogue and of fractions
 
@@ -153,21 +154,28 @@ def _grid(form: Form, evidence: Evidence) -> tuple[Array, Array]:
 def _start(form: Form, evidence: Evidence) -> Array | None:
     """Return the parameters, gain last, from which to search; None if nothing is near."""
     rows, columns = _grid(form, evidence)
-    reach = max(evidence.taps.shape)
-    best: tuple[float, Array] | None = None
-    known, taps = evidence.known, evidence.taps
-    for values in product(*form.starts.values()):
-        if max(values[: 1 + (form.family == "box")]) > reach + 1:
-            continue
-        shape = form.shape(rows, columns, *values)
-        length = float(np.sum(shape[known] ** 2))
-        if not length:
-            continue
-        gain = float(np.sum(shape[known] * taps[known])) / length if form.tails else 1.0
-        apart = evidence.apart(gain * shape)
-        if best is None or apart < best[0]:
-            best = apart, np.array([*values, gain])
-    return best[1] if best is not None and best[0] < _FAR else None
+    values, shapes = _candidates(form, tuple(rows.ravel()), tuple(columns.ravel()))
+    taps, shapes = evidence.taps[evidence.known], shapes[:, evidence.known]
+    squares = np.sum(shapes**2, axis=1)
+    gains = np.ones(len(shapes))
+    if form.tails:
+        gains = shapes @ taps / np.where(squares > 0, squares, np.inf)
+    apart = np.linalg.norm(gains[:, np.newaxis] * shapes - taps, axis=1)
+    best = int(apart.argmin())
+    if not apart[best] < _FAR * np.linalg.norm(taps):
+        return None
+    start: Array = np.append(values[best], gains[best])
+    return start
+
+
+@lru_cache(maxsize=128)
+def _candidates(
+    form: Form, rows: tuple[float, ...], columns: tuple[float, ...]
+) -> tuple[Array, Array]:
+    """Return the parameters from which to search, and the taps that they make."""
+    down, right = np.array(rows)[:, np.newaxis], np.array(columns)[np.newaxis]
+    values = np.array(list(product(*form.starts.values())))
+    return values, np.array([form.shape(down, right, *each) for each in values])
 
 
 def _fit(form: Form, evidence: Evidence) -> Match | None:
@@ -224,6 +232,9 @@ def _named(
     form: Form, evidence: Evidence, taps: Array, parameters: dict[str, tuple[float, float]]
 ) -> Match:
     gain, gain_error = parameters.get("scale", (1.0, 0.0))
+    # What is cut off moves the fitted factor; the taps' sum takes no harm. A blob's sum is 0.
+    if "scale" in parameters and not form.family.startswith("laplacian"):
+        gain = float(evidence.taps.sum())
     bright = abs(gain - 1) <= max(REACH * gain_error, _BRIGHT)
     own = [parameters[name] for name in form.starts]
     whole = form.whole and bright and all(_is_whole(*pair) for pair in own)

@@ -11,7 +11,7 @@ from kernfit.learning import profiles
 Shape = Callable[..., Array]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Form:
     """One way in which programs make a kernel.
 

@@ -12,7 +12,7 @@ LARGEST = 4096  # divisor looked for
 # of the divisors so far: programs have small ones.
 _CHANCE = 0.1
 # Standard errors between a tap and its fraction; fewer where the taps give every pixel exactly.
-_REACH, _REACH_EXACT = 3.5, 1.0
+_REACH, _REACH_EXACT = 4.0, 1.0
 _LONGEST = 49  # taps written out in a sentence
 
 
@@ -45,17 +45,15 @@ def simplest_fractions(evidence: Evidence) -> tuple[Array, int] | None:
     widths = _independent(taps, reach)
     total = evidence.covariance[known.ravel()][:, known.ravel()].sum()
     total_reach = _REACH * np.sqrt(max(total, 0.0) + np.sum(evidence.error[known] ** 2) / taps.size)
-    chance = 0.0
-    for divisor in range(1, LARGEST + 1):
-        chance += float(np.prod(np.minimum(1.0, 2 * widths * divisor)))
-        if chance > _CHANCE / divisor:
-            return None
-        near = np.rint(taps * divisor)
-        off = np.abs(taps - near / divisor)
-        if (off > reach).any() or abs(taps.sum() - near.sum() / divisor) > total_reach:
-            continue
-        integers = np.zeros(evidence.taps.shape, np.int64)
-        integers[known] = near.astype(np.int64)
+    divisors = np.arange(1, LARGEST + 1)[:, np.newaxis]
+    chance = np.cumsum(np.prod(np.minimum(1.0, 2 * widths * divisors), axis=1))
+    divisors = divisors[: int(np.argmax(np.append(chance * divisors[:, 0], np.inf) > _CHANCE))]
+    near = np.rint(taps * divisors)
+    agree = (np.abs(taps - near / divisors) <= reach).all(axis=1)
+    agree &= np.abs(taps.sum() - near.sum(axis=1) / divisors[:, 0]) <= total_reach
+    for index in np.flatnonzero(agree):
+        integers, divisor = np.zeros(evidence.taps.shape, np.int64), int(divisors[index, 0])
+        integers[known] = near[index].astype(np.int64)
         if integers.any() and evidence.agrees(integers / divisor):
             return integers, divisor
     return None

@@ -15,7 +15,7 @@ from kernfit.learning.fractions import as_fractions, simplest_fractions
 from kernfit.learning.match import Bias, Match, Recognition
 
 # What differs by more than this share of its size is not called near.
-_NEAR = 0.3
+_NEAR = 0.2
 
 
 def recognise(
