@@ -4,7 +4,19 @@ from .kernel import Kernel
 from .learning import Fit, Statistics, learn
 from .lesson import scene
 from .named_kernels import catalogue
-from .see import LayerGraph, LayerSpec, ReceptiveField, receptive_field, receptive_fields
+from .see import (
+    LayerGraph,
+    LayerSpec,
+    ReceptiveField,
+    TilePlan,
+    feature_maps,
+    plot_maps,
+    plot_window,
+    receptive_field,
+    receptive_fields,
+    run_tiled,
+    tile_plan,
+)
 
 __version__: str
 
@@ -19,14 +31,20 @@ __all__ = [
     "RefusedFile",
     "ResultTooLarge",
     "Statistics",
+    "TilePlan",
     "catalogue",
     "conv2d",
     "convolve2d",
     "corr2d",
     "correlate2d",
+    "feature_maps",
     "learn",
     "make_plan",
+    "plot_maps",
+    "plot_window",
     "receptive_field",
     "receptive_fields",
+    "run_tiled",
     "scene",
+    "tile_plan",
 ]

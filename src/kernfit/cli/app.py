@@ -9,7 +9,9 @@ from kernfit.cli.demo import demo
 from kernfit.cli.edges import edges
 from kernfit.cli.kernels import kernels
 from kernfit.cli.learn import learn
+from kernfit.cli.see import see
 from kernfit.cli.show import show
+from kernfit.cli.tile import tile
 
 app = typer.Typer(
     add_completion=False,
@@ -37,5 +39,5 @@ def kernfit(
     """Find, apply and explain the 2-D kernel behind a pair of images."""
 
 
-for command in (demo, learn, apply, edges, show, kernels):
+for command in (demo, learn, apply, edges, show, kernels, see, tile):
     app.command()(command)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 from kernfit.arrays import as_pair_of_ints
@@ -51,13 +52,15 @@ class TilePlan:
     padded : (rows, columns)
         What is added behind the image so that the model takes it.
     result : (rows, columns)
-        Of the result on `shape`.
+        Of the result; if the image was extended, of the part that stands for the image.
     halo : ((top, bottom), (left, right))
         Pixels that a tile borrows from its neighbours, at most.
     grid : (rows, columns)
         Tiles begin at multiples of it.
     rows, columns : tuple of Strip
         Every pair of them is a tile.
+    stride : (rows, columns)
+        Pixels for each element of the result.
     layer : str
         The node that it gives.
     bytes_needed : int or None
@@ -71,6 +74,7 @@ class TilePlan:
     grid: Pair
     rows: tuple[Strip, ...]
     columns: tuple[Strip, ...]
+    stride: tuple[Fraction, Fraction]
     layer: str
     bytes_needed: int | None = None
 
@@ -84,6 +88,20 @@ class TilePlan:
         """Rows and columns of the largest tile, halo included."""
         rows = max(strip.stop - strip.start for strip in self.rows)
         return rows, max(strip.stop - strip.start for strip in self.columns)
+
+    @property
+    def bioimageio_halo(self) -> Pair:
+        """What a bioimage.io description puts into `halo` of the output's y and x axes.
+
+        Output elements to cut off at both ends of a tile that is put anywhere on the grid, so
+        that what is left equals the whole; a multiple of the grid's output elements.
+        """
+        found = []
+        for axis in (0, 1):
+            step = self.grid[axis]
+            pixels = -(-max(self.halo[axis]) // step) * step
+            found.append(int(pixels / self.stride[axis]))
+        return found[0], found[1]
 
     def tiles(self) -> list[tuple[Strip, Strip]]:
         """Return all tiles, row after row."""
@@ -172,7 +190,14 @@ def tile_plan(
         sizes = _tile_for(graph, target, fitting, extents, memory or USUAL_MEMORY)
     else:
         sizes = as_pair_of_ints(tile, "tile", least=1)
-    rows, columns = (_strips(fitting[a], extents[a], sizes[a]) for a in (0, 1))
+    # Of an extended image, only what stands for the image itself is kept.
+    result = [
+        min(plan.lengths[target], math.ceil(n / extent.stride))
+        if plan.length > n
+        else plan.lengths[target]
+        for plan, extent, n in zip(fitting, extents, lengths, strict=True)
+    ]
+    rows, columns = (_strips(fitting[a], extents[a], sizes[a], result[a]) for a in (0, 1))
     largest = (
         max(strip.stop - strip.start for strip in rows),
         max(strip.stop - strip.start for strip in columns),
@@ -180,11 +205,12 @@ def tile_plan(
     return TilePlan(
         shape=(fitting[0].length, fitting[1].length),
         padded=(fitting[0].length - lengths[0], fitting[1].length - lengths[1]),
-        result=(fitting[0].lengths[target], fitting[1].lengths[target]),
+        result=(result[0], result[1]),
         halo=(_halo(fitting[0], extents[0]), _halo(fitting[1], extents[1])),
         grid=(fitting[0].grid, fitting[1].grid),
         rows=rows,
         columns=columns,
+        stride=(extents[0].stride, extents[1].stride),
         layer=target,
         bytes_needed=peak_bytes(graph, target, largest),
     )
@@ -217,23 +243,22 @@ def _halo(plan: AxisPlan, extent: Extent) -> Pair:
     return before, after
 
 
-def _strips(plan: AxisPlan, extent: Extent, size: int) -> tuple[Strip, ...]:
+def _strips(plan: AxisPlan, extent: Extent, size: int, total: int) -> tuple[Strip, ...]:
     """Cut one axis so that no tile is longer than `size`, if that is possible at all."""
     if plan.length <= size:
-        return (Strip(0, plan.length, 0, plan.lengths[plan.output], 0),)
+        return (Strip(0, plan.length, 0, total, 0),)
     steps = max(1, (size - sum(_halo(plan, extent))) // plan.grid)
     while True:
-        strips = _cut(plan, extent, steps * plan.grid)
+        strips = _cut(plan, extent, steps * plan.grid, total)
         # Rounding to the grid may make a tile longer than asked for.
         if steps == 1 or max(strip.stop - strip.start for strip in strips) <= size:
             return strips
         steps -= 1
 
 
-def _cut(plan: AxisPlan, extent: Extent, core: int) -> tuple[Strip, ...]:
+def _cut(plan: AxisPlan, extent: Extent, core: int, total: int) -> tuple[Strip, ...]:
     """Cut one axis into strips that stand for `core` pixels each."""
     outputs = int(core / extent.stride)
-    total = plan.lengths[plan.output]
     known: dict[tuple[int, ...], Pair] = {}
     strips = []
     for first in range(0, total, outputs):

@@ -1,0 +1,88 @@
+"""`kernfit see MODEL`: what part of the image each layer looks at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from kernfit.see.field import ReceptiveField
+
+
+def see(
+    model: Annotated[Path, typer.Argument(help="An ONNX file.", show_default=False)],
+    layer: Annotated[
+        str | None, typer.Option(help="Only this node.  [default: all]", show_default=False)
+    ] = None,
+    image: Annotated[
+        str,
+        typer.Option(
+            help="Rows x columns of the image, such as 224x224, where padding depends on it."
+        ),
+    ] = "",
+    pointwise: Annotated[
+        list[str] | None,
+        typer.Option(help="An operation to take for element-wise; may be given several times."),
+    ] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(help="Draw the window of the middle output here (.png, .pdf or .svg)."),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+) -> None:
+    """Show the receptive field of every layer of a model: size, stride, padding."""
+    from kernfit.interop.read import graph_of
+    from kernfit.see.field import describe, fields_of
+
+    graph = graph_of(model, shape=as_size(image, "--image"), pointwise=pointwise or ())
+    fields = fields_of(graph)
+    chosen = graph.find(layer)
+    shown = fields if layer is None else {chosen: fields[chosen]}
+    if plot is not None:
+        from kernfit.see.pictures import save_window
+
+        save_window(fields[chosen], plot)
+    if json:
+        from json import dumps
+
+        print(dumps([describe(field) for field in shown.values()], indent=2))
+        return
+    _table({name: (graph.nodes[name].op, field) for name, field in shown.items()})
+    if plot is not None:
+        print(f"picture written to {plot}")
+
+
+def as_size(text: str, option: str) -> tuple[int, int] | None:
+    """Return "512x256" as (512, 256), "512" as (512, 512), and nothing as None."""
+    import re
+
+    from kernfit.errors import InvalidInput
+
+    if not text:
+        return None
+    found = re.fullmatch(r"\s*([1-9]\d{0,8})\s*(?:[xX,]\s*([1-9]\d{0,8})\s*)?", text)
+    if not found:
+        raise InvalidInput(f"{option} must be rows x columns such as 512x256, got {text!r}")
+    return int(found.group(1)), int(found.group(2) or found.group(1))
+
+
+def _table(shown: dict[str, tuple[str, ReceptiveField]]) -> None:
+    rows: list[tuple[str, ...]] = [("node", "operation", "size", "stride", "padding", "")]
+    for name, (op, field) in shown.items():
+        note = next((f"whole image: {reason}" for reason in field.whole if reason), "")
+        if not note and not all(field.aligned):
+            note = "paths are not aligned"
+        figures = (_pair(pair) for pair in (field.size, field.stride, field.padding))
+        rows.append((name, op, *figures, note))
+    widths = [max(len(row[column]) for row in rows) for column in range(5)]
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=False))
+        print(("  ".join(cells) + "  " + row[5]).rstrip())
+
+
+def _pair(pair: tuple[Any, Any]) -> str:
+    """Return "3" for (3, 3), "1x3" for (1, 3), "-" where there is none."""
+    rows, columns = ("-" if n is None else str(n) for n in pair)
+    return rows if rows == columns else f"{rows}x{columns}"

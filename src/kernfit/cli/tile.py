@@ -1,0 +1,109 @@
+"""`kernfit tile MODEL IMAGE OUT`: run a model over an image of any size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def tile(
+    model: Annotated[Path, typer.Argument(help="An ONNX file.", show_default=False)],
+    image: Annotated[
+        Path, typer.Argument(help="The image: .tif, .npy, .zarr, .png ...", show_default=False)
+    ],
+    out: Annotated[
+        Path, typer.Argument(help="The result: .tif, .npy or .zarr.", show_default=False)
+    ],
+    size: Annotated[
+        str, typer.Option("--tile", help="Largest tile, rows x columns, such as 512x512.")
+    ] = "",
+    memory: Annotated[
+        int, typer.Option(min=1, help="MiB for one tile, where --tile is not given.")
+    ] = 1024,
+    pad: Annotated[
+        str,
+        typer.Option(
+            help="What stands behind the image where its size does not fit the model: none, edge, "
+            "reflect, symmetric or wrap."
+        ),
+    ] = "none",
+    layer: Annotated[
+        str | None,
+        typer.Option(help="The node to give.  [default: the output]", show_default=False),
+    ] = None,
+    divide: Annotated[float, typer.Option(help="Divide pixels by this first, such as 255.")] = 1.0,
+    pointwise: Annotated[
+        list[str] | None,
+        typer.Option(help="An operation to take for element-wise; may be given several times."),
+    ] = None,
+    plan_only: Annotated[
+        bool, typer.Option("--plan", help="Only print the tiles and the halo.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
+) -> None:
+    """Run a model over an image in tiles; the result equals that on the whole image.
+
+    A run that was interrupted goes on where it was when it is started again.
+    """
+    from kernfit.arrays import one_of
+    from kernfit.cli.see import as_size
+    from kernfit.see.pixels import open_pixels
+    from kernfit.see.tile_plan import tile_plan
+    from kernfit.see.tiled import run_tiled
+
+    one_of(pad, ("none", "edge", "reflect", "symmetric", "wrap"), "--pad")
+    pixels = open_pixels(image)
+    chosen = as_size(size, "--tile")
+    plan = tile_plan(
+        model,
+        (pixels.rows, pixels.columns),
+        tile=chosen,
+        memory=None if chosen else memory * 2**20,
+        pad=pad != "none",
+        layer=layer,
+        pointwise=pointwise or (),
+    )
+    if plan_only:
+        print(plan)
+        print(f"halo for bioimage.io: y {plan.bioimageio_halo[0]}, x {plan.bioimageio_halo[1]}")
+        return
+    try:
+        with _progress(quiet) as progress:
+            run_tiled(
+                model,
+                image,
+                out,
+                plan=plan,
+                pad=None if pad == "none" else pad,
+                layer=layer,
+                divide=divide,
+                pointwise=pointwise or (),
+                progress=progress,
+            )
+    except KeyboardInterrupt:
+        import sys
+
+        print("kernfit: interrupted, the finished tiles are kept: start again", file=sys.stderr)
+        raise typer.Exit(130) from None
+    if not quiet:
+        print(f"{out}: {plan.result[0]}x{plan.result[1]}, {plan.count} tiles")
+
+
+@contextmanager
+def _progress(quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
+    """Give what draws a bar, on a terminal; nothing elsewhere."""
+    import sys
+
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True)) as bar:
+        task = bar.add_task("tiles", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

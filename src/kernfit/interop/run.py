@@ -1,0 +1,52 @@
+"""Any model as a function from an image to a feature map."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Collection
+from typing import Any
+
+from kernfit.interop.read import framework_of
+from kernfit.interop.runner import Runner
+
+
+def runner_for(
+    model: Any, layer: str | None = None, *, pointwise: Collection[str] = ()
+) -> tuple[Runner, str]:
+    """Return a function that runs a model on one image, and a mark that tells models apart.
+
+    Parameters
+    ----------
+    model : model, path or function
+        A function takes and gives (channels, rows, columns), float32.
+    layer : str, optional
+        The node whose feature map is wanted. Default: the model's (first) output.
+    pointwise : collection of str
+        As in `receptive_field`.
+
+    Returns
+    -------
+    (function, str)
+
+    Raises
+    ------
+    InvalidInput
+        If there is no such layer, or it is no model.
+    RefusedFile
+        If the file is no model that is read.
+    """
+    if _is_function(model):
+        return model, getattr(model, "__qualname__", type(model).__name__)
+    kind = framework_of(model)
+    if kind == "onnx":
+        from kernfit.interop.onnx_run import onnx_runner
+
+        return onnx_runner(model, layer, frozenset(pointwise))
+    from kernfit.interop.torch_run import torch_runner
+
+    return torch_runner(model, layer, frozenset(pointwise))
+
+
+def _is_function(model: Any) -> bool:
+    """Say whether this is a plain function, and no framework's model."""
+    return isinstance(model, (types.FunctionType, types.MethodType, types.BuiltinFunctionType))

@@ -1,0 +1,140 @@
+"""A large result written a part at a time: it appears when whole, and can be taken up again."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kernfit.arrays import Array
+from kernfit.errors import RefusedFile
+from kernfit.interop.packages import need
+
+KINDS = (".npy", ".tif", ".tiff", ".zarr")
+Shape3 = tuple[int, int, int]
+
+
+def check_target(path: str | os.PathLike[str]) -> Path:
+    """Return the path of a result that can be written a part at a time, or refuse it.
+
+    Raises
+    ------
+    RefusedFile
+        If the suffix is another, the folder is not there, or `path` is a folder itself.
+    """
+    target = Path(path)
+    if target.suffix.lower() not in KINDS:
+        raise RefusedFile(f"{path} must end in one of {', '.join(KINDS)}: choose one")
+    if target.is_dir():
+        raise RefusedFile(f"{path} is there already, as a folder: remove it or choose a name")
+    if not target.absolute().parent.is_dir():
+        raise RefusedFile(f"{path} must lie in a folder that exists: make it or choose another")
+    return target
+
+
+class Result:
+    """A file in the making: its pixels beside a journal of the tiles that are in it.
+
+    Both carry the name of the result with a dot in front. They stay there when the work is
+    interrupted; once all tiles are written, the pixels take the place of `path`.
+
+    Parameters
+    ----------
+    path : path-like
+        Ends in .npy, .tif, .tiff or .zarr.
+    shape : (channels, rows, columns)
+    dtype : dtype
+    mark : str
+        What the result is made from. Work that was begun from anything else is thrown away.
+    chunk : (rows, columns)
+        Of Zarr.
+
+    Raises
+    ------
+    RefusedFile
+        If the suffix is another, or the file cannot be written.
+    """
+
+    def __init__(
+        self, path: str | os.PathLike[str], shape: Shape3, dtype: Any, mark: str, chunk: Any
+    ) -> None:
+        self.path = check_target(path)
+        self._pixels_path = self.path.with_name(f".{self.path.stem}.part{self.path.suffix}")
+        self._journal = self.path.with_name(f".{self.path.name}.tiles")
+        head = json.dumps({"mark": mark, "shape": shape, "dtype": str(np.dtype(dtype))})
+        self.done = self._done_before(head)
+        try:
+            self._pixels = self._open(shape, np.dtype(dtype), chunk, new=self.done is None)
+            if self.done is None:
+                self._journal.write_text(head + "\n")
+        except OSError as error:
+            raise RefusedFile(
+                f"{path} cannot be written ({error.strerror or error}): choose a folder that "
+                "exists and has room"
+            ) from error
+        self.done = self.done or set()
+
+    def put(self, number: int, rows: slice, columns: slice, values: Array) -> None:
+        """Write one tile (channels, rows, columns), then note it."""
+        if values.shape[0] == 1 and len(self._pixels.shape) == 2:
+            self._pixels[rows, columns] = values[0]
+        else:
+            self._pixels[:, rows, columns] = values
+        if isinstance(self._pixels, np.memmap):
+            # In the file before the journal says so, even if the machine stops.
+            self._pixels.flush()
+        with open(self._journal, "a") as journal:
+            journal.write(f"{number}\n")
+            journal.flush()
+            os.fsync(journal.fileno())
+
+    def finish(self) -> None:
+        """Let the result appear under its name."""
+        self._pixels = None
+        self._pixels_path.replace(self.path)
+        self._journal.unlink(missing_ok=True)
+
+    def _done_before(self, head: str) -> set[int] | None:
+        """Return the tiles of an interrupted run on the same data, or None for a new start."""
+        try:
+            first, *numbers = self._journal.read_text().split("\n")
+        except (OSError, UnicodeDecodeError):
+            return None
+        if first != head or not self._pixels_path.exists():
+            return None
+        # A number cut short by the interruption has no line end, so it is the last, empty or not.
+        return {int(number) for number in numbers[:-1]}
+
+    def _open(self, shape: Shape3, dtype: np.dtype[Any], chunk: Any, *, new: bool) -> Any:
+        kind, name = self.path.suffix.lower(), self._pixels_path
+        planes = shape[1:] if shape[0] == 1 else shape
+        if new and name.is_dir():
+            shutil.rmtree(name)
+        if kind == ".npy":
+            mode: Any = "w+" if new else "r+"
+            if new:
+                return np.lib.format.open_memmap(name, mode, dtype, planes)
+            return np.load(name, mmap_mode=mode, allow_pickle=False)
+        if kind == ".zarr":
+            zarr = need("zarr", "scale")
+            if not new:
+                return zarr.open_array(str(name), mode="r+")
+            chunks = (shape[0], *chunk)[-len(planes) :]
+            return zarr.create_array(str(name), shape=planes, dtype=dtype, chunks=chunks)
+        import tifffile
+
+        if new:
+            return tifffile.memmap(
+                name,
+                shape=planes,
+                dtype=dtype,
+                bigtiff=int(np.prod(planes)) * dtype.itemsize > 2**31,
+                photometric="minisblack",
+                planarconfig="separate" if len(planes) == 3 else None,
+                metadata=None,
+            )
+        return tifffile.memmap(name, mode="r+")
