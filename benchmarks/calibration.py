@@ -95,6 +95,8 @@ def main(pairs: int) -> None:
     from skimage.data import gravel
 
     photo = gravel()
+    print("# Calibration\n")
+    print("Made by `python -m benchmarks.calibration`, which says how.\n")
     print(f"| {pairs} pairs each | 95 % intervals that hold the truth | of the worst tap |")
     print("|---|---|---|")
     for name in SCENARIOS:
