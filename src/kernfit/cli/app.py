@@ -11,6 +11,7 @@ from kernfit.cli.kernels import kernels
 from kernfit.cli.learn import learn
 from kernfit.cli.see import see
 from kernfit.cli.show import show
+from kernfit.cli.stats import stats
 from kernfit.cli.tile import tile
 
 app = typer.Typer(
@@ -41,3 +42,4 @@ def kernfit(
 
 for command in (demo, learn, apply, edges, show, kernels, see, tile):
     app.command()(command)
+app.add_typer(stats, name="stats")

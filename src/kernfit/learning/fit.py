@@ -15,6 +15,7 @@ from kernfit.errors import InvalidInput
 from kernfit.kernel import Kernel
 from kernfit.learning.descent import Descent
 from kernfit.learning.match import Recognition
+from kernfit.learning.moments import Moments, moments
 from kernfit.learning.uncertainty import Uncertainty
 from kernfit.learning.verdict import Status
 
@@ -189,6 +190,11 @@ class Fit:
                 whole_levels=self.residual_floor > 0,
             ),
         )
+
+    @property
+    def moments(self) -> Moments:
+        """Sum, centroid and width of the kernel, each with its standard error."""
+        return moments(self.kernel, self.uncertainty)
 
     def plot(self, *, ax: Axes | None = None) -> Axes:
         """Draw the taps with their errors as a heat map; for one input and one output channel.

@@ -1,0 +1,108 @@
+"""`kernfit stats`: statistics of pairs in files, to be added, taken out and solved."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+stats = typer.Typer(
+    no_args_is_help=True,
+    help="Keep the statistics of pairs in files: add them, take some out, learn from them.",
+)
+
+Parts = Annotated[list[Path], typer.Argument(help="Statistics files.", show_default=False)]
+Output = Annotated[
+    Path, typer.Option("-o", "--output", help="The statistics file to write.", show_default=False)
+]
+
+
+@stats.command("sum")
+def sum_up(
+    before: Annotated[Path, typer.Argument(help="The image that went in.", show_default=False)],
+    after: Annotated[Path, typer.Argument(help="The image that came out.", show_default=False)],
+    output: Output,
+    shape: Annotated[str, typer.Option(help="Rows x columns of the kernel, such as 5x5.")],
+    channels: Annotated[
+        str, typer.Option(help="One kernel for every channel 'alike', or a 'full' mix of them.")
+    ] = "alike",
+) -> None:
+    """Sum up a pair of images into a statistics file."""
+    from kernfit.cli.options import as_shape
+    from kernfit.errors import InvalidInput
+    from kernfit.io.images import read_image
+    from kernfit.learning.pair import Pair
+    from kernfit.learning.stored import save_statistics
+
+    size = as_shape(shape)
+    if isinstance(size, str):
+        raise InvalidInput("--shape must be rows x columns such as 5x5 here, got 'auto'")
+    first, second = read_image(before), read_image(after)
+    pair = Pair.of(first.pixels, second.pixels, clip=second.levels, channels=channels)
+    anchor = ((size[0] - 1) // 2, (size[1] - 1) // 2)
+    found = pair.statistics(size, anchor)
+    save_statistics(found, output)
+    print(f"{output}: {found.count:,} pixels")
+
+
+@stats.command()
+def add(parts: Parts, output: Output) -> None:
+    """Add statistics files up into one."""
+    from kernfit.learning.stored import load_statistics, save_statistics
+
+    total = load_statistics(parts[0])
+    for path in parts[1:]:
+        total += load_statistics(path)
+    save_statistics(total, output)
+    print(f"{output}: {total.count:,} pixels")
+
+
+@stats.command()
+def subtract(
+    whole: Annotated[Path, typer.Argument(help="A statistics file.", show_default=False)],
+    parts: Parts,
+    output: Output,
+) -> None:
+    """Take statistics files out of one that they were added to."""
+    from kernfit.errors import InvalidInput
+    from kernfit.learning.stored import load_statistics, save_statistics
+
+    total = load_statistics(whole)
+    for path in parts:
+        total -= load_statistics(path)
+    if total.count < 0:
+        raise InvalidInput(f"{whole} must hold all that is taken out, got {-total.count} too many")
+    save_statistics(total, output)
+    print(f"{output}: {total.count:,} pixels")
+
+
+@stats.command()
+def solve(
+    parts: Parts,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="Write the kernel here (.json, .npy or .txt)."),
+    ] = None,
+    bias: Annotated[
+        str, typer.Option(help="Learn a 'constant' offset too, or 'none'.")
+    ] = "constant",
+    json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")] = False,
+) -> None:
+    """Learn a kernel from statistics files; eight or more also tell how far they disagree."""
+    from kernfit.arrays import one_of
+    from kernfit.cli.learn import describe
+    from kernfit.learning.stored import fit_statistics, load_statistics
+
+    with_bias = one_of(bias, ("constant", "none"), "--bias") == "constant"
+    fit = fit_statistics([load_statistics(path) for path in parts], bias=with_bias)
+    if output is not None:
+        fit.kernel.save(output)
+    if json:
+        from json import dumps
+
+        print(dumps(fit.to_dict(), indent=2, allow_nan=False))
+    else:
+        print(describe(fit))
+        if output is not None:
+            print(f"kernel written to {output}")

@@ -1,0 +1,153 @@
+"""Statistics in files: a year of images, added night by night.
+
+A file is one NPY vector of float64: the numbers of `_HEADER`, then gram, cross and energy.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from kernfit.errors import InvalidInput, RefusedFile
+from kernfit.io.npy import read_npy, write_npy
+from kernfit.kernel import Kernel
+from kernfit.learning.fit import Fit
+from kernfit.learning.statistics import Statistics
+from kernfit.learning.uncertainty import from_blocks, white_noise
+from kernfit.learning.verdict import judge
+
+# format and version, rows and columns, anchor, channels in and out, count
+_HEADER = 9
+_FORMAT, _VERSION = 9.0714, 1.0
+_MOST_BYTES = 5 << 30
+# So many files say how far they disagree; fewer say too little.
+_LEAST_PARTS = 8
+
+
+def save_statistics(statistics: Statistics, path: str | os.PathLike[str]) -> None:
+    """Write statistics to an .npy file, to the last bit.
+
+    Parameters
+    ----------
+    statistics : Statistics
+    path : path-like
+        Ends in .npy.
+
+    Raises
+    ------
+    RefusedFile
+        If the suffix is another or the file cannot be written.
+    """
+    if Path(path).suffix.lower() != ".npy":
+        raise RefusedFile(f"{path} must end in .npy: statistics are stored as a NumPy array")
+    header = (
+        _FORMAT,
+        _VERSION,
+        *statistics.shape,
+        *statistics.anchor,
+        statistics.inputs,
+        statistics.outputs,
+        statistics.count,
+    )
+    parts = (header, statistics.gram, statistics.cross, statistics.energy)
+    write_npy(path, np.concatenate([np.ravel(part) for part in parts]).astype(np.float64))
+
+
+def load_statistics(path: str | os.PathLike[str]) -> Statistics:
+    """Read statistics that `save_statistics` wrote.
+
+    Parameters
+    ----------
+    path : path-like
+
+    Returns
+    -------
+    Statistics
+        Equal to the last bit.
+
+    Raises
+    ------
+    RefusedFile
+        If there is no such file, or it holds something else.
+    """
+    numbers = read_npy(path, max_bytes=_MOST_BYTES)
+    refusal = RefusedFile(f"{path} does not hold statistics of this version: make it anew")
+    if numbers.ndim != 1 or numbers.dtype != np.float64 or numbers.size < _HEADER:
+        raise refusal
+    header = numbers[:_HEADER]
+    if tuple(header[:2]) != (_FORMAT, _VERSION) or not np.isfinite(numbers).all():
+        raise refusal
+    if not np.array_equal(header[2:], np.floor(header[2:])) or header[2:].max() > 2**53:
+        raise refusal
+    kh, kw, row, column, inputs, outputs, count = (int(value) for value in header[2:])
+    if min(kh, kw, inputs, outputs) < 1 or count < 0:
+        raise refusal
+    size = kh * kw * inputs + 1
+    if numbers.size != _HEADER + size * size + size * outputs + outputs:
+        raise refusal
+    gram, cross, energy = np.split(
+        numbers[_HEADER:], np.cumsum([size * size, size * outputs]).tolist()
+    )
+    return Statistics(
+        gram.reshape(size, size),
+        cross.reshape(size, outputs),
+        energy,
+        count,
+        (kh, kw),
+        (row, column),
+    )
+
+
+def fit_statistics(parts: Sequence[Statistics], *, bias: bool = True) -> Fit:
+    """Learn a kernel from statistics alone, of one pair or of many.
+
+    Parameters
+    ----------
+    parts : sequence of Statistics
+        Of pairs that share one kernel. Eight or more of them also say how far they disagree,
+        which gives the errors; fewer are taken to differ by white noise.
+    bias : bool, default True
+        Whether to learn a constant offset too.
+
+    Returns
+    -------
+    Fit
+        Without what only a look at the images could tell: the kind of a misfit, and what was
+        left out.
+
+    Raises
+    ------
+    InvalidInput
+        If there are no statistics, they do not belong together, or they hold no pixel.
+    """
+    if not parts:
+        raise InvalidInput("at least one set of statistics must be given, got none")
+    total = parts[0]
+    for part in parts[1:]:
+        total += part
+    if total.count < 1:
+        raise InvalidInput(f"the statistics must hold at least one pixel, got {total.count}")
+    solution = total.solve(bias=bias)
+    squared = total.squared_error(solution.weights)
+    if len(parts) >= _LEAST_PARTS:
+        uncertainty = from_blocks(solution, parts, solution.weights)
+    else:
+        uncertainty = white_noise(solution, squared, total.count, bias=bias)
+    rms = float(np.sqrt(squared.sum() / (total.count * total.outputs)))
+    variance = float((total.energy - total.cross[-1] ** 2 / total.count).sum())
+    taps = solution.weights[:-1].T.reshape(total.outputs, total.inputs, *total.shape)
+    return Fit(
+        kernel=Kernel(taps, solution.weights[-1], anchor=total.anchor),
+        uncertainty=uncertainty,
+        residual_rms=rms,
+        residual_floor=0.0,
+        r2=float(1 - squared.sum() / variance) if variance > 0 else np.nan,
+        used=total.count * total.outputs,
+        reproduced=None,
+        left_out={},
+        status=judge(solution, total, rms, None, exact=False, found=None),
+        undetermined=solution.undetermined[:, :-1].reshape(-1, total.inputs, *total.shape),
+    )

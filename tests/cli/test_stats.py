@@ -1,0 +1,81 @@
+"""kernfit stats: pairs summed up in files, added, taken out, solved."""
+
+import json
+
+import numpy as np
+import pytest
+
+from kernfit import Kernel, RefusedFile, Statistics, correlate2d
+from kernfit.cli import main
+from kernfit.io.images import write_image
+from kernfit.learning.stored import fit_statistics, load_statistics, save_statistics
+from kernfit.lesson import scene
+
+KERNEL = np.array([[0.1, 0.2, 0.0], [0.0, 0.5, 0.1], [0.05, 0.0, 0.05]])
+
+
+def run(*arguments):
+    return main([str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def nights(tmp_path):
+    rng = np.random.default_rng(70)
+    photo = scene((300, 320)).astype(float)
+    for night in range(9):
+        top, left = rng.integers(0, 150, 2)
+        x = photo[top : top + 120, left : left + 130]
+        y = correlate2d(x, KERNEL, mode="same") + rng.normal(0, 1, x.shape)
+        write_image(tmp_path / f"x{night}.npy", x)
+        write_image(tmp_path / f"y{night}.npy", y)
+        files = (tmp_path / f"x{night}.npy", tmp_path / f"y{night}.npy")
+        assert run("stats", "sum", *files, "--shape", "3x3", "-o", tmp_path / f"{night}.npy") == 0
+    return tmp_path
+
+
+def test_nights_add_up_and_come_out_again(nights, capsys):
+    files = [nights / f"{night}.npy" for night in range(9)]
+    assert run("stats", "add", *files, "-o", nights / "all.npy") == 0
+    assert run("stats", "subtract", nights / "all.npy", *files[1:], "-o", nights / "one.npy") == 0
+    one, first = load_statistics(nights / "one.npy"), load_statistics(files[0])
+    assert one.count == first.count == 118 * 128
+    assert np.allclose(one.gram, first.gram, rtol=1e-10)
+    assert run("stats", "solve", nights / "all.npy", "-o", nights / "k.json") == 0
+    assert "A 3x3 kernel." in capsys.readouterr().out
+    assert np.abs(Kernel.load(nights / "k.json").taps - KERNEL).max() < 0.01
+    assert run("stats", "subtract", files[0], nights / "all.npy", "-o", nights / "no.npy") == 2
+    assert not (nights / "no.npy").exists()
+
+
+def test_many_nights_say_how_far_they_disagree(nights, capsys):
+    files = [nights / f"{night}.npy" for night in range(9)]
+    capsys.readouterr()
+    assert run("stats", "solve", *files, "--json") == 0
+    answer = json.loads(capsys.readouterr().out)
+    errors = np.array(answer["stderr"])
+    assert np.all(np.abs(Kernel.from_dict(answer["kernel"]).taps - KERNEL) < 5 * errors)
+    assert len(fit_statistics([load_statistics(f) for f in files]).uncertainty.influence) == 9
+
+
+def test_files_are_exact_and_checked(tmp_path):
+    rng = np.random.default_rng(71)
+    x, y = rng.normal(size=(2, 9, 9)), rng.normal(size=(2, 8, 7))
+    statistics = Statistics.of(x, y, (2, 3), channels="full", anchor=(1, 2))
+    save_statistics(statistics, tmp_path / "s.npy")
+    again = load_statistics(tmp_path / "s.npy")
+    for name in ("gram", "cross", "energy"):
+        assert np.array_equal(getattr(again, name), getattr(statistics, name))
+    assert (again.count, again.shape, again.anchor) == (56, (2, 3), (1, 2))
+    with pytest.raises(RefusedFile, match=r"must end in \.npy"):
+        save_statistics(statistics, tmp_path / "s.json")
+    good = np.load(tmp_path / "s.npy")
+    for damage in (good[:-1], good[None], good.astype(np.float32), np.zeros(9), good * np.nan):
+        np.save(tmp_path / "bad.npy", damage)
+        with pytest.raises(RefusedFile, match="does not hold statistics"):
+            load_statistics(tmp_path / "bad.npy")
+    for place, value in ((0, 1.0), (1, 2.0), (2, -1.0), (2, 1e9), (7, 0.5), (8, -1.0)):
+        bad = good.copy()
+        bad[place] = value
+        np.save(tmp_path / "bad.npy", bad)
+        with pytest.raises(RefusedFile, match="does not hold statistics"):
+            load_statistics(tmp_path / "bad.npy")
