@@ -71,7 +71,7 @@ def test_tile_plan_only(files, capsys):
     assert run(*arguments, "--memory", "1") == 0
     text = capsys.readouterr().out
     assert "tiles begin at multiples of 4 rows and 4 columns" in text
-    assert "halo for bioimage.io: y 16, x 16" in text
+    assert "halo for bioimage.io: y 12, x 12" in text
     assert not (files / "out.npy").exists()
 
 

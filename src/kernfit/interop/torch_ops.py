@@ -22,7 +22,7 @@ from kernfit.interop.torch_windows import (
 from kernfit.interop.trace import Place, Shape
 from kernfit.see.rules import Resize, Window
 
-__all__ = ["FOLLOW", "IGNORED", "TorchStep"]
+__all__ = ["FOLLOW", "IGNORED", "KEPT", "TorchStep"]
 
 Followed = Place | list[Place] | None
 
@@ -187,12 +187,17 @@ def _over(step: TorchStep, axes: Sequence[int], reason: str) -> Place:
     return step.trace.over(step.name, step.op, step.x, axes, shape, reason)
 
 
+# Element by element, beside those that PyTorch itself marks as such.
+_KEPT = """
+batch_norm _native_batch_norm_legit_no_training dropout feature_dropout alpha_dropout
+feature_alpha_dropout native_dropout contiguous clone detach alias to _to_copy type_as prelu
+softplus hardtanh hardswish hardsigmoid silu gelu leaky_relu elu selu celu mish relu6 log_sigmoid
+clamp threshold where lift_fresh_copy softshrink hardshrink rrelu local_response_norm
+"""
+KEPT = frozenset(_KEPT.split())
+
 _KINDS: dict[Callable[[TorchStep], Followed], str] = {
-    _kept: "batch_norm _native_batch_norm_legit_no_training dropout feature_dropout alpha_dropout "
-    "feature_alpha_dropout contiguous clone detach alias to _to_copy type_as prelu softplus "
-    "hardtanh hardswish hardsigmoid silu gelu leaky_relu elu selu celu mish relu6 log_sigmoid "
-    "clamp threshold where native_dropout lift_fresh_copy softshrink hardshrink rrelu max min glu "
-    "local_response_norm",
+    _kept: _KEPT,
     _picked: "getitem",
     convolution: "conv2d convolution",
     transposed: "conv_transpose2d",

@@ -7,12 +7,14 @@ from kernfit.see.pictures import plot_maps, plot_window
 from kernfit.see.receptive_field import receptive_field, receptive_fields
 from kernfit.see.tile_plan import TilePlan, tile_plan
 from kernfit.see.tiled import run_tiled
+from kernfit.see.verify import Verification, verify
 
 __all__ = [
     "LayerGraph",
     "LayerSpec",
     "ReceptiveField",
     "TilePlan",
+    "Verification",
     "feature_maps",
     "plot_maps",
     "plot_window",
@@ -20,4 +22,5 @@ __all__ = [
     "receptive_fields",
     "run_tiled",
     "tile_plan",
+    "verify",
 ]

@@ -161,7 +161,8 @@ def _shown(pixels: Array) -> Array:
     if pixels.ndim == 2:
         return pixels
     if pixels.shape[0] != 3:
-        return pixels.reshape(-1, *pixels.shape[-2:])[0]
+        first: Array = pixels.reshape(-1, *pixels.shape[-2:])[0]
+        return first
     low, high = float(pixels.min()), float(pixels.max())
     shown: Array = np.moveaxis((pixels - low) / ((high - low) or 1.0), 0, -1)
     return shown

@@ -206,7 +206,7 @@ def tile_plan(
         shape=(fitting[0].length, fitting[1].length),
         padded=(fitting[0].length - lengths[0], fitting[1].length - lengths[1]),
         result=(result[0], result[1]),
-        halo=(_halo(fitting[0], extents[0]), _halo(fitting[1], extents[1])),
+        halo=(_halo(extents[0]), _halo(extents[1])),
         grid=(fitting[0].grid, fitting[1].grid),
         rows=rows,
         columns=columns,
@@ -232,22 +232,22 @@ def _fitting(graph: LayerGraph, target: str, axis: int, length: int, pad: bool) 
     raise first
 
 
-def _halo(plan: AxisPlan, extent: Extent) -> Pair:
-    """Return how far the windows of a stretch of outputs reach beyond the pixels it stands for."""
-    stride = extent.stride
-    before = after = 0
-    for element, span in enumerate(extent.spans):
-        if span is not None:
-            before = max(before, math.ceil(element * stride) - span[0])
-            after = max(after, span[1] + 1 - math.floor((element + 1) * stride))
-    return before, after
+def _halo(extent: Extent) -> Pair:
+    """Return how far the windows of whole periods of outputs reach beyond their own pixels.
+
+    What tiles keep begins and ends with a period, as the grid is made of whole ones.
+    """
+    span = union(extent.spans)
+    if span is None:
+        return 0, 0
+    return max(0, -span[0]), max(0, span[1] + 1 - extent.inputs)
 
 
 def _strips(plan: AxisPlan, extent: Extent, size: int, total: int) -> tuple[Strip, ...]:
     """Cut one axis so that no tile is longer than `size`, if that is possible at all."""
     if plan.length <= size:
         return (Strip(0, plan.length, 0, total, 0),)
-    steps = max(1, (size - sum(_halo(plan, extent))) // plan.grid)
+    steps = max(1, (size - sum(_halo(extent))) // plan.grid)
     while True:
         strips = _cut(plan, extent, steps * plan.grid, total)
         # Rounding to the grid may make a tile longer than asked for.
@@ -336,8 +336,7 @@ def _tile_for(
         needed = peak_bytes(graph, target, sizes)
         low, high = (middle, high) if needed is not None and needed <= memory else (low, middle)
     least = max(
-        sum(_halo(plan, extent)) + 2 * plan.grid
-        for plan, extent in zip(plans, extents, strict=True)
+        sum(_halo(extent)) + 2 * plan.grid for plan, extent in zip(plans, extents, strict=True)
     )
     if low < min(least, most):
         raise InvalidInput(
