@@ -267,3 +267,7 @@ def test_box():
 def test_refusals_of_families(make, words):
     with pytest.raises(InvalidInput, match=words):
         make()
+
+
+def test_disks_whose_edge_meets_a_pixel_by_a_hair():
+    assert disk(0.1750310796358644).taps.sum() == pytest.approx(1)

@@ -222,10 +222,12 @@ def _area_to(y: Array, x: Array, radius: float) -> Array:
     sign = np.sign(x) * np.sign(y)
     x, y = np.minimum(np.abs(x), radius), np.minimum(np.abs(y), radius)
     # Up to x = straight the disk is higher than y; from there on its edge is the limit.
-    straight = np.minimum(np.sqrt(radius**2 - y**2), x)
+    straight = np.minimum(np.sqrt(np.maximum(radius**2 - y**2, 0)), x)
 
     def under_edge(t: Array) -> Array:
-        area: Array = (t * np.sqrt(radius**2 - t**2) + radius**2 * np.arcsin(t / radius)) / 2
+        area: Array = (
+            t * np.sqrt(np.maximum(radius**2 - t**2, 0)) + radius**2 * np.arcsin(t / radius)
+        ) / 2
         return area
 
     area: Array = sign * (straight * y + under_edge(x) - under_edge(straight))

@@ -205,3 +205,13 @@ def test_refusals(change, message):
 def test_kernel_must_fit_the_image():
     with pytest.raises(InvalidInput, match="the kernel must fit into the before image, got 9x9"):
         learn(np.eye(8), np.eye(8), shape=9)
+
+
+def test_kernels_larger_than_the_first_search():
+    rng = np.random.default_rng(17)
+    x = rng.normal(size=(150, 160))
+    rows, columns = np.mgrid[-10:11, -8:9]
+    kernel = np.exp(-(rows**2 + columns**2) / 60) * (1 + 0.3 * rows)
+    fit = learn(x, correlate2d(x, kernel, mode="same"))
+    assert fit.kernel.shape == (21, 17)
+    assert np.abs(fit.kernel.taps - kernel).max() < 1e-9

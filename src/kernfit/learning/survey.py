@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from kernfit.errors import InvalidInput
 from kernfit.learning.pair import Pair
 from kernfit.learning.statistics import Statistics
 from kernfit.learning.support import choose_support
 
-LARGEST = 15  # rows and columns of the largest kernel looked for
-_PIXELS = 4_000_000  # more do not change the choice, only the time it takes
+# Rows and columns of the largest kernel looked for, at first and where that proves too small.
+LARGEST = (15, 31)
+# More pixels do not change the choice, only the time it takes.
+_PIXELS = (4_000_000, 1_000_000)
+# The larger search begins if the rim lowers the squared error by more than this share.
+_RIM_MATTERS = 0.025
+# What the sums themselves cannot resolve, as a share of the after image's energy.
+_SUMS_RESOLVE = 1e-12
+# Multiply-adds for what does not count; the larger search is left if it would take more.
+_MOST_WORK = 3e10
 _TILE = 256
 
 
@@ -31,12 +41,38 @@ def survey(pair: Pair, *, bias: bool = True, threads: int | None = None) -> tupl
     -------
     (kh, kw)
     """
-    statistics = _statistics(pair, _largest(pair), threads)
-    rows, columns = choose_support(statistics, bias=bias)
-    row, column = statistics.anchor
-    return _centred(
-        row - rows.start, rows.stop - 1 - row, column - columns.start, columns.stop - 1 - column
-    )
+    found = (1, 1)
+    for limit, pixels in zip(LARGEST, _PIXELS, strict=True):
+        searched = _largest(pair, limit)
+        if limit != LARGEST[0] and (
+            searched <= found or _work_for_gaps(pair, searched) > _MOST_WORK
+        ):
+            break
+        statistics = _statistics(pair, searched, pixels, threads)
+        rows, columns = choose_support(statistics, bias=bias)
+        row, column = statistics.anchor
+        found = _centred(
+            row - rows.start, rows.stop - 1 - row, column - columns.start, columns.stop - 1 - column
+        )
+        if limit == LARGEST[-1] or not _goes_on(statistics, bias):
+            break
+    return found
+
+
+def _goes_on(statistics: Statistics, bias: bool) -> bool:
+    """Whether the taps at the rim of the searched support explain so much that more may follow.
+
+    Where no kernel explains the after image, every tap helps a little, at the rim too; a kernel
+    that is larger than the support has its next taps beside those at the rim.
+    """
+    inner = [slice(int(side > 2), side - int(side > 2)) for side in statistics.shape]
+    without = statistics.support(*inner)
+    errors = [
+        float(sums.squared_error(sums.solve(bias=bias).weights).sum())
+        for sums in (statistics, without)
+    ]
+    resolved = _SUMS_RESOLVE * float(statistics.energy.sum())
+    return errors[1] > (1 + _RIM_MATTERS) * max(errors[0], resolved)
 
 
 def _centred(up: int, down: int, left: int, right: int) -> tuple[int, int]:
@@ -53,10 +89,18 @@ def _centred(up: int, down: int, left: int, right: int) -> tuple[int, int]:
     return 2 * max(up, down) + 1, 2 * max(left, right) + 1
 
 
-def _largest(pair: Pair) -> tuple[int, int]:
+def _work_for_gaps(pair: Pair, shape: tuple[int, int]) -> float:
+    """Return the multiply-adds that pixels which do not count would cost."""
+    low, high = pair.clip
+    clipped = float(np.mean((pair.after <= low) | (pair.after >= high)))
+    gaps = min(clipped, 1 - clipped) * min(pair.after.size, _PIXELS[-1])
+    return gaps * float(shape[0] * shape[1] * _inputs(pair)) ** 2
+
+
+def _largest(pair: Pair, limit: int) -> tuple[int, int]:
     """Return the largest odd support that leaves twice as many outputs as weights."""
     height, width = pair.before.shape[1:]
-    rows = columns = LARGEST
+    rows = columns = limit
     while rows > 1 or columns > 1:
         outputs = (height - rows + 1) * (width - columns + 1) * len(pair.after)
         fits = rows <= height and columns <= width
@@ -73,11 +117,11 @@ def _inputs(pair: Pair) -> int:
     return len(pair.before) if pair.channels == "full" else 1
 
 
-def _statistics(pair: Pair, shape: tuple[int, int], threads: int | None) -> Statistics:
+def _statistics(pair: Pair, shape: tuple[int, int], pixels: int, threads: int | None) -> Statistics:
     """Sum up the whole pair, or of a very large one a regular choice of tiles."""
     anchor = ((shape[0] - 1) // 2, (shape[1] - 1) // 2)
     height, width = pair.before.shape[1:]
-    every = -(-height * width * len(pair.after) // _PIXELS)
+    every = -(-height * width * len(pair.after) // pixels)
     if every == 1:
         return pair.statistics(shape, anchor, threads=threads)
     total = None
