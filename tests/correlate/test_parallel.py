@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from kernfit import Kernel
-from kernfit.correlate import conv2d, correlate2d
+from kernfit.correlate import conv2d, correlate2d, planner
 
 RNG = np.random.default_rng(0)
 IMAGE = RNG.normal(size=(203, 190)).astype("f4")
@@ -26,6 +26,14 @@ OPTIONS = (
     {"mode": "full", "stride": (2, 3)},
     {"dilation": 2, "nan": "omit"},
 )
+
+
+@pytest.fixture(autouse=True)
+def _small_images_are_worth_threads(monkeypatch):
+    monkeypatch.setattr(planner, "_WORTH_A_THREAD", 1e-12)
+    planner._plan.cache_clear()
+    yield
+    planner._plan.cache_clear()
 
 
 @pytest.mark.parametrize("method", ["direct", "separable", "fourier"])

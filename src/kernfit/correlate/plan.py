@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from kernfit.arrays import Array, as_image, as_mask
+from kernfit.correlate.boundary import Frame
 from kernfit.correlate.direct import correlate_rows
 from kernfit.correlate.run import Work, run_samples
 from kernfit.errors import InvalidInput
@@ -59,6 +60,7 @@ class Plan:
     masked: bool
     work: Work = field(repr=False)
     straight: Array | None = field(repr=False)  # the taps, where one call is all there is to do
+    frame: Frame | None = field(repr=False)  # what that call needs around the image, if anything
 
     def __str__(self) -> str:
         image = " x ".join(map(str, self.image_shape))
@@ -122,7 +124,8 @@ class Plan:
         else:
             _check_out(out, self.shape, self.dtype, image)
         if self.straight is not None and out.strides[-1] == out.itemsize:
-            correlate_rows(image, self.straight, out, threads=self.threads)
+            source = image if self.frame is None else self.frame.around(image)
+            correlate_rows(source, self.straight, out, threads=self.threads)
             return out
         where = None
         if mask is not None:

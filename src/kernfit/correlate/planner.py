@@ -13,6 +13,7 @@ from numpy.typing import DTypeLike
 
 from kernfit.arrays import one_of
 from kernfit.correlate.axes import axes_of
+from kernfit.correlate.boundary import frame_of
 from kernfit.correlate.bounds import whole_bound
 from kernfit.correlate.dtypes import Dtype, Numbers, fill_of, numbers_for
 from kernfit.correlate.layers import methods_for_channels
@@ -103,8 +104,7 @@ def _plan(
         omission = _omission(problem, chosen.name)
     batch = shape[: len(shape) - problem.axes]
     seconds = chosen.cost * math.prod(batch)
-    count = _threads_for(seconds, most) if threads is None else most
-    count = min(count, chosen.threads or count)
+    count = min(_threads_for(seconds, most), chosen.threads or most)
     plain = omission is None and not masked
     tiles = tiles_of(
         rows,
@@ -120,6 +120,11 @@ def _plan(
         problem.axes,
     )  # fmt: skip
     outputs = (len(weights), rows.outputs, columns.outputs)
+    straight = frame = None
+    if plain and _is_straight(problem, len(shape)) and (problem.is_inside or len(tiles) == 1):
+        straight = chosen.taps
+        if not problem.is_inside:
+            frame = frame_of(rows, columns, fill, numbers.load)
     return Plan(
         method=chosen.name,
         reason=reason,
@@ -132,7 +137,8 @@ def _plan(
         threads=count,
         masked=masked,
         work=work,
-        straight=chosen.taps if plain and _is_straight(problem, len(shape)) else None,
+        straight=straight,
+        frame=frame,
     )
 
 
@@ -181,11 +187,11 @@ def _needs_scratch(problem: Problem, chosen: Method) -> bool:
 
 
 def _is_straight(problem: Problem, axes: int) -> bool:
-    """Whether a call of `correlate_rows` on the image as it is gives the result."""
+    """Whether a call of `correlate_rows` on the image, or on it framed, gives the result."""
     numbers = problem.numbers
     same = problem.image == numbers.load and numbers.sums == numbers.result
     plain = numbers.check is None and numbers.sums.char not in "gG" and not problem.bias.any()
-    return axes == 2 and problem.is_inside and same and plain
+    return axes == 2 and same and plain
 
 
 def _itemsize(problem: Problem, numbers: Numbers) -> int:

@@ -10,10 +10,10 @@ from kernfit.correlate.axes import Axis
 # All threads together keep below 32 MiB; one tile also wants to stay in a core's own cache.
 _ALL_THREADS = 24 << 20
 _ONE_TILE = 2 << 20
-# Borders are taken this wide at least: narrow strips are slow.
-_BORDER = 32
-# Below this many output pixels the borders are not worth tiles of their own.
-_SMALL = 1 << 15
+# Borders are taken this many bytes wide at least, a vector: what is narrower is slow.
+_BORDER = 64
+# Below this many bytes of outputs the borders are not worth tiles of their own.
+_SMALL = 640 << 10
 _STRIPS_EACH = 4  # for every thread, so that a slow one delays nobody
 
 
@@ -55,20 +55,20 @@ def tiles_of(
         The greatest size of a tile, where the method has one of its own.
     """
     height, width = rows.outputs, columns.outputs
-    size = block or _tile_size(rows, columns, itemsize, threads)
-    small = height * width <= _SMALL and (rows.inside, columns.inside) != ((0, height), (0, width))
+    size = block or _tile_size(rows, columns, itemsize, threads, width)
+    small = (rows.inside, columns.inside) != ((0, height), (0, width))
+    small = small and height * width * itemsize <= _SMALL
     if block or not reads_image or small:
         return tuple(_cut((0, height, 0, width), size, rows, columns))
     (top, bottom), (left, right) = rows.inside, columns.inside
-    left = min(max(left, _BORDER), right) if left else 0
-    right = max(min(right, width - _BORDER), left) if right < width else width
-    borders = (
-        (0, top, 0, width),
-        (bottom, height, 0, width),
-        (top, bottom, 0, left),
-        (top, bottom, right, width),
-    )
-    tiles = [tile for area in borders for tile in _cut(area, size, rows, columns)]
+    least = _BORDER // itemsize
+    left = min(max(left, least), right) if left else 0
+    right = max(min(right, width - least), left) if right < width else width
+    tiles = [*_cut((0, top, 0, width), size, rows, columns)]
+    tiles += _cut((bottom, height, 0, width), size, rows, columns)
+    narrow = _tile_size(rows, columns, itemsize, threads, max(left, width - right))
+    tiles += _cut((top, bottom, 0, left), narrow, rows, columns)
+    tiles += _cut((top, bottom, right, width), narrow, rows, columns)
     if not needs_scratch:
         strip = height if threads == 1 else -(-height // (threads * _STRIPS_EACH))
         size = max(strip, 1), max(width, 1)
@@ -94,8 +94,10 @@ def _cut(
             yield Tile(i, i1, j, j1, inside)
 
 
-def _tile_size(rows: Axis, columns: Axis, itemsize: int, threads: int) -> tuple[int, int]:
-    """Return the (rows, columns) of outputs whose scratch memory fits one tile's share."""
+def _tile_size(
+    rows: Axis, columns: Axis, itemsize: int, threads: int, width: int
+) -> tuple[int, int]:
+    """Return the (rows, columns), at most `width`, whose scratch memory fits one tile's share."""
     budget = min(_ONE_TILE, _ALL_THREADS // threads) // itemsize
 
     def pixels(height: int, width: int) -> int:
@@ -104,7 +106,7 @@ def _tile_size(rows: Axis, columns: Axis, itemsize: int, threads: int) -> tuple[
         return spans[0] * (spans[1] + columns.extent) + height * width
 
     # Few rows would gather most of their window again and again: rather narrow the tile.
-    height, width = max(rows.extent // rows.stride, 8), max(columns.outputs, 1)
+    height, width = max(rows.extent // rows.stride, 8), max(width, 1)
     while width > 64 and pixels(height, width) > budget:
         width = -(-width // 2)
     while height > 1 and pixels(height, width) > budget:
