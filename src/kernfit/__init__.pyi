@@ -1,5 +1,6 @@
 from .correlate import conv2d, convolve2d, corr2d, correlate2d, make_plan
 from .errors import InvalidInput, KernfitError, RefusedFile, ResultTooLarge
+from .interop.conventions import convert
 from .kernel import Kernel
 from .learning import Fit, Statistics, learn
 from .lesson import scene
@@ -9,6 +10,7 @@ from .see import (
     LayerSpec,
     ReceptiveField,
     TilePlan,
+    Verification,
     feature_maps,
     plot_maps,
     plot_window,
@@ -16,6 +18,7 @@ from .see import (
     receptive_fields,
     run_tiled,
     tile_plan,
+    verify,
 )
 
 __version__: str
@@ -32,8 +35,10 @@ __all__ = [
     "ResultTooLarge",
     "Statistics",
     "TilePlan",
+    "Verification",
     "catalogue",
     "conv2d",
+    "convert",
     "convolve2d",
     "corr2d",
     "correlate2d",
@@ -47,4 +52,5 @@ __all__ = [
     "run_tiled",
     "scene",
     "tile_plan",
+    "verify",
 ]

@@ -10,7 +10,7 @@ pytest.importorskip("onnxruntime")
 from onnx_models import Model, dilated, inception, plain, residual, unet, upsampled
 
 from kernfit import InvalidInput, receptive_field, receptive_fields
-from kernfit.see.verify import verify
+from kernfit.see.measuring import verify
 
 
 @pytest.mark.parametrize("network", [plain, residual, unet, dilated, inception, upsampled])
@@ -105,6 +105,11 @@ def test_operations(model, size, stride, padding):
     field = receptive_field(model, given)
     assert (field.size, field.stride, field.padding) == (size, stride, padding)
     assert bool(field.whole[0]) == (size[0] is None)
+
+
+@pytest.mark.parametrize("name", ["Softmax", "LogSoftmax", "LpNormalization"])
+def test_what_mixes_channels_keeps_places(name):
+    assert verify(built(name, axis=1), "it").equal
 
 
 def test_same_padding_follows_from_the_images_size():

@@ -13,6 +13,8 @@ from kernfit.interop.packages import need
 from kernfit.interop.runner import Runner
 
 WEIGHED = {"Conv": 1, "ConvTranspose": 1, "FusedConv": 1, "MatMul": 1}
+# Each of some elements depends on all of them.
+MIXED = ("Softmax", "LogSoftmax", "LayerNormalization", "RMSNormalization", "LpNormalization")
 SUMMED = ("AveragePool", "LpPool", "Resize", "Upsample")
 
 
@@ -55,6 +57,8 @@ def onnx_twin(model: Any, layer: str | None, pointwise: frozenset[str] = frozens
             del copied.input[2:]  # the bias
             copied.input[1] = f"{weight}/ones"
             nodes += _with_sign(onnx, None, copied, moving)
+        elif node.op_type in MIXED:
+            nodes += _mixed(onnx, graph, node)
         elif node.op_type in SUMMED:
             nodes += _with_sign(onnx, None, node, moving)
         else:
@@ -67,6 +71,18 @@ def onnx_twin(model: Any, layer: str | None, pointwise: frozenset[str] = frozens
     del graph.node[:]
     graph.node.extend(nodes)
     return onnx_runner(twin, layer, pointwise)[0]
+
+
+def _mixed(onnx: Any, graph: Any, node: Any) -> list[Any]:
+    """Return nodes that add to every element the sum over the axes of a softmax or a norm."""
+    axis = next((a.i for a in node.attribute if a.name == "axis"), -1)
+    last = node.op_type.startswith(("Layer", "RMS")) and axis < 0
+    axes = np.array(range(axis, 0) if last else [axis], np.int64)
+    name = f"{node.output[0]}/axes"
+    graph.initializer.append(onnx.numpy_helper.from_array(axes, name))
+    total = f"{node.output[0]}/total"
+    summed = onnx.helper.make_node("ReduceSum", [node.input[0], name], [total], total, keepdims=1)
+    return [summed, *_with_sign(onnx, "Sum", node, [node.input[0], total])]
 
 
 def _with_sign(onnx: Any, kind: str | None, node: Any, moving: list[str]) -> list[Any]:

@@ -52,13 +52,17 @@ def graph_of(
         from kernfit.interop.onnx import read_onnx
 
         return read_onnx(model, shape=shape, pointwise=frozenset(pointwise))
+    if kind == "keras":
+        from kernfit.interop.keras import read_keras
+
+        return read_keras(model, shape=shape, pointwise=frozenset(pointwise))
     from kernfit.interop.torch import read_torch
 
     return read_torch(model, shape=shape, pointwise=frozenset(pointwise))
 
 
 def framework_of(model: Any) -> str:
-    """Return "onnx" or "torch"; nothing is imported to find out.
+    """Return "onnx", "keras" or "torch"; nothing is imported to find out.
 
     Raises
     ------
@@ -75,12 +79,15 @@ def framework_of(model: Any) -> str:
             )
         return "onnx"
     # Who has made such a model has imported its program.
-    onnx, torch = sys.modules.get("onnx"), sys.modules.get("torch")
+    onnx, keras, torch = (sys.modules.get(name) for name in ("onnx", "keras", "torch"))
     if onnx is not None and isinstance(model, onnx.ModelProto):
         return "onnx"
+    # Before torch: with that backend a Keras model is a torch.nn.Module as well.
+    if keras is not None and isinstance(model, keras.Model):
+        return "keras"
     if torch is not None and isinstance(model, torch.nn.Module):
         return "torch"
     raise InvalidInput(
-        "model must be a torch.nn.Module, an ONNX file or model, or layers, got "
+        "model must be a torch.nn.Module, a Keras model, an ONNX file or model, or layers, got "
         f"{type(model).__name__}"
     )

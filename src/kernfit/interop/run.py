@@ -42,6 +42,10 @@ def runner_for(
         from kernfit.interop.onnx_run import onnx_runner
 
         return onnx_runner(model, layer, frozenset(pointwise))
+    if kind == "keras":
+        from kernfit.interop.keras_run import keras_runner
+
+        return keras_runner(model, layer, frozenset(pointwise))
     from kernfit.interop.torch_run import torch_runner
 
     return torch_runner(model, layer, frozenset(pointwise))

@@ -13,6 +13,8 @@ from kernfit.interop.torch import export, read_torch
 from kernfit.interop.torch_ops import KEPT
 
 WEIGHED = ("conv2d", "conv_transpose2d", "linear")
+# Each of some elements depends on all of them.
+MIXED = ("softmax", "log_softmax", "layer_norm", "rms_norm")
 SUMMED = ("avg_pool2d", "upsample_bilinear2d", "upsample_bicubic2d", "adaptive_avg_pool2d")
 
 
@@ -65,6 +67,10 @@ def torch_twin(model: Any, layer: str | None, pointwise: frozenset[str] = frozen
                 args = (args[0], torch.ones_like(args[1]), None, *args[3:])
                 args = args[: max(2, len(node.args))]
                 return torch.sign(node.target(*args, **(kwargs | {})))
+            if plain in MIXED:
+                over = args[1] if isinstance(args[1], int) else range(-len(args[1]), 0)
+                axes = [over] if isinstance(over, int) else list(over)
+                return torch.sign(args[0].sum(axes, keepdim=True).expand_as(args[0]))
             value = node.target(*args, **kwargs)
             return torch.sign(value) if plain in SUMMED else value
 

@@ -1,26 +1,9 @@
-"""See: what part of the image does a feature look at."""
+"""See: what part of the image does a feature look at.
 
-from kernfit.see.feature_maps import feature_maps
-from kernfit.see.field import ReceptiveField
-from kernfit.see.graph import LayerGraph, LayerSpec
-from kernfit.see.pictures import plot_maps, plot_window
-from kernfit.see.receptive_field import receptive_field, receptive_fields
-from kernfit.see.tile_plan import TilePlan, tile_plan
-from kernfit.see.tiled import run_tiled
-from kernfit.see.verify import Verification, verify
+The names are in ``__init__.pyi``; each is loaded when it is first used, as the readers of models
+build upon a part of this room.
+"""
 
-__all__ = [
-    "LayerGraph",
-    "LayerSpec",
-    "ReceptiveField",
-    "TilePlan",
-    "Verification",
-    "feature_maps",
-    "plot_maps",
-    "plot_window",
-    "receptive_field",
-    "receptive_fields",
-    "run_tiled",
-    "tile_plan",
-    "verify",
-]
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

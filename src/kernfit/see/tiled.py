@@ -14,8 +14,8 @@ from kernfit.interop.run import runner_for
 from kernfit.interop.runner import Runner, digest
 from kernfit.see.graph import Pair
 from kernfit.see.pixels import Pixels, open_pixels
+from kernfit.see.planning import Strip, TilePlan, tile_plan
 from kernfit.see.results import Result, check_target
-from kernfit.see.tile_plan import Strip, TilePlan, tile_plan
 
 Progress = Callable[[int, int], None]
 

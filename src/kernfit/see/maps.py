@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from kernfit.arrays import Array, as_image
-from kernfit.correlate import conv2d, correlate2d
 from kernfit.errors import InvalidInput
 from kernfit.interop.run import runner_for
 from kernfit.io.images import read_image
@@ -92,6 +91,9 @@ def _kernels(model: Any) -> Sequence[Kernel] | None:
 
 def _answers(kernel: Kernel, pixels: Array) -> Array:
     """Return one kernel's maps, of the image's size, borders as at the last pixel."""
+    # Models of frameworks need not wait for a compiler.
+    from kernfit.correlate import conv2d, correlate2d
+
     outputs, inputs = kernel.weight.shape[:2]
     if (outputs, inputs) == (1, 1):
         found = correlate2d(pixels.astype(np.float64), kernel, mode="same", boundary="edge")

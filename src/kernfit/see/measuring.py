@@ -115,6 +115,8 @@ def verify(
     """
     marked = frozenset((pointwise,) if isinstance(pointwise, str) else pointwise)
     kind = framework_of(model)
+    if kind == "keras":
+        raise InvalidInput("verify measures ONNX and torch models, got a Keras model: export it")
     if kind == "onnx":
         from kernfit.interop.onnx_twin import onnx_twin as twin_of
     else:

@@ -1,0 +1,24 @@
+from .field import ReceptiveField
+from .graph import LayerGraph, LayerSpec
+from .maps import feature_maps
+from .measuring import Verification, verify
+from .pictures import plot_maps, plot_window
+from .planning import TilePlan, tile_plan
+from .tiled import run_tiled
+from .windows import receptive_field, receptive_fields
+
+__all__ = [
+    "LayerGraph",
+    "LayerSpec",
+    "ReceptiveField",
+    "TilePlan",
+    "Verification",
+    "feature_maps",
+    "plot_maps",
+    "plot_window",
+    "receptive_field",
+    "receptive_fields",
+    "run_tiled",
+    "tile_plan",
+    "verify",
+]
