@@ -339,9 +339,11 @@ def _sweep(rows: int) -> Any:
         begin = _address(image) + i * image.strides[0]
         step = wide - begin // image.itemsize % narrow
         j = 0
-        while j + wide <= width:
-            _correlate_block(rows, True, image, i, j, taps, out)
-            j += step
+        # The last wide block overlaps the one before it, for a narrow one takes no less time.
+        while j < width - narrow and wide <= width:
+            start = min(j, width - wide)
+            _correlate_block(rows, True, image, i, start, taps, out)
+            j = start + step if start + wide < width else width
             step = wide
         while j < width:
             _correlate_block(rows, False, image, i, min(j, width - narrow), taps, out)
