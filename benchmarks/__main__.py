@@ -25,6 +25,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--quick", action="store_true", help="a few cells, printed only")
     parser.add_argument("--cells", nargs="*", default=[], metavar="PARTS",
                         help="only cells with these parts, as uint8-4096 or k3-t1")  # fmt: skip
+    parser.add_argument("--alone", action="store_true",
+                        help="kernfit again without its peers, whose times are known")  # fmt: skip
     parser.add_argument("--again", action="store_true", help="also what has been measured before")
     parser.add_argument("--rounds", type=int, default=15, help="samples of each, at most")
     parser.add_argument("--seconds", type=float, default=0.6, help="for each in a cell, about")
@@ -56,13 +58,13 @@ def _jobs(subject: str, options: argparse.Namespace) -> dict[str, Job]:
     from benchmarks.cells import all_cells, chosen, quick_cells
 
     cells = chosen(quick_cells() if options.quick else all_cells(), options.cells)
-    return {cell.name: partial(measure, cell, **limits) for cell in cells}
+    return {cell.name: partial(measure, cell, alone=options.alone, **limits) for cell in cells}
 
 
 def _measure(jobs: dict[str, Job], options: argparse.Namespace) -> None:
     from benchmarks import raw
 
-    done = {} if options.again else raw.read(options.raw)
+    done = {} if options.again or options.alone else raw.read(options.raw)
     for name, job in jobs.items():
         if name in done:
             continue

@@ -18,8 +18,13 @@ OURS, OURS_OUT = "kernfit", "kernfit, out="
 COPY, MULTIPLY = "copy", "multiply-add"
 
 
-def measure(cell: Cell, *, rounds: int, seconds: float, patience: float) -> dict[str, Any]:
-    """Time one cell; every result is compared with ours before it counts."""
+def measure(
+    cell: Cell, *, rounds: int, seconds: float, patience: float, alone: bool = False
+) -> dict[str, Any]:
+    """Time one cell; every result is compared with ours before it counts.
+
+    `alone` leaves out the peers: their times do not change when our code does.
+    """
     image, taps = cell.inputs()
     options: dict[str, Any] = {"mode": "same", "threads": cell.threads}
     with threadpool_limits(cell.threads):
@@ -35,7 +40,7 @@ def measure(cell: Cell, *, rounds: int, seconds: float, patience: float) -> dict
             MULTIPLY: Call(multiply),
         }
         left_out = {}
-        for peer in PEERS:
+        for peer in () if alone else PEERS:
             try:
                 call = peer.call(task, patience)
                 _compare(np.asarray(call.run()), right, image, taps)

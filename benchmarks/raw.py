@@ -70,7 +70,6 @@ def _merged(runs: list[dict[str, Any]]) -> dict[str, Any]:
             for key in ("best", "median", "cpu"):
                 least[key] = min(least[key], one[key])
     merged["times"] = times
-    merged["left_out"] = {
-        who: why for who, why in merged.get("left_out", {}).items() if who not in times
-    }
+    reasons = {who: why for run in runs for who, why in run.get("left_out", {}).items()}
+    merged["left_out"] = {who: why for who, why in reasons.items() if who not in times}
     return merged
