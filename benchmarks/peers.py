@@ -98,8 +98,10 @@ def _torch(task: Task) -> Call:
 
 def _jax(task: Task) -> Call:
     jax = import_module("jax")
+    if task.image.dtype == np.float64:
+        # jaxlib 0.10.2 here: 3x3 on 512x512 reads memory that is not its own.
+        raise LeftOut("crashes the process")
     jax.config.update("jax_platforms", "cpu")
-    jax.config.update("jax_enable_x64", True)
     image = jax.numpy.asarray(task.image)
     taps = jax.numpy.asarray(task.taps, task.floating)[None, None]
 

@@ -87,24 +87,41 @@ def _ratio(value: float) -> str:
 
 
 def _others(data: dict[str, Any]) -> Iterator[str]:
-    """Yield what was measured besides: layers, learning, overhead."""
-    titles = {"layer": "Layers", "learn": "Learning", "small": "Small calls"}
-    for prefix, title in titles.items():
-        names = sorted(name for name in data if name.startswith(prefix))
-        if not names:
-            continue
-        yield f"## {title}"
+    """Yield what was measured besides: layers, learning, single calls."""
+    for prefix, title in (("layer", "Layers"), ("learn", "Learning")):
+        here = {name: one for name, one in data.items() if name.startswith(prefix)}
+        if here:
+            yield f"## {title}"
+            yield ""
+            yield from _table(here)
+            yield ""
+    small = {name: one for name, one in data.items() if name.startswith("small")}
+    if small:
+        yield "## Single calls"
         yield ""
-        for name in names:
-            threads = 2 if name.endswith("t2") else 1
-            # A child process is on the wall: its processor time is not ours.
-            times = {who: time_of(one, threads) for who, one in data[name]["times"].items()}
-            parts = [f"{who} {_spell(t)}" for who, t in sorted(times.items(), key=lambda i: i[1])]
-            parts += [f"{who} –, {why}" for who, why in data[name].get("left_out", {}).items()]
-            memory = data[name].get("mebibytes", {})
-            parts += [f"{what} {much:.0f} MiB of scratch" for what, much in memory.items()]
-            yield f"- `{name}`: " + "; ".join(parts) + "."
+        for one in small.values():
+            for what, time in one["times"].items():
+                yield f"- {what}: {_spell(time_of(time, 1))}"
+            for what, much in one.get("mebibytes", {}).items():
+                yield f"- memory beyond image and result, {what}: {much:.1f} MiB"
         yield ""
+
+
+def _table(results: dict[str, Any]) -> Iterator[str]:
+    """Yield a row for each result, a column for each participant, ours first."""
+    names: dict[str, None] = {}
+    for one in results.values():
+        names |= dict.fromkeys((*one["times"], *one.get("left_out", {})))
+    yield from _header(["", *names])
+    for title, one in sorted(results.items()):
+        threads = 2 if title.endswith("t2") else 1
+        cells = [
+            _spell(time_of(one["times"][name], threads))
+            if name in one["times"]
+            else f"–, {one.get('left_out', {}).get(name, '')}"
+            for name in names
+        ]
+        yield f"| {title} | " + " | ".join(cells) + " |"
 
 
 def _details(results: list[Result]) -> Iterator[str]:
