@@ -106,7 +106,7 @@ def open_pixels(image: Any) -> Pixels:
 
 
 def _zarr(path: Path) -> Any:
-    zarr = need("zarr", "scale")
+    zarr = need("zarr", "zarr")
     try:
         return zarr.open_array(str(path), mode="r")
     # What is missing or damaged makes it raise nearly anything.

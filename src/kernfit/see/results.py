@@ -120,7 +120,7 @@ class Result:
                 return np.lib.format.open_memmap(name, mode, dtype, planes)
             return np.load(name, mmap_mode=mode, allow_pickle=False)
         if kind == ".zarr":
-            zarr = need("zarr", "scale")
+            zarr = need("zarr", "zarr")
             if not new:
                 return zarr.open_array(str(name), mode="r+")
             chunks = (shape[0], *chunk)[-len(planes) :]

@@ -1,0 +1,75 @@
+"""Feature maps of kernels, contact sheets, and the window behind an element."""
+
+import numpy as np
+import pytest
+
+from kernfit import (
+    InvalidInput,
+    Kernel,
+    LayerSpec,
+    catalogue,
+    correlate2d,
+    feature_maps,
+    plot_maps,
+    plot_window,
+    receptive_field,
+)
+from kernfit.io.images import read_image, write_image
+from kernfit.see.pictures import save_figure
+
+IMAGE = np.random.default_rng(0).integers(0, 255, (20, 30)).astype(np.uint8)
+
+
+def test_maps_of_kernels_are_their_correlations(tmp_path):
+    kernels = [Kernel([[1, -1]], anchor=(0, 1)), catalogue["sobel_x"]]
+    maps = feature_maps(kernels, IMAGE)
+    assert maps.shape == (2, 20, 30)
+    for found, kernel in zip(maps, kernels, strict=True):
+        expected = correlate2d(IMAGE.astype(float), kernel, mode="same", boundary="edge")
+        np.testing.assert_array_equal(found, expected)
+    write_image(tmp_path / "x.png", IMAGE)
+    np.testing.assert_array_equal(feature_maps(kernels, tmp_path / "x.png"), maps)
+    np.testing.assert_allclose(feature_maps(kernels, IMAGE, divide=255), maps / 255)
+
+
+def test_maps_of_a_kernel_that_mixes_channels():
+    weight = np.arange(36.0).reshape(2, 3, 2, 3)
+    kernel = Kernel(weight, bias=[1, -1], anchor=(1, 0))
+    image = np.random.default_rng(1).normal(size=(3, 9, 8))
+    expected = [
+        sum(
+            correlate2d(image[c], Kernel(weight[o, c], anchor=(1, 0)), mode="same", boundary="edge")
+            for c in range(3)
+        )
+        + kernel.bias[o]
+        for o in range(2)
+    ]
+    np.testing.assert_allclose(feature_maps(kernel, image), expected)
+    with pytest.raises(InvalidInput, match="must have the kernel's 3 channels, got 1"):
+        feature_maps(kernel, image[0])
+    with pytest.raises(InvalidInput, match="layer must be left out for kernels"):
+        feature_maps(kernel, image, "conv")
+
+
+def test_the_contact_sheet_has_a_label_for_every_map():
+    figure = plot_maps(np.ones((5, 8, 9)), names=list("abcde"), columns=3)
+    titles = [ax.get_title() for ax in figure.axes]
+    assert titles[:5] == [f"{name}: ±1" for name in "abcde"]
+    with pytest.raises(InvalidInput, match="names must name 5 maps, got 1"):
+        plot_maps(np.ones((5, 8, 9)), names=["a"])
+    with pytest.raises(InvalidInput, match=r"maps must have shape .* got \(8, 9\)"):
+        plot_maps(np.ones((8, 9)))
+
+
+def test_the_window_is_drawn_where_it_is(tmp_path):
+    field = receptive_field([LayerSpec(5, 2, padding=2), LayerSpec(3)])
+    ax = plot_window(field, 3, 0, IMAGE)
+    (top, bottom), (left, right) = field.window(3, 0)
+    for patch in ax.patches:
+        assert (patch.get_x(), patch.get_y()) == (left - 0.5, top - 0.5)
+        assert (patch.get_width(), patch.get_height()) == (right - left, bottom - top)
+    assert plot_window(field, 0, 0, np.stack([IMAGE] * 3)).get_title() == "layer2 [0, 0] sees 9x9"
+    save_figure(ax.figure, tmp_path / "window.png")
+    assert read_image(tmp_path / "window.png").pixels.shape[0] == 3
+    with pytest.raises(InvalidInput, match="the picture's suffix must be one of"):
+        save_figure(ax.figure, tmp_path / "window.bmp")
