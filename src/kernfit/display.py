@@ -8,6 +8,8 @@ import numpy as np
 
 from kernfit.arrays import Array
 
+_WIDEST = 130  # characters in a line of taps
+
 
 def decimals_for(errors: Array | None, taps: Array) -> int:
     """Return how many decimals to show: two digits of the smallest error, at most 6 in all.
@@ -33,6 +35,8 @@ def decimals_for(errors: Array | None, taps: Array) -> int:
 def taps_as_text(taps: Array, errors: Array | None = None, *, indent: str = "  ") -> str:
     """Return one kernel's taps as lines of aligned columns, each with its error if given.
 
+    Kernels that would not fit on a line are shown as whole numbers of one unit.
+
     Parameters
     ----------
     taps : ndarray, shape (kh, kw)
@@ -52,8 +56,29 @@ def taps_as_text(taps: Array, errors: Array | None = None, *, indent: str = "  "
     """
     cells = tap_cells(taps, errors)
     width = max(len(cell) for row in cells for cell in row)
+    if len(indent) + taps.shape[1] * (width + 3) > _WIDEST:
+        return _compact(taps, errors, indent)
     lines = ("   ".join(cell.ljust(width) for cell in row) for row in cells)
     return "\n".join(indent + line.rstrip() for line in lines)
+
+
+def _compact(taps: Array, errors: Array | None, indent: str) -> str:
+    """Return wide kernels as whole numbers of a unit near the typical error, without the errors."""
+    known = taps[:0] if errors is None else errors[np.isfinite(errors) & (errors > 0)]
+    typical = float(np.median(known)) if known.size else 0.0
+    largest = float(np.abs(taps).max()) or 1.0
+    exponent = int(np.floor(np.log10(max(typical, largest / 9999))))
+    whole = np.rint(taps / 10.0**exponent).astype(np.int64)
+    width = max(len(str(number)) for number in whole.ravel().tolist())
+    said = f", each ± {typical / 10.0**exponent:.1f} or so" if known.size else ""
+    lines = [f"{indent}in units of 1e{exponent:+d}{said}:"]
+    for i, row in enumerate(whole.tolist()):
+        cells = [str(number).rjust(width) for number in row]
+        if errors is not None:
+            marks = ["?" if np.isnan(error) else " " for error in errors[i]]
+            cells = [cell + mark for cell, mark in zip(cells, marks, strict=True)]
+        lines.append((indent + " ".join(cells)).rstrip())
+    return "\n".join(lines)
 
 
 def tap_cells(taps: Array, errors: Array | None = None) -> list[list[str]]:

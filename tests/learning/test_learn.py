@@ -169,7 +169,7 @@ def test_misfit_is_said():
 
 def test_shows_itself():
     fit = learn(black_bar(), correlate2d(black_bar(), EDGE_KERNEL))
-    assert "Fit of a 1x2 kernel" in repr(fit)
+    assert "Fit: 1x2 kernel" in repr(fit)
     assert "<table>" in fit._repr_html_()
     assert fit.to_dict()["kernel"]["anchor"] == [0, 0]
 

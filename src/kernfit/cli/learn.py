@@ -101,7 +101,8 @@ def describe(fit: Fit) -> str:
     outputs, inputs = fit.kernel.weight.shape[:2]
     errors = fit.stderr.reshape(fit.kernel.weight.shape)
     mixing = "" if (outputs, inputs) == (1, 1) else f", {inputs} channels in, {outputs} out"
-    lines = [f"A {rows}x{columns} kernel{mixing}."]
+    article = "An" if str(rows).startswith("8") or rows in (11, 18) else "A"
+    lines = [f"{article} {rows}x{columns} kernel{mixing}."]
     known = errors[np.isfinite(errors)]
     if known.size == 0:
         lines.append("How sure each tap is cannot be said.")
@@ -115,7 +116,11 @@ def describe(fit: Fit) -> str:
         lines.append(f"Each tap is known to ± {known.max():.1g} or better (one standard error).")
     lines.append(str(fit.status))
     if not mixing and fit.history is None:
-        lines.append(str(fit.recognise()))
+        name = fit.recognise()
+        if fit.status.code != "misfit":
+            lines.append(str(name))
+        elif (near := name.best or name.nearest) is not None:
+            lines.append(f"The nearest kernel with a name is {near.name}.")
     lines.append("")
     if fit.history is not None:
         lines += _losses(fit)

@@ -249,7 +249,7 @@ class Fit:
     def __repr__(self) -> str:
         rows, columns = self.kernel.shape
         outputs, inputs = self.kernel.weight.shape[:2]
-        lines = [f"Fit of a {rows}x{columns} kernel: {self.status}"]
+        lines = [f"Fit: {rows}x{columns} kernel. {self.status}"]
         errors = self.stderr.reshape(self.kernel.weight.shape)
         for o in range(outputs):
             for i in range(inputs):

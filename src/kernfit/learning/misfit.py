@@ -6,8 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from kernfit.arrays import Array
+from kernfit.learning.noise import scale_by_level
 from kernfit.learning.residual import Strip
 from kernfit.learning.statistics import Statistics
 
@@ -19,8 +21,10 @@ _DRIFT = 0.7
 _OTHER_KERNELS = 0.7
 _HEAVY_TAILS = 20.0
 _FAR_OFF = 0.1
-_CORRELATED = 0.05
-_WITH_DETAIL = 0.05
+_NON_LINEAR = 0.08
+_WITH_DETAIL = 0.15
+# Pixels whose patches are looked at one by one.
+_PATCHES = 20_000
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,13 @@ class Structure:
     neighbours : float
         Correlation between neighbouring pixels: of rows or columns, whichever is more.
     detail : float
-        Correlation of its size with the local contrast of the before image.
+        Correlation of its size, in standard deviations of the noise at each level, with the
+        roughness of the before image.
+    step : int
+        How far apart the after image's levels are; 0 where they are not whole.
+    non_linear : float
+        Share of its variance that non-linear functions of the local detail explain: of how far
+        a pixel stands out from its neighbours, and of how rough they are.
     """
 
     tone: float
@@ -58,6 +68,8 @@ class Structure:
     far: float
     neighbours: float
     detail: float
+    step: int
+    non_linear: float
 
 
 def structure(
@@ -83,7 +95,9 @@ def structure(
     -------
     Structure
     """
-    products, levels, contrasts, errors = [], [], [], []
+    strips = list(strips)
+    chosen = sum(int(np.count_nonzero(strip.used)) for strip in strips)
+    products, levels, errors, patches = [], [], [], []
     for strip in strips:
         error, used = strip.error, strip.used
         beside = used[:, 1:] & used[:, :-1]
@@ -99,14 +113,20 @@ def structure(
             )
         )
         rows, columns = np.nonzero(used)
-        # Of very large images every so many pixels tell enough of the distribution.
-        thin = slice(None, None, max(1, rows.size // 20_000))
+        # Of large images every so many pixels tell enough of the distribution.
+        thin = slice(None, None, max(1, chosen // (10 * _PATCHES)))
         at = rows[thin], columns[thin]
         errors.append(error[at])
         levels.append(strip.after[at])
-        contrasts.append(_contrast(strip.seen[0], anchor, error.shape)[at])
-    error, level = np.concatenate(errors), np.concatenate(levels).astype(float)
-    size, contrast = np.abs(error), np.concatenate(contrasts)
+        thin = slice(None, None, max(1, chosen // _PATCHES))
+        at = rows[thin], columns[thin]
+        patches.append(
+            (error[at], strip.after[at] - error[at], *_patches(strip.seen, anchor, error.shape, at))
+        )
+    error, level = np.concatenate(errors), np.concatenate(levels)
+    samples = [np.concatenate(part) for part in zip(*patches, strict=True)]
+    step = _step(level)
+    level, size = level.astype(float), np.abs(error)
     variance = float(np.mean(error**2)) or 1.0
     sums = np.sum(products, axis=0)
     power = (sums[4] / max(1, sums[5])) or 1.0
@@ -122,7 +142,9 @@ def structure(
         kurtosis=float(np.mean(error**4)) / variance**2,
         far=float(np.mean(size > 6 * typical)),
         neighbours=max(abs(sums[0]) / max(1, sums[1]), abs(sums[2]) / max(1, sums[3])) / power,
-        detail=_correlation(size, contrast),
+        step=step,
+        detail=_detail(samples[0], samples[1], samples[3][:, 1]),
+        non_linear=_non_linear(samples[0], samples[2], samples[3]),
     )
 
 
@@ -176,10 +198,10 @@ def kind_of_misfit(found: Structure) -> Misfit | None:
             "the residual follows the brightness: a tone curve such as gamma",
             "Take the curve off the after image first.",
         )
-    if found.kurtosis < 2.3 and found.piled_up > _PILED_UP:
+    if found.step > 1:
         return Misfit(
             "coarse levels",
-            "the after image has few levels: it was posterised",
+            f"the after image's levels are {found.step} apart: it was posterised",
             "Use an after image that has all its levels.",
         )
     if found.local > _OTHER_KERNELS:
@@ -188,18 +210,14 @@ def kind_of_misfit(found: Structure) -> Misfit | None:
             "parts of the image have different kernels",
             "Learn parts of the image apart.",
         )
-    if (
-        found.kurtosis > _HEAVY_TAILS
-        and found.far < _FAR_OFF
-        and (found.detail < _WITH_DETAIL or (found.neighbours > 0.9 and found.detail < 0.3))
-    ):
+    if found.kurtosis > _HEAVY_TAILS and found.far < _FAR_OFF and found.non_linear < _NON_LINEAR:
         return Misfit(
             "outliers",
             f"{found.far:.2%} of the pixels are far off while the rest agree",
             "Leave them out: learn with robust=True (--robust), or give a mask.",
         )
-    with_detail = abs(found.detail) > _WITH_DETAIL and found.neighbours > _CORRELATED
-    if with_detail or found.kurtosis > _HEAVY_TAILS:
+    uneven = max(found.non_linear / _NON_LINEAR, found.detail / _WITH_DETAIL) > 1
+    if uneven or found.kurtosis > _HEAVY_TAILS:
         return Misfit(
             "non-linear",
             "the residual follows the detail of the image, as a non-linear program, a lossy file "
@@ -209,12 +227,60 @@ def kind_of_misfit(found: Structure) -> Misfit | None:
     return None
 
 
-def _contrast(plane: Array, anchor: tuple[int, int], shape: tuple[int, ...]) -> Array:
-    """Return the length of the slope of the before image at each output pixel."""
-    rows, columns = np.gradient(plane) if min(plane.shape) > 1 else (plane * 0, plane * 0)
-    inside = tuple(slice(at, at + count) for at, count in zip(anchor, shape, strict=True))
-    length: Array = np.hypot(rows, columns)[inside]
-    return length
+def _patches(
+    seen: Array, anchor: tuple[int, int], shape: tuple[int, ...], at: tuple[Array, Array]
+) -> tuple[Array, Array]:
+    """Return the chosen outputs' patches, a 1 closing each, and their local detail.
+
+    The detail has two columns: how far the pixel under the anchor stands out from the mean of its
+    3x3 neighbourhood, and the standard deviation of that.
+    """
+    kernel = tuple(side - count + 1 for side, count in zip(seen.shape[1:], shape, strict=True))
+    windows = sliding_window_view(seen, kernel, axis=(1, 2))[:, at[0], at[1]]
+    flat = windows.transpose(1, 0, 2, 3).reshape(at[0].size, -1)
+    near = sliding_window_view(np.pad(seen[0], 1, mode="edge"), (3, 3))
+    near = near[at[0] + anchor[0], at[1] + anchor[1]].reshape(at[0].size, 9)
+    detail = np.stack([near[:, 4] - near.mean(axis=1), near.std(axis=1)], axis=1)
+    return np.column_stack([flat, np.ones(len(flat))]), detail
+
+
+def _non_linear(error: Array, patches: Array, detail: Array) -> float:
+    """Return the share of the residual that non-linear functions of the detail explain.
+
+    What of them a kernel could do as well is taken off first.
+    """
+    scale = detail[:, 0].std()
+    if scale == 0 or not error.any() or len(error) < 4 * patches.shape[1]:
+        return 0.0
+    out, rough = detail[:, 0] / scale, detail[:, 1] / scale
+    shapes = (out * np.abs(out), out**3, out**2, np.tanh(out), np.tanh(4 * out), np.abs(out))
+    terms = np.column_stack([*shapes, out * rough, rough])
+    both = np.column_stack([terms, error])
+    gram = patches.T @ patches
+    # A trace of stiffness keeps undetermined patches solvable.
+    gram[np.diag_indices_from(gram)] += 1e-9 * gram.diagonal().max()
+    both -= patches @ np.linalg.solve(gram, patches.T @ both)
+    terms, rest = both[:, :-1], both[:, -1]
+    left = rest - terms @ np.linalg.lstsq(terms, rest, rcond=1e-8)[0]
+    total = float(np.sum(rest**2))
+    return float(1 - np.sum(left**2) / total) if total > 0 else 0.0
+
+
+def _detail(error: Array, predicted: Array, rough: Array) -> float:
+    """Return how much larger the residual is where the before image is rough, as a correlation."""
+    scale = scale_by_level(error, predicted)(predicted)
+    size = np.minimum(np.abs(error) / np.where(scale > 0, scale, 1), 10)
+    size, rough = size - size.mean(), np.log1p(rough) - np.log1p(rough).mean()
+    power = np.sqrt(np.sum(size**2) * np.sum(rough**2))
+    return float(np.sum(size * rough) / power) if power > 0 else 0.0
+
+
+def _step(levels: Array) -> int:
+    """Return how far apart whole levels are; 0 if they are not whole numbers."""
+    if levels.dtype.kind not in "iu":
+        return 0
+    apart = np.diff(np.unique(levels).astype(np.int64))
+    return int(np.gcd.reduce(apart)) if apart.size else 0
 
 
 def _tone(error: Array, predicted: Array) -> float:
@@ -254,9 +320,3 @@ def _local(blocks: Sequence[Statistics], weights: Array) -> float:
     count = sum(block.count for block in blocks)
     by_chance = (len(blocks) - 1) * len(weights) / count
     return max(0.0, gain / squared - by_chance) if squared > 0 and len(blocks) > 1 else 0.0
-
-
-def _correlation(first: Array, second: Array) -> float:
-    first, second = first - first.mean(), second - second.mean()
-    scale = np.sqrt(np.sum(first**2) * np.sum(second**2))
-    return float(np.sum(first * second) / scale) if scale > 0 else 0.0

@@ -11,14 +11,13 @@ from kernfit.arrays import Array
 from kernfit.correlate import convolve2d, correlate2d
 from kernfit.kernel import Kernel
 from kernfit.learning.fit import Fit
+from kernfit.learning.noise import scale_by_level
 from kernfit.learning.pair import Pair, any_under_kernel
 from kernfit.learning.residual import residual_strips
 
 _SIGMAS = 5.0  # of a Gaussian, one pixel in two million lies beyond
 _ROUNDS = 12
-_CLASS = 40  # pixels at least in a class of predicted level: noise may depend on it
 _MOST_SPIKES = 0.5  # of the pixels may see one
-_SAMPLES = 200_000
 # Half the width of a level: rounding alone leaves no pixel farther off.
 _LEAST = 0.5
 
@@ -96,7 +95,7 @@ def _outliers(pair: Pair, fit: Fit) -> tuple[Array, float]:
     # the other it would be among other wild ones and look at home.
     scale = np.full(errors.shape, np.inf)
     for levels in (after, after - errors):
-        scale = np.minimum(scale, _scale_by_level(errors[used], levels[used])(levels))
+        scale = np.minimum(scale, scale_by_level(errors[used], levels[used])(levels))
     far = used & (np.abs(errors) > np.maximum(_SIGMAS * scale, _LEAST))
     far |= _seeing_wild_pixels(far, fit.kernel)
     wild = np.zeros(pair.after.shape[1:], bool)
@@ -120,30 +119,3 @@ def _seeing_wild_pixels(far: Array, kernel: Kernel) -> Array:
         blamed &= convolve2d(flags, heavy, mode="full") > 1.5
         plane[:] = correlate2d(blamed.astype(float), np.ones(squares.shape)) > 0.5
     return found
-
-
-def _scale_by_level(errors: Array, levels: Array) -> Callable[[Array], Array]:
-    """Return the typical size of the residual as a function of the level.
-
-    Its square is interpolated, for the variance of photon noise is linear in the level. Classes
-    get smaller towards both ends, where few pixels may span most of the levels.
-    """
-    thin = slice(None, None, max(1, errors.size // _SAMPLES))
-    sizes, levels = np.abs(errors[thin]), levels[thin]
-    order = np.argsort(levels)
-    halves = [sizes.size >> power for power in range(1, 20) if sizes.size >> power >= _CLASS]
-    cuts = sorted({*halves, *(sizes.size - half for half in halves)})
-    parts = [part for part in np.split(order, cuts) if part.size]
-    centres = np.array([levels[part].mean() for part in parts])
-    # 1.4826 times the median of the size is the standard deviation of a Gaussian.
-    variances = np.array([(1.4826 * np.median(sizes[part])) ** 2 for part in parts])
-
-    def scale(at: Array) -> Array:
-        inside = np.interp(at, centres, variances)
-        if len(parts) > 1 and centres[-1] > centres[-2]:
-            slope = (variances[-1] - variances[-2]) / (centres[-1] - centres[-2])
-            inside += max(0.0, slope) * np.maximum(at - centres[-1], 0)
-        deviation: Array = np.sqrt(inside)
-        return deviation
-
-    return scale

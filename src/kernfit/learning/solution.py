@@ -31,7 +31,7 @@ _BLOCK_BYTES = 1 << 30
 _ONLY_ROUNDING = 1.3
 # A residual this many times above its floor is more than rounding of one result; programs that
 # round between steps stay below.
-_ABOVE_FLOOR = 1.5
+_ABOVE_FLOOR = 1.35
 # A residual below this share of the after image's spread is that of arithmetic in float32.
 _ARITHMETIC = 1e-6
 # Of larger images, strips spread over the whole show the structure of the residual.
