@@ -6,11 +6,13 @@ from .learning import Fit, Statistics, learn
 from .lesson import scene
 from .named_kernels import catalogue
 from .see import (
+    EffectiveField,
     LayerGraph,
     LayerSpec,
     ReceptiveField,
     TilePlan,
     Verification,
+    effective_field,
     feature_maps,
     plot_maps,
     plot_window,
@@ -24,6 +26,7 @@ from .see import (
 __version__: str
 
 __all__ = [
+    "EffectiveField",
     "Fit",
     "InvalidInput",
     "Kernel",
@@ -42,6 +45,7 @@ __all__ = [
     "convolve2d",
     "corr2d",
     "correlate2d",
+    "effective_field",
     "feature_maps",
     "learn",
     "make_plan",

@@ -48,7 +48,7 @@ def torch_runner(
                 size = tuple(batch.shape[-2:])
                 if size not in exported:
                     exported[size] = export(model, (size[0], size[1])).module()
-                given = _upto(torch, exported[size], target, batch)
+                given = upto(torch, exported[size], target, batch)
         if given.ndim != 4:
             raise InvalidInput(
                 f"layer {target or 'output'!r} must be a feature map (batch, channels, rows, "
@@ -78,7 +78,7 @@ def _called(model: Any, batch: Any) -> Any:
     return next(iter(given.values())) if isinstance(given, dict) else given
 
 
-def _upto(torch: Any, module: Any, target: str, batch: Any) -> Any:
+def upto(torch: Any, module: Any, target: str, batch: Any) -> Any:
     """Run an exported module up to one node."""
     node_name, _, part = target.partition(":")
 

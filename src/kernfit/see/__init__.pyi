@@ -1,3 +1,4 @@
+from .effective import EffectiveField, effective_field
 from .field import ReceptiveField
 from .graph import LayerGraph, LayerSpec
 from .maps import feature_maps
@@ -8,11 +9,13 @@ from .tiled import run_tiled
 from .windows import receptive_field, receptive_fields
 
 __all__ = [
+    "EffectiveField",
     "LayerGraph",
     "LayerSpec",
     "ReceptiveField",
     "TilePlan",
     "Verification",
+    "effective_field",
     "feature_maps",
     "plot_maps",
     "plot_window",

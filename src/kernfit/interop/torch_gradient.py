@@ -1,0 +1,66 @@
+"""How much each pixel counts for an element of a PyTorch module, by its gradient."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from kernfit.arrays import Array
+from kernfit.errors import InvalidInput
+from kernfit.interop.packages import need
+from kernfit.interop.torch import export, image_channels, read_torch
+from kernfit.interop.torch_run import upto
+from kernfit.see.graph import Pair
+
+
+def torch_gradient(
+    model: Any, layer: str | None, shape: Pair, element: Pair | None, images: int, seed: int
+) -> Array:
+    """Return the root mean square gradient of an element, by pixel.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+    layer : str or None
+    shape : (rows, columns)
+        Of the images.
+    element : (row, column) or None
+        None: the middle one.
+    images : int
+        Random ones, over which is averaged.
+    seed : int
+
+    Returns
+    -------
+    ndarray, shape (rows, columns)
+
+    Raises
+    ------
+    InvalidInput
+        If the layer is no feature map, or has no such element.
+    """
+    torch = need("torch", "torch")
+    target = read_torch(model, shape=shape).find(layer)
+    program = export(model, shape).module()
+    weight = next(model.parameters(), None)
+    like = {} if weight is None else {"device": weight.device, "dtype": weight.dtype}
+    rng = np.random.default_rng(seed)
+    total = np.zeros(shape)
+    for _ in range(images):
+        noise = rng.standard_normal((1, image_channels(model), *shape))
+        batch = torch.as_tensor(noise, **like).requires_grad_()
+        maps = upto(torch, program, target, batch)
+        if maps.ndim != 4:
+            raise InvalidInput(f"layer {target!r} must be a feature map, got {tuple(maps.shape)}")
+        row, column = element or (maps.shape[2] // 2, maps.shape[3] // 2)
+        if not (0 <= row < maps.shape[2] and 0 <= column < maps.shape[3]):
+            raise InvalidInput(
+                f"element must lie within the map of {tuple(maps.shape[2:])}, got {element}"
+            )
+        # Channels with random signs: what they have in common does not cancel on average.
+        signs = torch.as_tensor(rng.choice([-1.0, 1.0], maps.shape[1]), **like)
+        (gradient,) = torch.autograd.grad((maps[0, :, row, column] * signs).sum(), batch)
+        total += np.sum(gradient[0].detach().cpu().numpy().astype(np.float64) ** 2, axis=0)
+    found: Array = np.sqrt(total / images)
+    return found
