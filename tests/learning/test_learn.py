@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kernfit import InvalidInput, Kernel, convolve2d, correlate2d, learn
-from kernfit.lesson import EDGE_KERNEL, black_bar, scene
+from kernfit.lesson import EDGE_KERNEL, black_bar, photograph, scene
 
 ASYMMETRIC = np.array([[0.1, 0.7, -0.2], [0.0, 1.3, 0.4], [-0.5, 0.05, 0.3]])
 
@@ -215,3 +215,13 @@ def test_kernels_larger_than_the_first_search():
     fit = learn(x, correlate2d(x, kernel, mode="same"))
     assert fit.kernel.shape == (21, 17)
     assert np.abs(fit.kernel.taps - kernel).max() < 1e-9
+
+
+@pytest.mark.parametrize("gain", [0.95, 1.05, 1.3])
+def test_a_gain_alone_is_a_single_tap(gain):
+    x = np.asarray(photograph()[0])[100:500, 60:460]
+    y = np.clip(np.rint(gain * x + 3), 0, 255).astype(np.uint8)
+    fit = learn(x, y)
+    assert fit.kernel.shape == (1, 1)
+    assert fit.reproduced == fit.used
+    assert abs(fit.kernel.taps[0, 0] - gain) < 1e-3

@@ -17,7 +17,7 @@ from kernfit.learning.pair import Pair
 from kernfit.learning.robust import without_outliers
 from kernfit.learning.solution import fit_pair
 from kernfit.learning.statistics import Statistics
-from kernfit.learning.survey import survey
+from kernfit.learning.survey import smallest_exact, survey
 from kernfit.learning.verdict import Status
 
 # Where the size is to be found among outliers, these are first found with a kernel of this size.
@@ -115,21 +115,26 @@ def learn(
 
     def answer(pair: Pair, shape: str | int | Sequence[int] = shape) -> Fit:
         size = _size(pair, shape, bias=bias, threads=threads)
-        # Whatever the border's rule, a program leaves a border as wide as its kernel on every
-        # side. If the size was found and not told, zeros around the taps may hide how wide that
-        # is, so the wider of the two margins serves all four sides.
-        margin = (max(size) // 2) if isinstance(shape, str) else 0
-        return fit_pair(
-            pair,
-            size,
-            bias=bias,
-            margin=margin,
-            descent=descent,
-            steps=steps,
-            start=start,
-            whole_levels=whole_levels,
-            threads=threads,
-        )
+        found = isinstance(shape, str)
+
+        def of_size(size: tuple[int, int]) -> Fit:
+            # Whatever the border's rule, a program leaves a border as wide as its kernel on every
+            # side. If the size was found and not told, zeros around the taps may hide how wide
+            # that is, so the wider of the two margins serves all four sides.
+            return fit_pair(
+                pair,
+                size,
+                bias=bias,
+                margin=(max(size) // 2) if found else 0,
+                descent=descent,
+                steps=steps,
+                start=start,
+                whole_levels=whole_levels,
+                threads=threads,
+            )
+
+        fit = of_size(size)
+        return smallest_exact(fit, of_size) if found else fit
 
     # The matrices are small: threads of their own would cost linear algebra more than they give.
     with threadpool_limits(1, user_api="blas"):

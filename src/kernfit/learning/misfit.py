@@ -53,7 +53,8 @@ class Structure:
         Correlation of its size, in standard deviations of the noise at each level, with the
         roughness of the before image.
     step : int
-        How far apart the after image's levels are; 0 where they are not whole.
+        How far apart nearly all of the after image's levels are at least; 0 where they are not
+        whole numbers.
     non_linear : float
         Share of its variance that non-linear functions of the local detail explain: of how far
         a pixel stands out from its neighbours, and of how rough they are.
@@ -201,7 +202,7 @@ def kind_of_misfit(found: Structure) -> Misfit | None:
     if found.step > 1:
         return Misfit(
             "coarse levels",
-            f"the after image's levels are {found.step} apart: it was posterised",
+            f"the after image's levels are {found.step} or more apart: it was posterised",
             "Use an after image that has all its levels.",
         )
     if found.local > _OTHER_KERNELS:
@@ -276,11 +277,11 @@ def _detail(error: Array, predicted: Array, rough: Array) -> float:
 
 
 def _step(levels: Array) -> int:
-    """Return how far apart whole levels are; 0 if they are not whole numbers."""
+    """Return how far apart most whole levels are at least; 0 if they are not whole numbers."""
     if levels.dtype.kind not in "iu":
         return 0
     apart = np.diff(np.unique(levels).astype(np.int64))
-    return int(np.gcd.reduce(apart)) if apart.size else 0
+    return int(np.quantile(apart, 0.1)) if apart.size else 0
 
 
 def _tone(error: Array, predicted: Array) -> float:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from kernfit.errors import InvalidInput
+from kernfit.learning.fit import Fit
 from kernfit.learning.pair import Pair
 from kernfit.learning.statistics import Statistics
 from kernfit.learning.support import choose_support
@@ -17,6 +20,8 @@ _PIXELS = (4_000_000, 1_000_000)
 _RIM_MATTERS = 0.025
 # What the sums themselves cannot resolve, as a share of the after image's energy.
 _SUMS_RESOLVE = 1e-12
+# Outer taps below this share of the largest may stand for nothing.
+_NEXT_TO_NOTHING = 0.01
 # Multiply-adds for what does not count; the larger search is left if it would take more.
 _MOST_WORK = 3e10
 _TILE = 256
@@ -73,6 +78,42 @@ def _goes_on(statistics: Statistics, bias: bool) -> bool:
     ]
     resolved = _SUMS_RESOLVE * float(statistics.energy.sum())
     return errors[1] > (1 + _RIM_MATTERS) * max(errors[0], resolved)
+
+
+def smallest_exact(fit: Fit, of_size: Callable[[tuple[int, int]], Fit]) -> Fit:
+    """Return the fit of the smallest kernel that still gives every pixel exactly.
+
+    Rounding is not white: where few taps act on a smooth picture it is alike in neighbouring
+    pixels, and taps that stand for nothing then seem to be worth their number. But where every
+    pixel is given exactly, a smaller kernel that does the same is the better answer.
+
+    Parameters
+    ----------
+    fit : Fit
+        Of the size that the survey chose.
+    of_size : callable
+        Fits another size.
+
+    Returns
+    -------
+    Fit
+        The same one unless it is exact and a smaller one is too.
+    """
+    while fit.reproduced == fit.used:
+        weight = np.abs(fit.kernel.weight).max(axis=(0, 1))
+        small = _NEXT_TO_NOTHING * weight.max()
+        rows, columns = weight.shape
+        sizes = []
+        if rows > 2 and max(weight[0].max(), weight[-1].max()) < small:
+            sizes.append((rows - 2, columns))
+        if columns > 2 and max(weight[:, 0].max(), weight[:, -1].max()) < small:
+            sizes.append((rows, columns - 2))
+        trials = (of_size(size) for size in sizes)
+        smaller = next((trial for trial in trials if trial.reproduced == trial.used), None)
+        if smaller is None:
+            break
+        fit = smaller
+    return fit
 
 
 def _centred(up: int, down: int, left: int, right: int) -> tuple[int, int]:
