@@ -52,7 +52,7 @@ def tile(
     from kernfit.arrays import one_of
     from kernfit.cli.see import as_size
     from kernfit.see.pixels import open_pixels
-    from kernfit.see.tile_plan import tile_plan
+    from kernfit.see.planning import tile_plan
     from kernfit.see.tiled import run_tiled
 
     one_of(pad, ("none", "edge", "reflect", "symmetric", "wrap"), "--pad")
