@@ -75,7 +75,8 @@ def fourier_bound(taps: Array, spectrum: Array, block: tuple[int, int], sums: Dt
     Comput. 41, 2019). The factors are twice the worst seen over kernels and images of many kinds.
     """
     stages = np.log2(block[0] * block[1])
-    peak = float(abs(spectrum).max())
+    # The spectrum is that of `blocks.spectrum_of`: in two planes, and over the size of the block.
+    peak = float(np.hypot(spectrum[:, 0], spectrum[:, 1]).max()) * block[0] * block[1]
     norm = float(np.sqrt((abs(taps) ** 2).sum()))
     return float(unit(sums) * np.sqrt(stages) * (3 * peak + 10 * norm))
 
@@ -87,9 +88,8 @@ def fourier_worst(taps: Array, block: tuple[int, int]) -> float:
     """
     area = block[0] * block[1]
     stages = 7 * float(np.log2(area)) + 2
-    # Several parts are added: their norms add up to no more than the sum of all taps.
-    norm = total_of(taps) if max(taps.shape) > 256 else float(np.sqrt((taps**2.0).sum()))
-    return 3 * gamma(int(stages) + 1, np.dtype("f8")) * norm * float(np.sqrt(area))
+    # Two real blocks are transformed as one of complex numbers, the square root of 2 as large.
+    return 3 * gamma(int(stages) + 1, np.dtype("f8")) * total_of(taps) * float(np.sqrt(2 * area))
 
 
 def whole_bound(method: float, taps: Array, bias: Array, image: Dtype, numbers: Numbers) -> float:

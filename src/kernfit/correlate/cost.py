@@ -6,7 +6,8 @@ all of them alike, and the choice between methods much less.
 
 from __future__ import annotations
 
-from math import ceil, isqrt, log2, prod
+from itertools import product
+from math import ceil, log2, prod
 from typing import Any
 
 import numpy as np
@@ -28,13 +29,20 @@ _TAP = {
 _PLAIN_TAP = 20.0
 _OUTPUT = 0.06  # what an output costs besides its taps, for each pass and byte
 _STEPS = 8.0  # times as much for a tap where windows or taps step
-# Nanoseconds for one pixel and one of the log2(pixels) stages, there and back.
-_STAGE = {"f": 0.5, "d": 0.9, "F": 1.0, "D": 1.8}
-# Of transforms: larger ones leave the cache. All threads together stay below 32 MiB.
-_LARGEST_BLOCK = 768
+# Of the Fourier method, for one pixel of a block: nanoseconds for each of the log2(pixels) stages,
+# there and back, and what else there is to do; the share by which a MiB in use slows all of it.
+_STAGE = {"f": 0.12, "d": 0.24, "F": 0.12, "D": 0.24}
+_REST = {"f": 0.25, "d": 0.5, "F": 1.0, "D": 2.0}
+_SLOWER = 0.17
+_TILE_CALL = 40e-6  # seconds for each tile, however small
+# Rows and columns of a block. Strips of 512 columns do not fit the first-level cache.
+_ROWS, _COLUMNS = (32, 64, 128, 256, 512), (32, 64, 128, 256)
+_TILE = (256, 512)  # pixels of a tile, in whole blocks, where these are not larger
+# All threads together stay below 32 MiB. So many bytes are in use for a pixel of a tile (twice as
+# many for a complex one) where magnitudes differ much, and so many threads should have room.
 _SCRATCH = 28 << 20
-_COPIES = 5  # of a block, there and back
-_OVERHEAD = 500  # what a transform of a row costs besides, in the same unit
+_IN_USE = 50
+_ROOM_FOR = 4
 
 
 def direct_cost(outputs: int, taps: Pair, sums: Dtype, steps: bool) -> float:
@@ -51,9 +59,14 @@ def separable_cost(outputs: int, taps: Pair, rank: int, sums: Dtype, steps: bool
 
 def fourier_cost(outputs: Pair, extent: Pair, block: Pair, sums: Dtype) -> float:
     """Return the cost of overlap-save in transforms of size `block`."""
-    count = prod(ceil(n / (b - e + 1)) for n, e, b in zip(outputs, extent, block, strict=True))
-    stage = _STAGE.get(sums.char, _STAGE["d"])
-    return 1e-9 * count * prod(block) * (stage * log2(prod(block)) + 1)
+    down, along = (ceil(n / (b - e + 1)) for n, e, b in zip(outputs, extent, block, strict=True))
+    pairs = down * along if sums.kind == "c" else ceil(down * along / 2)
+    area = prod(block)
+    used = 4 * area * sums.itemsize / (2 if sums.kind == "c" else 1)  # by a pair and the spectrum
+    stages = 2 * area * _STAGE.get(sums.char, _STAGE["D"]) * log2(area)
+    tiles = prod(ceil(n / m) for n, m in zip((down, along), blocks_of_tile(block), strict=True))
+    rest = 2 * area * _REST.get(sums.char, _REST["D"])
+    return 1e-9 * pairs * (stages * (1 + _SLOWER * used / 2**20) + rest) + _TILE_CALL * tiles
 
 
 def adding_cost(outputs: int, sums: Dtype) -> float:
@@ -73,33 +86,41 @@ def blas_cost(outputs: int, channels: int, rows: int, depth: int, product: Dtype
     )
 
 
-def largest_block(itemsize: int, threads: int) -> int:
-    """Return the greatest side of a block for which that many threads have memory."""
-    return min(_LARGEST_BLOCK, isqrt(_SCRATCH // (_COPIES * itemsize * threads)))
+def best_block(outputs: Pair, extent: Pair, sums: Dtype) -> tuple[Pair, Pair]:
+    """Return the size of transform that costs least, and that of the parts of the taps.
+
+    It does not depend on the number of threads, nor does the result then; so sizes that leave
+    memory for few threads count as if others had to wait.
+    """
+
+    def weighed(block: Pair) -> float:
+        part = part_of(extent, block)
+        parts = prod(ceil(e / p) for e, p in zip(extent, part, strict=True))
+        threads = min(fourier_threads(block, sums), _ROOM_FOR)
+        return parts * fourier_cost(outputs, part, block, sums) / threads
+
+    block = min(product(_ROWS, _COLUMNS), key=weighed)
+    return block, part_of(extent, block)
 
 
-def best_block(outputs: Pair, extent: Pair, largest: int) -> Pair:
-    """Return the size of transform that costs least, for outputs without steps."""
+def part_of(extent: Pair, block: Pair) -> Pair:
+    """Return how much of the taps goes through one transform: up to two thirds of it.
 
-    def best(count: int, span: int) -> int:
-        # So many tiles in a row, each no larger than it must be.
-        least = -(-count // (largest - span + 1))
-        sizes = [_round_up(-(-count // n) + span - 1) for n in range(least, least + 24)]
-        return min(sizes, key=lambda b: -(-count // (b - span + 1)) * b * (log2(b) + _OVERHEAD / b))
-
-    rows, columns = (best(max(n, 1), e) for n, e in zip(outputs, extent, strict=True))
+    With more, the outputs that are left cost more than to go through it once again.
+    """
+    counts = (ceil(3 * e / (2 * b)) for e, b in zip(extent, block, strict=True))
+    rows, columns = (ceil(e / n) for e, n in zip(extent, counts, strict=True))
     return rows, columns
 
 
-def _round_up(least: int) -> int:
-    """Return the next integer with no prime factor above 5, which transforms like."""
-    candidates = []
-    power5 = 1
-    while power5 < 2 * least:
-        power3 = power5
-        while power3 < 2 * least:
-            power2 = max(-(-least // power3) - 1, 0).bit_length()
-            candidates.append(power3 << power2)
-            power3 *= 3
-        power5 *= 5
-    return min(candidates)
+def blocks_of_tile(block: Pair) -> Pair:
+    """Return how many blocks a tile has."""
+    rows, columns = (max(n // b, 1) for n, b in zip(_TILE, block, strict=True))
+    return rows, columns
+
+
+def fourier_threads(block: Pair, sums: Dtype) -> int:
+    """Return for how many threads there is memory."""
+    pixels = prod(max(n, b) for n, b in zip(_TILE, block, strict=True))
+    each = _IN_USE * (2 if sums.kind == "c" else 1)
+    return max(_SCRATCH // (each * pixels), 1)

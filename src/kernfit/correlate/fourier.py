@@ -1,6 +1,6 @@
-"""The Fourier method: overlap-save, block by block, each block bounded on its own.
+"""The Fourier method: overlap-save, block by block, each tile bounded on its own.
 
-Rounding in a Fourier transform is relative to the brightest pixel of a block. So a block whose
+Rounding in a Fourier transform is relative to the brightest pixel of a block. So a tile whose
 pixels differ too much in magnitude hands its few bright ones over to be added directly, goes
 through a wider transform, or is summed directly as a whole.
 """
@@ -15,10 +15,12 @@ from typing import Any
 import numpy as np
 
 from kernfit.arrays import Array
-from kernfit.correlate.spikes import add_spikes, reach_of, take_out_spikes
+from kernfit.correlate.spikes import add_spikes, is_even, reach_of, take_out_spikes
 from kernfit.correlate.steps import ONE, Pair, correlate_steps
 
-# How many times brighter than a cell of 16x16 pixels the brightest pixel of a block may be, for
+Dtype = np.dtype[Any]
+
+# How many times brighter than a cell of 16x16 pixels the brightest pixel of a tile may be, for
 # transforms in single and double precision, and for single results through double precision. The
 # error at the faint cell is about 20 times the unit roundoff times this.
 _RANGE = {"f": 2.0**10, "d": 2.0**20, "fd": 2.0**27}
@@ -29,8 +31,8 @@ class Fourier:
     """Valid correlation of a tile through the Fourier transform."""
 
     taps: Array  # in the dtype of the sums
-    spread: Array  # the same with the gaps of the dilation filled with zeros, in transform dtype
-    block: Pair  # of the transform, in pixels
+    spread: Array  # the same with the gaps of the dilation filled with zeros
+    block: Pair  # of one transform, in pixels
     part: Pair  # how many rows and columns of taps go through one transform
     stride: Pair = ONE
     dilation: Pair = ONE
@@ -39,22 +41,30 @@ class Fourier:
         """Write the correlation of `source` into `sums`."""
         if sums.dtype.kind == "i":
             # The planner has made sure that the error is below a half: the integer is exact.
-            sums[...] = np.rint(self._transform(source, self.spread)[self._steps])
+            sums[...] = np.rint(self._transform(source)[self._steps])
             return
+        narrow = "f" if sums.dtype.char in "fF" else "d"
+        source = source.astype(sums.dtype, copy=False)
+        if not is_even(source, _RANGE[narrow]):
+            self._uneven(source, sums, narrow)
+        elif self.stride == ONE:
+            self._transform(source, sums)
+        else:
+            sums[...] = self._transform(source)[self._steps]
+
+    def _uneven(self, source: Array, sums: Array, narrow: str) -> None:
+        """Do the same where there may be NaN, or pixels that would drown others."""
         lost = np.isnan(source)
         any_lost = bool(lost.any())
         clean = np.where(lost, source.dtype.type(0), source) if any_lost else source
-        narrow = "f" if sums.dtype.char in "fF" else "d"
         rest, spikes = take_out_spikes(clean, _RANGE[narrow])
-        wide = None
         if rest is None and narrow == "f":
             wide = np.dtype("d" if sums.dtype.kind == "f" else "D")
             rest, spikes = take_out_spikes(clean.astype(wide), _RANGE["fd"])
         if rest is None:
             correlate_steps(source, self.taps, sums, self.stride, self.dilation)
             return
-        spread = self.spread if wide is None else self.spread.astype(wide)
-        dense = self._transform(rest, spread)
+        dense = self._transform(rest)
         if spikes[0].size:
             add_spikes(spikes, self.taps.astype(dense.dtype), self.dilation, dense)
         if any_lost:
@@ -65,22 +75,37 @@ class Fourier:
     def _steps(self) -> tuple[slice, slice]:
         return slice(None, None, self.stride[0]), slice(None, None, self.stride[1])
 
-    def _transform(self, source: Array, spread: Array) -> Array:
-        """Return the valid correlation with `spread`, every pixel of it."""
-        from scipy import fft  # only where it is used: it takes long to import
+    def _transform(self, source: Array, out: Array | None = None) -> Array:
+        """Return every pixel of the valid correlation, in the dtype of `source`."""
+        from kernfit.correlate.blocks import correlate_blocks  # Numba takes long to import
 
-        real = spread.dtype.kind == "f"
-        there, back = (fft.rfft2, fft.irfft2) if real else (fft.fft2, fft.ifft2)
-        height, width = (n - k + 1 for n, k in zip(source.shape, spread.shape, strict=True))
-        total: Array | None = None
-        for a, b, part in parts_of(spread, self.part):
-            window = source[a : a + height + len(part) - 1, b : b + width + part.shape[1] - 1]
-            spectrum = there(window, self.block)
-            spectrum *= spectrum_of(part, self.block)
-            dense = back(spectrum, self.block, overwrite_x=True)[:height, :width]
-            total = dense if total is None else np.add(total, dense, out=total)
-        assert total is not None  # a kernel has at least one part
-        return total
+        height, width = (n - k + 1 for n, k in zip(source.shape, self.spread.shape, strict=True))
+        if out is None:
+            out = np.empty((height, width), source.dtype)
+        is_real = source.dtype.kind == "f"
+        # Complex numbers are taken apart; a view of them is not what is written to.
+        target = (out,) if is_real else tuple(np.empty((2, height, width), out.real.dtype))
+        for n, (a, b, part) in enumerate(parts_of(self.spread, self.part)):
+            tall, broad = part.shape
+            window = source[a : a + height + tall - 1, b : b + width + broad - 1]
+            planes = (window,) if is_real else (window.real, window.imag)
+            spectrum = self.spectrum(n, target[0].dtype)
+            correlate_blocks(planes, spectrum, (tall, broad), target, add=n > 0)
+        if not is_real:
+            out.real, out.imag = target
+        return out
+
+    def spectrum(self, n: int, dtype: Dtype) -> Array:
+        """Return the spectrum of part `n` of the taps, in a dtype of real numbers."""
+        return _spectrum(self, n, dtype)
+
+
+@lru_cache(maxsize=4)  # few are kept: they are large
+def _spectrum(worker: Fourier, n: int, dtype: Dtype) -> Array:
+    from kernfit.correlate.blocks import spectrum_of
+
+    *_, part = list(parts_of(worker.spread, worker.part))[n]
+    return spectrum_of(part, worker.block, dtype)
 
 
 def parts_of(taps: Array, part: Pair) -> Iterator[tuple[int, int, Array]]:
@@ -88,21 +113,3 @@ def parts_of(taps: Array, part: Pair) -> Iterator[tuple[int, int, Array]]:
     for a in range(0, taps.shape[0], part[0]):
         for b in range(0, taps.shape[1], part[1]):
             yield a, b, taps[a : a + part[0], b : b + part[1]]
-
-
-def spectrum_of(taps: Array, block: Pair) -> Array:
-    """Return what the transform of a block is multiplied by."""
-    return _spectrum(taps.tobytes(), taps.dtype, taps.shape, block)
-
-
-@lru_cache(maxsize=4)  # few are kept: they are large
-def _spectrum(data: bytes, dtype: np.dtype[Any], shape: tuple[int, ...], block: Pair) -> Array:
-    from scipy import fft
-
-    taps = np.frombuffer(data, dtype).reshape(shape)
-    wide = taps.astype(np.float64 if dtype.kind == "f" else np.complex128)
-    # The spectrum of the flipped kernel, which for real taps is the conjugate; conjugating the
-    # taps first makes it right for complex ones too. In double precision: its error counts once.
-    spectrum = (fft.rfft2 if dtype.kind == "f" else fft.fft2)(wide.conj(), block).conj()
-    result: Array = spectrum.astype(np.complex64 if dtype.char in "fF" else np.complex128)
-    return result

@@ -13,14 +13,11 @@ from kernfit.correlate import bounds, cost
 from kernfit.correlate.definition import correlate_by_definition
 from kernfit.correlate.direct import SUPPORTED_PAIRS
 from kernfit.correlate.dtypes import largest_of
-from kernfit.correlate.fourier import Fourier, parts_of, spectrum_of
+from kernfit.correlate.fourier import Fourier, parts_of
 from kernfit.correlate.problem import Method, Problem
 from kernfit.correlate.run import Apply
 from kernfit.correlate.separable import Separable, terms_of
 from kernfit.correlate.steps import correlate_steps
-
-# More would have to share the scratch memory in blocks too small for large kernels.
-_FOURIER_THREADS = 8
 
 
 def methods_for_plane(problem: Problem) -> Iterator[Method]:
@@ -77,10 +74,7 @@ def _fourier(problem: Problem, taps: Array) -> Iterator[Method]:
     counts = problem.rows.outputs, problem.columns.outputs
     rows, columns = ((n - 1) * s + 1 for n, s in zip(counts, stride, strict=True))
     wide = np.dtype(np.float64) if numbers.are_integers else taps.dtype
-    threads = min(problem.threads, _FOURIER_THREADS)
-    largest = cost.largest_block(wide.itemsize, threads)
-    part = min(extent[0], largest // 2), min(extent[1], largest // 2)
-    block = cost.best_block((rows, columns), part, largest)
+    block, part = cost.best_block((rows, columns), extent, wide)
     if numbers.are_integers:
         if bounds.fourier_worst(taps, block) * largest_of(problem.image) > 0.25:
             return
@@ -88,15 +82,22 @@ def _fourier(problem: Problem, taps: Array) -> Iterator[Method]:
     spread = np.zeros(extent, wide)
     spread[:: problem.dilation[0], :: problem.dilation[1]] = taps
     worker = Fourier(taps, spread, block, part, stride, problem.dilation)
-    tile = tuple((b - e) // s + 1 for b, e, s in zip(block, part, stride, strict=True))
     parts = [taps for _, _, taps in parts_of(spread, part)]
 
     def bound(sums: np.dtype[np.generic]) -> float:
-        each = (bounds.fourier_bound(k, spectrum_of(k, block), block, sums) for k in parts)
+        real = np.empty(0, sums).real.dtype
+        spectra = (worker.spectrum(n, real) for n in range(len(parts)))
+        each = map(partial(bounds.fourier_bound, block=block, sums=sums), parts, spectra)
         return sum(each) + bounds.gamma(len(parts) - 1, sums) * bounds.total_of(taps)
 
-    seconds = len(parts) * cost.fourier_cost((rows, columns), part, block, spread.dtype)
+    seconds = len(parts) * cost.fourier_cost((rows, columns), part, block, wide)
     make = partial(_made, problem, worker, bound)
+    # A tile has as many outputs as whole blocks give; what lies between steps is left out then.
+    many = cost.blocks_of_tile(block)
+    tile = tuple(
+        (n * (b - e + 1) - 1) // s + 1 for n, b, e, s in zip(many, block, part, stride, strict=True)
+    )
+    threads = cost.fourier_threads(block, wide)
     yield Method("fourier", seconds, make, numbers, block=(tile[0], tile[1]), threads=threads)
 
 

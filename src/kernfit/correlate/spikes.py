@@ -37,7 +37,7 @@ def take_out_spikes(block: Array, span: float) -> tuple[Array | None, Spikes]:
     # of hardly anything but zeros is best added up pixel by pixel.
     seen = cells[(cells > 0) & np.isfinite(cells)]
     limit = float(seen.min()) * span if seen.size else 0.0
-    if seen.size < cells.size and np.count_nonzero(size) <= _MOST * size.size:
+    if seen.size < cells.size and _is_sparse(size):
         limit = 0.0
     elif not cells.size or cells.max() <= limit:
         return block, none
@@ -47,6 +47,31 @@ def take_out_spikes(block: Array, span: float) -> tuple[Array | None, Spikes]:
     rows, columns = np.nonzero(bright)
     values = block[rows, columns]
     return np.where(bright, block.dtype.type(0), block), (rows, columns, values)
+
+
+def is_even(block: Array, span: float) -> bool:
+    """Whether a block is sure to have nothing to take out, nor NaN: one quick look at it.
+
+    Parameters
+    ----------
+    block : ndarray, 2-D
+        Float32 or float64, or else the answer is False.
+    span : float
+        As for `take_out_spikes`.
+    """
+    if block.dtype.char not in "fd":
+        return False
+    from kernfit.correlate.cells import cell_range  # here, since Numba takes long to import
+
+    found = cell_range(block, _CELL)
+    if found is None:
+        return False
+    least, greatest, zeros = found
+    return greatest <= least * span and not (zeros and _is_sparse(block))
+
+
+def _is_sparse(size: Array) -> bool:
+    return bool(np.count_nonzero(size) <= _MOST * size.size)
 
 
 def _cell_maxima(size: Array) -> Array:

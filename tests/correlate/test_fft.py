@@ -1,0 +1,148 @@
+"""The transform by itself: against its definition, in every size, and how far it rounds."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from kernfit.correlate.blocks import correlate_blocks, spectrum_of
+from kernfit.correlate.cells import cell_range
+
+SIZES = (32, 64, 128, 256, 512)
+
+
+def exact(x, k):
+    """Valid correlation, in double precision."""
+    size = [n + m - 1 for n, m in zip(x.shape, k.shape, strict=True)]
+    product = np.fft.fft2(x, size) * np.fft.fft2(k[::-1, ::-1], size)
+    tall, broad = k.shape
+    return np.fft.ifft2(product)[tall - 1 : x.shape[0], broad - 1 : x.shape[1]]
+
+
+def correlated(x, k, size, *, add=None):
+    """The same by `correlate_blocks`."""
+    real = x.real.dtype
+    shape = [n - m + 1 for n, m in zip(x.shape, k.shape, strict=True)]
+    parts = (x,) if x.dtype.kind == "f" else (x.real, x.imag)
+    out = tuple(np.full(shape, np.nan if add is None else add, real) for _ in parts)
+    spectrum = spectrum_of(k, size, real)
+    correlate_blocks(parts, spectrum, k.shape, out, add=add is not None)
+    return out[0] if len(out) == 1 else out[0] + 1j * out[1]
+
+
+def draw(shape, dtype, seed=0):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=shape)
+    return (x + 1j * rng.normal(size=shape) if np.dtype(dtype).kind == "c" else x).astype(dtype)
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8", "c8", "c16"])
+@pytest.mark.parametrize("size", [*zip(SIZES, SIZES, strict=True), (32, 256), (512, 64), (64, 128)])
+def test_it_is_a_correlation(size, dtype):
+    k = draw((5, 8), dtype, seed=1)
+    # Of one block, of a block and a bit, and of an odd number of blocks with a narrow one last.
+    for height, width in (size, (9, 12), (size[0] + 3, size[1] + 40), (size[0], 2 * size[1] + 9)):
+        x = draw((height, width), dtype)
+        error = abs(correlated(x, k, size) - exact(x, k)).max()
+        # Rounding errors add up like independent ones: with the square root of the stages.
+        unit = np.finfo(dtype).eps / 2
+        assert error <= 20 * unit * np.sqrt(np.log2(size[0] * size[1])) * np.linalg.norm(k)
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_taps_as_large_as_a_block(dtype):
+    k = draw((32, 64), dtype, seed=1)
+    x = draw((35, 66), dtype)
+    assert abs(correlated(x, k, (32, 64)) - exact(x, k)).max() <= 300 * np.finfo(dtype).eps
+
+
+def test_one_tap_copies_the_image_exactly_enough():
+    x = draw((100, 90), "f8")
+    for size in ((32, 32), (64, 32), (128, 64)):
+        result = correlated(x, np.array([[0.0, 0.0], [1.0, 0.0]]), size)
+        assert abs(result - x[1:, :-1]).max() <= 1e-14
+
+
+def test_it_adds():
+    x, k = draw((70, 75), "f8"), draw((4, 3), "f8", seed=1)
+    whole = correlated(x, k, (32, 64))
+    np.testing.assert_allclose(correlated(x, k, (32, 64), add=2.5), whole + 2.5, atol=1e-14)
+
+
+def test_any_memory_order():
+    x, k = draw((70, 75), "f4"), draw((4, 3), "f4", seed=1)
+    whole = correlated(x, k, (64, 64))
+    wide = np.zeros((140, 150), "f4")
+    wide[::2, ::2] = x
+    bytes_apart = np.frombuffer(b"-" + x.tobytes(), "u1")[1:].view("f4").reshape(x.shape)
+    for same in (np.asfortranarray(x), wide[::2, ::2], x[::-1].copy()[::-1], bytes_apart):
+        np.testing.assert_array_equal(correlated(same, k, (64, 64)), whole)
+
+
+def test_two_blocks_do_not_mix():
+    # One is the real and one the imaginary part of what is transformed.
+    x, k = np.zeros((32, 60), "f8"), np.ones((3, 3))
+    x[:, 40:] = 1
+    result = correlated(x, k, (32, 32))
+    assert abs(result[:, :38]).max() <= 1e-14
+    np.testing.assert_allclose(result[:, 40:], 9, rtol=1e-14)
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_the_range_of_cells(dtype):
+    x = draw((70, 75), dtype)
+    cells = [
+        abs(x[i : i + 16, j : j + 16]).max() for i in range(0, 70, 16) for j in range(0, 75, 16)
+    ]
+    assert cell_range(x, 16) == (min(cells), max(cells), False)
+    x[16:32, 32:48] = 0
+    x[0, 0] = -np.inf
+    least, most, zeros = cell_range(x, 16)
+    assert (most, zeros) == (np.inf, True)
+    assert least > 0
+    x[69, 74] = np.nan
+    assert np.isnan(cell_range(x, 16)[1])
+    assert cell_range(x[:, :9], 16) is None
+    assert cell_range(x.T, 16) is None
+    assert np.isnan(cell_range(np.zeros((64, 64), dtype), 16)[0])
+
+
+NARROW = """
+import numpy as np
+from kernfit.correlate import correlate2d
+from kernfit.correlate.vector import vector_bytes
+assert vector_bytes() == {width}, vector_bytes()
+rng = np.random.default_rng(0)
+image, taps = rng.normal(size=(90, 170)), rng.normal(size=(7, 10))
+for dtype, error in (("f4", 1e-4), ("f8", 1e-12)):
+    image, taps = image.astype(dtype), taps.astype(dtype)
+    fourier = correlate2d(image, taps, method="fourier")
+    direct = correlate2d(image, taps, method="direct")
+    np.testing.assert_allclose(fourier, direct, rtol=0, atol=error)
+"""
+
+
+@pytest.mark.parametrize(
+    ("cpu", "features", "width"),
+    [("x86-64", "", 16), ("x86-64-v3", "+avx,+avx2,+fma", 32)],
+)
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="names x86 processors")
+def test_processors_without_wide_vectors(cpu, features, width):
+    if width == 32:
+        llvm = pytest.importorskip("llvmlite.binding")
+        if not llvm.get_host_cpu_features().get("avx2"):
+            pytest.skip("this processor has no AVX2")
+    settings = {"NUMBA_CPU_NAME": cpu, "NUMBA_CPU_FEATURES": features}
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", NARROW.replace("{width}", str(width))],
+        env={**os.environ, **settings},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
