@@ -1,4 +1,13 @@
-from .correlate import conv2d, convolve2d, corr2d, correlate2d, make_plan
+from .correlate import (
+    Plan,
+    conv2d,
+    convolve2d,
+    corr2d,
+    correlate2d,
+    image_gradient,
+    kernel_gradient,
+    make_plan,
+)
 from .errors import InvalidInput, KernfitError, RefusedFile, ResultTooLarge
 from .interop.conventions import convert
 from .kernel import Kernel
@@ -33,6 +42,7 @@ __all__ = [
     "KernfitError",
     "LayerGraph",
     "LayerSpec",
+    "Plan",
     "ReceptiveField",
     "RefusedFile",
     "ResultTooLarge",
@@ -47,6 +57,8 @@ __all__ = [
     "correlate2d",
     "effective_field",
     "feature_maps",
+    "image_gradient",
+    "kernel_gradient",
     "learn",
     "make_plan",
     "plot_maps",

@@ -117,7 +117,7 @@ def test_channels():
     x = rng.random((6, 40, 41)).astype("f4")
     weight = rng.normal(size=(5, 6, 3, 3))
     truth = [sum(exact(x[c], weight[o, c]) for c in range(6)) for o in range(5)]
-    for method in ("direct", "blas", "fourier"):
+    for method in ("direct", "channels", "blas", "fourier"):
         plan = make_plan(x.shape, x.dtype, Kernel(weight), method=method)
         error = abs(plan(x) - np.array(truth)).max()
         assert 0 < error <= plan.error_bound <= 100 * error

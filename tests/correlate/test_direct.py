@@ -352,6 +352,7 @@ NARROW = """
 import numpy as np
 from kernfit.correlate.definition import corr2d
 from kernfit.correlate.direct import SUPPORTED_PAIRS, correlate_rows
+from kernfit import Kernel, correlate2d
 from kernfit.correlate.vector import vector_bytes
 assert vector_bytes() == {width}, vector_bytes()
 rng = np.random.default_rng(0)
@@ -362,6 +363,10 @@ for pixels, sums in [("f4", "f4"), ("u1", "i2"), ("i8", "i8")]:
         out = np.empty((shape[0] - size[0] + 1, shape[1] - size[1] + 1), sums)
         correlate_rows(image, taps, out)
         np.testing.assert_array_equal(out, corr2d(image.astype(sums), taps))
+image = rng.integers(0, 9, (3, 9, 23)).astype("f4")
+kernel = Kernel(rng.integers(-9, 9, (11, 3, 2, 3)).astype("f4"))
+results = [correlate2d(image, kernel, method=method) for method in ("channels", "direct")]
+np.testing.assert_array_equal(*results)
 """
 
 

@@ -112,7 +112,7 @@ def test_kernels_that_mix_channels_omit_over_all_of_them():
     x = np.ones((2, 4, 4))
     x[0, 1, 1] = np.nan
     kernel = Kernel(np.arange(1, 9.0).reshape(1, 2, 2, 2))
-    for method in ("direct", "blas", "fourier"):
+    for method in ("direct", "channels", "blas", "fourier"):
         result = correlate2d(x, kernel, nan="omit", method=method)
         np.testing.assert_allclose(result, np.full((1, 3, 3), 36.0))
 

@@ -92,7 +92,7 @@ def correlate2d(
     overflow : {"raise", "saturate", "wrap"}
         For an integer `dtype`: refuse what does not fit, take the nearest value that does, or
         keep the value modulo the range. Floats are rounded half to even first.
-    method : {"auto", "direct", "separable", "fourier", "definition"}
+    method : {"auto", "direct", "separable", "fourier", "channels", "blas", "definition"}
         How to compute; see `make_plan`.
     threads : int, optional
         How many threads may work. Default: as many as pay. The result does not depend on it.
@@ -211,7 +211,7 @@ def conv2d(
     boundary : str or pair of str
         What stands outside: zero by default, or as for `correlate2d`.
     threads : int, optional
-        How many threads may work; matrix products use those of NumPy's BLAS in any case.
+        How many threads may work. The result does not depend on it.
 
     Returns
     -------
@@ -272,7 +272,8 @@ def make_plan(
 
     The methods are "direct" (every tap of every window), "separable" (the taps as a sum of
     products of a column and a row), "fourier" (overlap-save), for kernels that mix channels also
-    "blas" (matrix products), and "definition" (nested loops, for comparison). "auto" takes the
+    "channels" (all of them at once) and "blas" (matrix products), and "definition" (nested loops,
+    for comparison). "auto" takes the
     one whose predicted cost is least. All keep the same contract; integers stay exact in each, or
     the method is refused.
 

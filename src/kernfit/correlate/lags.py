@@ -11,7 +11,10 @@ import numpy as np
 from numba import njit
 
 from kernfit.arrays import Array
+from kernfit.correlate.compiling import announce_compiling
 from kernfit.correlate.threads import for_strips, thread_count
+
+announce_compiling()
 
 # One panel of products keeps 4 x 4 sums in vector registers and reads 4 + 4 vectors for its 16
 # multiply-adds: half a load each, which is what a core can fetch in the time.

@@ -1,7 +1,7 @@
 """Kernels that mix channels: each output plane is a sum over input planes.
 
-Many channels go through one matrix product for a strip of outputs, whose patches are laid out in
-bounded scratch memory; few channels are correlated plane by plane.
+Many channels are taken at once (`channels.py`; complex ones as matrix products, `blas.py`); few are
+correlated plane by plane.
 """
 
 from __future__ import annotations
@@ -10,16 +10,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
 from kernfit.arrays import Array
 from kernfit.correlate import bounds, cost
+from kernfit.correlate.blas import Blas
+from kernfit.correlate.channels import OUTPUTS, channels_of
 from kernfit.correlate.dtypes import Dtype, largest_of
 from kernfit.correlate.methods import methods_for_plane
 from kernfit.correlate.problem import Method, Pair, Problem
 from kernfit.correlate.run import Apply
 
-_PATCHES = 4 << 20  # bytes
+_BANK = 1 << 18  # bytes of pixels that all kernels of a bank read, one after another
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,47 +42,6 @@ class Planes:
                 sums[o] += part
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Blas:
-    """One matrix product for each group and piece of the outputs."""
-
-    weights: Array  # (groups, out / groups, in / groups, kh, kw), floating
-    stride: Pair
-    dilation: Pair
-
-    def __call__(self, source: Array, sums: Array) -> None:
-        """Write the correlation of the planes of `source` into those of `sums`."""
-        height, width = sums.shape[1:]
-        if not sums.size:
-            return
-        groups, outputs, inputs, *size = self.weights.shape
-        depth = inputs * size[0] * size[1]
-        room = max(_PATCHES // (depth * source.itemsize), 1)
-        wide = min(width, room)
-        high = min(height, max(room // wide, 1))
-        matrices = self.weights.reshape(groups, outputs, depth)
-        scratch = np.empty(depth * high * wide, self.weights.dtype)
-        for i in range(0, height, high):
-            for j in range(0, width, wide):
-                target = sums[:, i : i + high, j : j + wide]
-                shape = target.shape[1:]
-                patches = scratch[: depth * shape[0] * shape[1]]
-                for g in range(groups):
-                    window = source[g * inputs : (g + 1) * inputs]
-                    window = window[:, i * self.stride[0] :, j * self.stride[1] :]
-                    self._lay_out(window, patches.reshape(inputs, *size, *shape))
-                    product = matrices[g] @ patches.reshape(depth, -1)
-                    target[g * outputs : (g + 1) * outputs] = product.reshape(outputs, *shape)
-
-    def _lay_out(self, source: Array, patches: Array) -> None:
-        """Copy the pixel under each tap (axes 1 and 2) for each output (axes 3 and 4)."""
-        plane, row, column = source.strides
-        steps = (row * self.dilation[0], column * self.dilation[1])
-        moves = (row * self.stride[0], column * self.stride[1])
-        # Every window of these outputs lies within `source`: the caller has gathered it so.
-        np.copyto(patches, as_strided(source, patches.shape, (plane, *steps, *moves)))
-
-
 def methods_for_channels(problem: Problem) -> Iterator[Method]:
     """Yield the methods that keep the contract for kernels that mix channels."""
     # One method for all planes. Which are separable, and how well, differs from plane to plane.
@@ -90,6 +50,8 @@ def methods_for_channels(problem: Problem) -> Iterator[Method]:
             yield _planes(problem, method)
     dtype = _product_dtype(problem)
     if dtype is not None:
+        if dtype.kind == "f":
+            yield _channels(problem, dtype)
         yield _blas(problem, dtype)
 
 
@@ -114,12 +76,48 @@ def _planes(problem: Problem, method: Method) -> Method:
 
     adding = cost.adding_cost(problem.outputs, numbers.sums)
     seconds = outputs * (inputs * method.cost + (inputs - 1) * adding)
-    return replace(method, cost=seconds, make=make, taps=None)
+    block = method.block or _strip(problem)
+    return replace(method, cost=seconds, make=make, taps=None, block=block)
+
+
+def _strip(problem: Problem) -> Pair | None:
+    """Return a tile whose pixels stay in the cache while several kernels are applied to them."""
+    outputs, inputs = problem.weights.shape[:2]
+    if outputs == problem.groups:
+        return None
+    width = problem.columns.outputs * problem.stride[1]
+    row = inputs * problem.groups * width * problem.stride[0] * problem.numbers.load.itemsize
+    return max(_BANK // max(row, 1), 8), max(problem.columns.outputs, 1)
 
 
 def _named(name: str, plane: Problem) -> Method:
-    methods = {method.name: method for method in methods_for_plane(plane)}
-    return methods.get(name, methods["direct"])
+    """Return the method of that name, made no sooner than asked for, or else the direct one."""
+    methods = methods_for_plane(plane)
+    direct = next(methods)
+    if name == direct.name:
+        return direct
+    return next((method for method in methods if method.name == name), direct)
+
+
+def _channels(problem: Problem, dtype: Dtype) -> Method:
+    weights, groups, numbers = problem.weights, problem.groups, problem.numbers
+
+    def make() -> tuple[Apply, float]:
+        worker = channels_of(problem, dtype)
+        return worker, _bound_of_any_order(problem)
+
+    # Whole blocks are summed, whether there are so many outputs or not; then they are copied.
+    planes = OUTPUTS * groups * -(-(len(weights) // groups) // OUTPUTS)
+    each = cost.direct_cost(problem.outputs, (weights[0].size, 1), dtype, False)
+    seconds = planes * each + 2 * len(weights) * cost.adding_cost(problem.outputs, dtype)
+    loads = replace(numbers, load=dtype)
+    return Method("channels", seconds, make, loads, uses_image=True)
+
+
+def _bound_of_any_order(problem: Problem) -> float:
+    if problem.numbers.are_integers:
+        return 0.0
+    return max(bounds.sum_bound(taps, problem.numbers.sums) for taps in problem.weights)
 
 
 def _blas(problem: Problem, dtype: Dtype) -> Method:
@@ -130,15 +128,12 @@ def _blas(problem: Problem, dtype: Dtype) -> Method:
     def make() -> tuple[Apply, float]:
         split = np.ascontiguousarray(weights.reshape(groups, each, inputs, *size).astype(dtype))
         worker = Blas(split, problem.stride, problem.dilation)
-        if numbers.are_integers:
-            return worker, 0.0
-        return worker, max(bounds.sum_bound(taps, numbers.sums) for taps in weights)
+        return worker, _bound_of_any_order(problem)
 
     depth = inputs * size[0] * size[1]
     seconds = cost.blas_cost(problem.outputs, outputs, each, depth, dtype)
     loads = replace(numbers, load=dtype)
-    # A matrix product has threads of its own.
-    return Method("blas", seconds, make, loads, uses_image=True, threads=1)
+    return Method("blas", seconds, make, loads, uses_image=True)
 
 
 def _product_dtype(problem: Problem) -> Dtype | None:

@@ -22,8 +22,8 @@ class Plan:
     Attributes
     ----------
     method : str
-        "direct", "separable", "fourier" or "definition"; "planes" or "blas" for kernels that mix
-        channels.
+        "direct", "separable", "fourier" or "definition"; also "channels" or "blas" for kernels
+        that mix channels.
     reason : str
         Why this method.
     cost : float

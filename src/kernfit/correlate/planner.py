@@ -27,7 +27,7 @@ from kernfit.correlate.threads import thread_count
 from kernfit.correlate.tiles import tiles_of
 from kernfit.errors import InvalidInput
 
-METHODS = ("auto", "direct", "separable", "fourier", "blas", "definition")
+METHODS = ("auto", "direct", "separable", "fourier", "channels", "blas", "definition")
 
 # Seconds of work that make another thread worth its start.
 _WORTH_A_THREAD = 5e-4

@@ -18,23 +18,12 @@ from typing import Any
 from llvmlite import ir
 from numba import njit, types
 from numba.core import cgutils
-from numba.core.registry import cpu_target
 from numba.extending import intrinsic
 
 from kernfit.arrays import Array
+from kernfit.correlate.emit import BYTES, Emitter, lane_numbers, number
+from kernfit.correlate.emit import vector_bytes as vector_bytes
 from kernfit.errors import InvalidInput
-
-_INT = ir.IntType(64)
-_BYTES = ir.IntType(8).as_pointer()
-
-
-def vector_bytes() -> int:
-    """Return the width of the vectors that the code is compiled for, in bytes."""
-    # What Numba compiles for, which a user may have narrowed; the key of its cache as well.
-    _, _, features = cpu_target.target_context.codegen().magic_tuple()
-    on = set(features.split(","))
-    return 64 if "+avx512f" in on else 32 if "+avx" in on else 16
-
 
 # How many vectors of sums a block of so many rows has side by side. With these the sums, the
 # pixels and a tap fit into 32 registers (16 below 64 bytes), and enough sums are under way at once
@@ -48,20 +37,14 @@ _SHIFTS = 8  # of the pixels in registers, before they are loaded again
 _AHEAD = 1024  # bytes of each output row that are fetched before they are written
 
 
-class _Block:
+class _Block(Emitter):
     """Emits the code for one block of sums."""
 
     def __init__(self, context: Any, builder: Any, signature: Any, args: Any) -> None:
         rows, wide, image, _, _, taps, out = signature.args
-        self.builder = builder
         self.rows = rows.literal_value
-        self.pixel = context.get_value_type(image.dtype)
-        self.sum = context.get_value_type(taps.dtype)
-        self.pixel_bytes = context.get_abi_sizeof(self.pixel)
-        self.sum_bytes = context.get_abi_sizeof(self.sum)
-        self.signed = getattr(image.dtype, "signed", True)
-        self.lanes = vector_bytes() // self.sum_bytes
-        self.vectors = _VECTORS[vector_bytes()][self.rows] if wide.literal_value else 1
+        vectors = _VECTORS[vector_bytes()][self.rows] if wide.literal_value else 1
+        super().__init__(context, builder, image.dtype, taps.dtype, vectors)
         # Vectors of 64 bytes straddle two cache lines at all shifts but one, which costs more
         # than to put them together from registers; narrower ones seldom do.
         self.shuffles = self.vectors > 1 and vector_bytes() == 64 and self.is_float
@@ -74,114 +57,39 @@ class _Block:
         self.pixels = self.at(
             pixels.data,
             builder.mul(args[3], self.stride),
-            builder.mul(args[4], _n(self.pixel_bytes)),
+            builder.mul(args[4], number(self.pixel_bytes)),
         )
         self.out = self.at(
             sums.data,
             builder.mul(args[3], self.out_stride),
-            builder.mul(args[4], _n(self.sum_bytes)),
+            builder.mul(args[4], number(self.sum_bytes)),
         )
         self.taps = self.at(weights.data)
 
-    @property
-    def is_float(self) -> bool:
-        return isinstance(self.sum, (ir.FloatType, ir.DoubleType))
-
     # Memory
-
-    def at(self, pointer: Any, *offsets: Any) -> Any:
-        """Return the address so many bytes after `pointer`."""
-        pointer = self.builder.bitcast(pointer, _BYTES)
-        for offset in offsets:
-            pointer = self.builder.gep(pointer, [offset])
-        return pointer
-
-    def load_pixels(self, pointer: Any, vector: int) -> Any:
-        kind = ir.VectorType(self.pixel, self.lanes)
-        place = self.at(pointer, _n(vector * self.lanes * self.pixel_bytes))
-        place = self.builder.bitcast(place, kind.as_pointer())
-        return self.widen(self.builder.load(place, align=1))
-
-    def widen(self, pixels: Any) -> Any:
-        if self.pixel == self.sum:
-            return pixels
-        extend = self.builder.sext if self.signed else self.builder.zext
-        return extend(pixels, ir.VectorType(self.sum, self.lanes))
 
     def load_words(self, pointer: Any, vector: int) -> Any:
         """Return a vector of pixels as integers of the same bits."""
         kind = ir.VectorType(ir.IntType(8 * self.pixel_bytes), self.lanes)
-        place = self.at(pointer, _n(vector * self.lanes * self.pixel_bytes))
+        place = self.at(pointer, number(vector * self.lanes * self.pixel_bytes))
         place = self.builder.bitcast(place, kind.as_pointer())
         return self.builder.load(place, align=1)
 
     def join(self, one: Any, two: Any, shift: int) -> Any:
         """Return the pixels that begin `shift` lanes into the words `one` and end in `two`."""
         # Words, since for floats LLVM (20) does not see that one instruction does it.
-        joined = self.builder.shuffle_vector(one, two, _lanes(range(shift, shift + self.lanes)))
-        return self.builder.bitcast(joined, ir.VectorType(self.sum, self.lanes))
-
-    def load_tap(self, pointer: Any) -> Any:
-        """Return one tap in every lane."""
-        tap = self.builder.load(
-            self.builder.bitcast(pointer, self.sum.as_pointer()), align=self.sum_bytes
+        joined = self.builder.shuffle_vector(
+            one, two, lane_numbers(range(shift, shift + self.lanes))
         )
-        nothing = ir.Constant(ir.VectorType(self.sum, self.lanes), ir.Undefined)
-        lone = self.builder.insert_element(nothing, tap, ir.Constant(ir.IntType(32), 0))
-        return self.builder.shuffle_vector(lone, nothing, _lanes([0] * self.lanes))
+        return self.builder.bitcast(joined, ir.VectorType(self.sum, self.lanes))
 
     def prefetch(self, pointer: Any, size: int, *, write: bool) -> None:
         """Fetch so many bytes into the cache; the address may be anywhere, even outside."""
-        kind = ir.FunctionType(ir.VoidType(), [_BYTES] + [ir.IntType(32)] * 3)
-        function = self.builder.module.declare_intrinsic("llvm.prefetch", [_BYTES], kind)
+        kind = ir.FunctionType(ir.VoidType(), [BYTES] + [ir.IntType(32)] * 3)
+        function = self.builder.module.declare_intrinsic("llvm.prefetch", [BYTES], kind)
         access, keep, data = (ir.Constant(ir.IntType(32), n) for n in (int(write), 3, 1))
         for line in range(0, size, 64):
-            self.builder.call(function, [self.at(pointer, _n(line)), access, keep, data])
-
-    # Arithmetic
-
-    def multiply_add(self, pixels: Any, tap: Any, total: Any) -> Any:
-        if not self.is_float:
-            return self.builder.add(total, self.builder.mul(pixels, tap))
-        # fmuladd is one instruction where the CPU has one, else two; fma would call a function.
-        kind = ir.VectorType(self.sum, self.lanes)
-        name = f"llvm.fmuladd.v{self.lanes}f{8 * self.sum_bytes}"
-        function = cgutils.get_or_insert_function(
-            self.builder.module, ir.FunctionType(kind, [kind] * 3), name
-        )
-        return self.builder.call(function, [pixels, tap, total])
-
-    def add_taps(self, pixels: list[Any], taps: list[Any], sums: list[Any]) -> list[Any]:
-        """Return the sums with one tap for each row, times the pixels, added."""
-        spread = [self.load_tap(tap) for tap in taps]
-        return [
-            self.multiply_add(pixels[n % self.vectors], spread[n // self.vectors], total)
-            for n, total in enumerate(sums)
-        ]
-
-    # Control
-
-    def loop(self, start: Any, stop: Any, step: int, sums: list[Any], body: Any) -> list[Any]:
-        """Emit a loop that runs at least once; `body` maps (index, sums) to new sums."""
-        builder = self.builder
-        before = builder.block
-        inside, after = (builder.append_basic_block(name) for name in ("loop", "done"))
-        builder.branch(inside)
-        builder.position_at_end(inside)
-        index = builder.phi(_INT)
-        index.add_incoming(start, before)
-        carried = []
-        for total in sums:
-            carried.append(builder.phi(total.type))
-            carried[-1].add_incoming(total, before)
-        new: list[Any] = body(index, carried)
-        following = builder.add(index, _n(step))
-        index.add_incoming(following, builder.block)
-        for phi, total in zip(carried, new, strict=True):
-            phi.add_incoming(total, builder.block)
-        builder.cbranch(builder.icmp_signed("<", following, stop), inside, after)
-        builder.position_at_end(after)
-        return new
+            self.builder.call(function, [self.at(pointer, number(line)), access, keep, data])
 
     # The block
 
@@ -193,40 +101,39 @@ class _Block:
         """
         if self.vectors > 1:
             for row in range(self.rows):
-                ahead = self.at(self.out_row(row), _n(_AHEAD))
+                ahead = self.at(self.out_row(row), number(_AHEAD))
                 self.prefetch(ahead, self.vectors * self.lanes * self.sum_bytes, write=True)
         last = self.rows - 1
-        zero = ir.Constant(ir.VectorType(self.sum, self.lanes), None)
-        sums = [zero] * (self.rows * self.vectors)
+        sums = [self.zero()] * (self.rows * self.vectors)
         for n in range(last):
-            sums = self.image_row(_n(n), 0, n, sums)
+            sums = self.image_row(number(n), 0, n, sums)
         sums = self.loop(
-            _n(last), self.tall, 1, sums, lambda n, sums: self.image_row(n, 0, last, sums)
+            number(last), self.tall, 1, sums, lambda n, sums: self.image_row(n, 0, last, sums)
         )
         for n in range(last):
-            sums = self.image_row(self.builder.add(self.tall, _n(n)), n + 1, last, sums)
+            sums = self.image_row(self.builder.add(self.tall, number(n)), n + 1, last, sums)
         for n, total in enumerate(sums):
             row, vector = divmod(n, self.vectors)
-            place = self.at(self.out_row(row), _n(vector * self.lanes * self.sum_bytes))
+            place = self.at(self.out_row(row), number(vector * self.lanes * self.sum_bytes))
             place = self.builder.bitcast(place, total.type.as_pointer())
             self.builder.store(total, place, align=1)
 
     def out_row(self, row: int) -> Any:
-        return self.at(self.out, self.builder.mul(_n(row), self.out_stride))
+        return self.at(self.out, self.builder.mul(number(row), self.out_stride))
 
     def image_row(self, n: Any, first: int, last: int, sums: list[Any]) -> list[Any]:
         """Add what image row `n` gives to the rows `first` to `last` of the block."""
         builder = self.builder
         pixels = self.at(self.pixels, builder.mul(n, self.stride))
-        tap_stride = builder.mul(self.broad, _n(self.sum_bytes))
+        tap_stride = builder.mul(self.broad, number(self.sum_bytes))
         taps = [
-            self.at(self.taps, builder.mul(builder.sub(n, _n(row)), tap_stride))
+            self.at(self.taps, builder.mul(builder.sub(n, number(row)), tap_stride))
             for row in range(first, last + 1)
         ]
         if self.vectors > 1:
             # Rows two further down: far enough ahead to arrive, near enough not to be evicted
             # where a power-of-two row length sends all rows to one set of the cache.
-            ahead = self.at(pixels, builder.mul(self.stride, _n(2)))
+            ahead = self.at(pixels, builder.mul(self.stride, number(2)))
             self.prefetch(ahead, self.vectors * self.lanes * self.pixel_bytes + 1, write=False)
         begin, end = first * self.vectors, (last + 1) * self.vectors
         along = self.shuffled_taps if self.shuffles else self.loaded_taps
@@ -236,12 +143,12 @@ class _Block:
         """Add a row of taps: every shift of the pixels is loaded."""
 
         def body(b: Any, sums: list[Any]) -> list[Any]:
-            start = self.at(pixels, self.builder.mul(b, _n(self.pixel_bytes)))
+            start = self.at(pixels, self.builder.mul(b, number(self.pixel_bytes)))
             shifted = [self.load_pixels(start, vector) for vector in range(self.vectors)]
-            along = self.builder.mul(b, _n(self.sum_bytes))
+            along = self.builder.mul(b, number(self.sum_bytes))
             return self.add_taps(shifted, [self.at(tap, along) for tap in taps], sums)
 
-        return self.loop(_n(0), self.broad, 1, sums, body)
+        return self.loop(number(0), self.broad, 1, sums, body)
 
     def shuffled_taps(self, pixels: Any, taps: list[Any], sums: list[Any]) -> list[Any]:
         """Add a row of taps: shifts of the pixels are put together from registers.
@@ -253,26 +160,28 @@ class _Block:
         ends: list[tuple[Any, list[Any]]] = []
 
         def body(b: Any, sums: list[Any]) -> list[Any]:
-            start = self.at(pixels, builder.mul(b, _n(self.pixel_bytes)))
-            along = [self.at(tap, builder.mul(b, _n(self.sum_bytes))) for tap in taps]
+            start = self.at(pixels, builder.mul(b, number(self.pixel_bytes)))
+            along = [self.at(tap, builder.mul(b, number(self.sum_bytes))) for tap in taps]
             loaded = [self.load_words(start, vector) for vector in range(self.vectors)]
             left = builder.sub(self.broad, b)
             for shift in range(_SHIFTS):
                 if shift:
                     ends.append((builder.block, sums))
                     more = builder.append_basic_block("shift")
-                    builder.cbranch(builder.icmp_signed("==", left, _n(shift)), after, more)
+                    builder.cbranch(builder.icmp_signed("==", left, number(shift)), after, more)
                     builder.position_at_end(more)
                 shifted = [self.join(one, two, shift) for one, two in pairwise(loaded)]
                 shifted.append(
-                    self.load_pixels(self.at(start, _n(shift * self.pixel_bytes)), self.vectors - 1)
+                    self.load_pixels(
+                        self.at(start, number(shift * self.pixel_bytes)), self.vectors - 1
+                    )
                 )
                 sums = self.add_taps(
-                    shifted, [self.at(tap, _n(shift * self.sum_bytes)) for tap in along], sums
+                    shifted, [self.at(tap, number(shift * self.sum_bytes)) for tap in along], sums
                 )
             return sums
 
-        sums = self.loop(_n(0), self.broad, _SHIFTS, sums, body)
+        sums = self.loop(number(0), self.broad, _SHIFTS, sums, body)
         ends.append((builder.block, sums))
         builder.branch(after)
         builder.position_at_end(after)
@@ -282,15 +191,6 @@ class _Block:
             for block, totals in ends:
                 merged[-1].add_incoming(totals[n], block)
         return merged
-
-
-def _n(value: int) -> Any:
-    return ir.Constant(_INT, value)
-
-
-def _lanes(numbers: Any) -> Any:
-    numbers = list(numbers)
-    return ir.Constant(ir.VectorType(ir.IntType(32), len(numbers)), numbers)
 
 
 @intrinsic(prefer_literal=True)  # type: ignore[untyped-decorator]
