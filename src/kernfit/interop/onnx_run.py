@@ -43,6 +43,8 @@ def onnx_runner(
     bytes_of_model = proto.SerializeToString()
     runtime = need("onnxruntime", "onnx")
     options = runtime.SessionOptions()
+    # An arena rounds up and keeps all it has ever had: about twice the memory of a tile.
+    options.enable_cpu_mem_arena = False
     options.log_severity_level = 4  # what goes wrong is raised
     try:
         session = runtime.InferenceSession(
