@@ -17,6 +17,15 @@ TOLERANCE = 1e-12
 BOUNDARIES = {"constant": "constant", "reflect": "reflect", "edge": "replicate", "wrap": "circular"}
 
 
+@pytest.fixture(autouse=True, scope="module")
+def one_thread_of_torch():
+    # More would mostly wait for one another: the arrays are small.
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 def of(array):
     return torch.from_numpy(np.ascontiguousarray(array))
 
