@@ -21,8 +21,8 @@ _TAP = {
     "i": 0.035,
     "l": 0.1,
     "q": 0.1,
-    "f": 0.014,
-    "d": 0.028,
+    "f": 0.0115,
+    "d": 0.023,
     "F": 0.055,
     "D": 0.11,
 }
@@ -32,8 +32,8 @@ _STEPS = 8.0  # times as much for a tap where windows or taps step
 # Of the Fourier method, for one pixel of a block: nanoseconds for each of the log2(pixels) stages,
 # there and back, and what else there is to do; the share by which a MiB in use slows all of it.
 _STAGE = {"f": 0.12, "d": 0.24, "F": 0.12, "D": 0.24}
-_REST = {"f": 0.25, "d": 0.5, "F": 1.0, "D": 2.0}
-_SLOWER = 0.17
+_REST = {"f": 0.4, "d": 1.3, "F": 1.2, "D": 2.5}
+_SLOWER = 0.12
 _TILE_CALL = 40e-6  # seconds for each tile, however small
 # Rows and columns of a block. Strips of 512 columns do not fit the first-level cache.
 _ROWS, _COLUMNS = (32, 64, 128, 256, 512), (32, 64, 128, 256)
