@@ -109,9 +109,11 @@ def _plan(
     tiles = tiles_of(
         rows,
         columns,
-        itemsize=_itemsize(problem, chosen.numbers),
+        itemsize=max(chosen.numbers.load.itemsize, chosen.numbers.sums.itemsize),
         reads_image=_reads_image(problem, chosen.numbers) and not masked,
         needs_scratch=_needs_scratch(problem, chosen) or not plain,
+        planes=max(len(weights), weights.shape[1] * taps.groups) if taps.groups else 1,
+        samples=math.prod(batch),
         threads=count,
         block=chosen.block,
     )
@@ -192,13 +194,6 @@ def _is_straight(problem: Problem, axes: int) -> bool:
     same = problem.image == numbers.load and numbers.sums == numbers.result
     plain = numbers.check is None and numbers.sums.char not in "gG" and not problem.bias.any()
     return axes == 2 and same and plain
-
-
-def _itemsize(problem: Problem, numbers: Numbers) -> int:
-    """Return the bytes that a pixel of a sample takes in scratch memory."""
-    outputs, inputs = problem.weights.shape[:2]
-    channels = max(outputs, inputs * problem.groups) if problem.groups else 1
-    return channels * max(numbers.load.itemsize, numbers.sums.itemsize)
 
 
 def _addend(problem: Problem) -> object:

@@ -34,6 +34,8 @@ def tiles_of(
     itemsize: int,
     reads_image: bool,
     needs_scratch: bool,
+    planes: int = 1,
+    samples: int = 1,
     threads: int = 1,
     block: tuple[int, int] | None = None,
 ) -> tuple[Tile, ...]:
@@ -44,18 +46,25 @@ def tiles_of(
     rows, columns : Axis
         The geometry.
     itemsize : int
-        Bytes of a pixel in the tile's scratch memory.
+        Bytes of a pixel of one plane in the tile's scratch memory.
     reads_image : bool
         Whether tiles within the image need not be gathered. Only the borders are, then.
     needs_scratch : bool
         Whether tiles within the image need scratch memory all the same.
+    planes : int
+        How many there are to a sample.
+    samples : int
+        To how many the same tiles apply; many keep all threads busy without more tiles.
     threads : int
         How many will share the tiles.
     block : pair of int, optional
         The greatest size of a tile, where the method has one of its own.
     """
     height, width = rows.outputs, columns.outputs
-    size = block or _tile_size(rows, columns, itemsize, threads, width)
+    # All threads together have some memory, and enough strips to share.
+    pixels = min(_ONE_TILE, _ALL_THREADS // threads) // (itemsize * planes)
+    strips = 1 if threads == 1 else -(-threads * _STRIPS_EACH // max(samples, 1))
+    size = block or _tile_size(rows, columns, pixels, strips, width)
     small = (rows.inside, columns.inside) != ((0, height), (0, width))
     small = small and height * width * itemsize <= _SMALL
     if block or not reads_image or small:
@@ -66,12 +75,11 @@ def tiles_of(
     right = max(min(right, width - least), left) if right < width else width
     tiles = [*_cut((0, top, 0, width), size, rows, columns)]
     tiles += _cut((bottom, height, 0, width), size, rows, columns)
-    narrow = _tile_size(rows, columns, itemsize, threads, max(left, width - right))
+    narrow = _tile_size(rows, columns, pixels, strips, max(left, width - right))
     tiles += _cut((top, bottom, 0, left), narrow, rows, columns)
     tiles += _cut((top, bottom, right, width), narrow, rows, columns)
     if not needs_scratch:
-        strip = height if threads == 1 else -(-height // (threads * _STRIPS_EACH))
-        size = max(strip, 1), max(width, 1)
+        size = max(-(-height // strips), 1), max(width, 1)
     tiles += _cut((top, bottom, left, right), size, rows, columns)
     return tuple(tiles)
 
@@ -94,11 +102,8 @@ def _cut(
             yield Tile(i, i1, j, j1, inside)
 
 
-def _tile_size(
-    rows: Axis, columns: Axis, itemsize: int, threads: int, width: int
-) -> tuple[int, int]:
-    """Return the (rows, columns), at most `width`, whose scratch memory fits one tile's share."""
-    budget = min(_ONE_TILE, _ALL_THREADS // threads) // itemsize
+def _tile_size(rows: Axis, columns: Axis, budget: int, strips: int, width: int) -> tuple[int, int]:
+    """Return the (rows, columns) of outputs, at most `width`, for so many pixels of scratch."""
 
     def pixels(height: int, width: int) -> int:
         # The gathered window and the sums.
@@ -113,6 +118,4 @@ def _tile_size(
         height //= 2
     each = width + rows.stride * ((width - 1) * columns.stride + columns.extent)
     height += max(budget - pixels(height, width), 0) // each
-    if threads > 1:
-        height = min(height, -(-max(rows.outputs, 1) // (threads * _STRIPS_EACH)))
-    return height, width
+    return min(height, -(-max(rows.outputs, 1) // strips)), width
