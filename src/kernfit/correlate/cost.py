@@ -34,7 +34,7 @@ _STEPS = 8.0  # times as much for a tap where windows or taps step
 _STAGE = {"f": 0.12, "d": 0.24, "F": 0.12, "D": 0.24}
 _REST = {"f": 0.4, "d": 1.3, "F": 1.2, "D": 2.5}
 _SLOWER = 0.12
-_TILE_CALL = 40e-6  # seconds for each tile, however small
+_TILE_CALL = 20e-6  # seconds for each tile, however small
 # Rows and columns of a block. Strips of 512 columns do not fit the first-level cache.
 _ROWS, _COLUMNS = (32, 64, 128, 256, 512), (32, 64, 128, 256)
 _TILE = (256, 512)  # pixels of a tile, in whole blocks, where these are not larger
