@@ -58,7 +58,7 @@ def test_learn_says_what_how_sure_and_whether_to_believe_it(capsys, pair, tmp_pa
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "A 3x3 kernel."
     assert lines[1].startswith("Each tap is known to ± ")
-    assert lines[2] == "Rounded to whole levels, the kernel gives every pixel exactly."
+    assert lines[2] == "Every pixel lies within half a level of what the kernel gives."
     text = "\n".join(lines)
     assert "rounding to whole levels alone leaves 0.289" in text
     assert "left out: 2,220 border, 12,016 clipped" in text

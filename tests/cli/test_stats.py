@@ -45,6 +45,11 @@ def test_nights_add_up_and_come_out_again(nights, capsys):
     assert np.abs(Kernel.load(nights / "k.json").taps - KERNEL).max() < 0.01
     assert run("stats", "subtract", files[0], nights / "all.npy", "-o", nights / "no.npy") == 2
     assert not (nights / "no.npy").exists()
+    # The right number of pixels, but of another night.
+    two = (files[1], files[2])
+    assert run("stats", "add", *two, "-o", nights / "two.npy") == 0
+    assert run("stats", "subtract", nights / "two.npy", files[0], "-o", nights / "no.npy") == 2
+    assert "must have been added before" in capsys.readouterr().err
 
 
 def test_many_nights_say_how_far_they_disagree(nights, capsys):

@@ -111,7 +111,7 @@ def test_whole_levels_give_the_taps_that_rounding_hides():
     y = np.clip(np.floor(correlate2d(x, kernel, mode="same") + 0.5), 0, 255).astype(np.uint8)
     fit = learn(x, y)
     assert fit.reproduced == fit.used
-    assert "every pixel exactly" in fit.status.sentence
+    assert "Every pixel lies within half a level" in fit.status.sentence
     assert np.abs(fit.kernel.taps - kernel).max() < 1e-5
 
 
@@ -225,3 +225,42 @@ def test_a_gain_alone_is_a_single_tap(gain):
     assert fit.kernel.shape == (1, 1)
     assert fit.reproduced == fit.used
     assert abs(fit.kernel.taps[0, 0] - gain) < 1e-3
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [(20, 21, 3), (20, 21, 4), (2, 3, 20, 20)],
+    ids=["colours last", "alpha last", "4 axes"],
+)
+def test_channels_must_come_first(shape):
+    with pytest.raises(InvalidInput, match="before must have"):
+        learn(np.ones(shape), np.ones(shape))
+
+
+def test_a_mask_that_leaves_a_whole_strip_out():
+    x = np.random.default_rng(18).normal(size=(300, 300))
+    mask = np.zeros(x.shape, bool)
+    mask[:20] = True
+    assert learn(x, x**3, shape=1, mask=mask).status.code == "misfit"
+
+
+def test_unrelated_images_are_no_pair():
+    rng = np.random.default_rng(19)
+    status = learn(scene((90, 90)), rng.integers(0, 200, (90, 90))).status
+    assert status.kind == "unrelated"
+    assert "Are these a pair?" in status.remedy
+
+
+@pytest.mark.parametrize("before", [np.zeros((50, 50)), scene((50, 50))])
+def test_flat_images_end_without_a_warning(before):
+    noise = np.random.default_rng(20).normal(size=(50, 50))
+    assert learn(np.zeros((50, 50)), noise).kernel.shape == (1, 1)
+    assert abs(learn(before, np.full((50, 50), 0.1)).kernel.taps).max() < 1e-9
+
+
+def test_as_many_weights_as_pixels_is_no_answer():
+    rng = np.random.default_rng(21)
+    x, y = rng.normal(size=(4, 7)), rng.normal(size=(2, 5))
+    status = learn(x, y, shape=3).status
+    assert status.code == "undetermined"
+    assert "10 pixels for 10 weights" in status.sentence

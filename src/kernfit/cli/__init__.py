@@ -29,13 +29,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status = app(args=arguments, prog_name="kernfit", standalone_mode=False)
         # A reader such as `head` may have gone away before the last line was written.
         sys.stdout.flush()
+        if status == _INTERRUPTED:
+            return _refuse("interrupted", _INTERRUPTED)
         return status if isinstance(status, int) else 0
     except KernfitError as error:
         return _refuse(str(error))
     except MemoryError:
         return _refuse("not enough memory: give a smaller image or a smaller shape")
     except KeyboardInterrupt:
-        return _refuse("interrupted, nothing was written", _INTERRUPTED)
+        return _refuse("interrupted", _INTERRUPTED)
     except BrokenPipeError:
         # Nobody is left to tell; without this the interpreter would complain on its way out.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -50,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 return _BAD_INPUT
             return _refuse(f"{message.rstrip('.')}. See 'kernfit --help'.")
         if type(error).__name__ == "Abort":
-            return _refuse("interrupted, nothing was written", _INTERRUPTED)
+            return _refuse("interrupted", _INTERRUPTED)
         if os.environ.get("KERNFIT_DEBUG"):
             raise
         return _refuse(

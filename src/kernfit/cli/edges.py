@@ -46,9 +46,7 @@ def edges(
     kernels = detectors[one_of(detector, detectors, "--detector")]
     source = read_image(image)
     whole = source.pixels.dtype.kind in "iu"
-    pixels = (
-        source.pixels if source.pixels.dtype == np.float64 else source.pixels.astype(np.float32)
-    )
+    pixels = source.pixels.astype(np.float64)
     squares = np.zeros(pixels.shape, pixels.dtype)
     for kernel in kernels:
         answer = correlate2d(pixels, kernel, mode="same", boundary=boundary)

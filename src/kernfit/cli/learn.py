@@ -104,7 +104,9 @@ def describe(fit: Fit) -> str:
     article = "An" if str(rows).startswith("8") or rows in (11, 18) else "A"
     lines = [f"{article} {rows}x{columns} kernel{mixing}."]
     known = errors[np.isfinite(errors)]
-    if known.size == 0:
+    if fit.status.code == "misfit":
+        pass  # errors of what is no kernel would say nothing
+    elif known.size == 0:
         lines.append("How sure each tap is cannot be said.")
     elif known.size < errors.size:
         lines.append(
@@ -131,7 +133,8 @@ def describe(fit: Fit) -> str:
             lines.append(taps_as_text(fit.kernel.weight[o, i], errors[o, i]))
     places = max(2, decimals_for(fit.bias_stderr, fit.kernel.bias))
     bias = ", ".join(
-        f"{b + 0.0:.{places}f}" + (" ?" if np.isnan(e) else f" ± {e:.{places}f}")
+        f"{round(float(b), places) + 0.0:.{places}f}"
+        + (" ?" if np.isnan(e) else f" ± {e:.{places}f}")
         for b, e in zip(fit.kernel.bias, fit.bias_stderr, strict=True)
     )
     lines.append(f"bias      {bias} grey levels")

@@ -9,6 +9,7 @@ import typer
 
 stats = typer.Typer(
     no_args_is_help=True,
+    rich_markup_mode=None,
     help="Keep the statistics of pairs in files: add them, take some out, learn from them.",
 )
 
@@ -65,14 +66,11 @@ def subtract(
     output: Output,
 ) -> None:
     """Take statistics files out of one that they were added to."""
-    from kernfit.errors import InvalidInput
-    from kernfit.learning.stored import load_statistics, save_statistics
+    from kernfit.learning.stored import load_statistics, save_statistics, taken_out
 
     total = load_statistics(whole)
     for path in parts:
-        total -= load_statistics(path)
-    if total.count < 0:
-        raise InvalidInput(f"{whole} must hold all that is taken out, got {-total.count} too many")
+        total = taken_out(total, load_statistics(path))
     save_statistics(total, output)
     print(f"{output}: {total.count:,} pixels")
 

@@ -82,7 +82,7 @@ def learn(
         The kernel that gradient descent starts from. Default 0.
     whole_levels : bool, default True
         Where the after image is made of integers and rounding may be all that is left, look for
-        the taps that give every pixel exactly. False stays with least squares.
+        the taps that keep every pixel within half a level. False stays with least squares.
     robust : bool, default False
         Whether to leave out outliers, such as cosmic rays: pixels of the after image farther than
         5 standard deviations from what the kernel predicts, over and over until none is left.

@@ -43,9 +43,10 @@ class Fit:
     used : int
         Number of pixels of the after image that counted.
     reproduced : int or None
-        How many of them the kernel gives exactly once its prediction is rounded to whole levels;
-        None where the after image is not made of integers. If it is all of them, the taps are
-        the ones that keep every pixel within its half level, which no shift by rounding touches.
+        How many of them lie within half a level of what the kernel gives: all that rounding
+        explains. (A prediction that lies halfway may still round the other way.) None where the
+        after image is not made of integers. If it is all of them, the taps are those that keep
+        every pixel within its half level, which no shift by rounding touches.
     left_out : dict
         How many did not, as "border", "missing", "masked", "clipped" and "outliers".
     status : Status

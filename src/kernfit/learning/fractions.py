@@ -11,7 +11,7 @@ LARGEST = 4096  # divisor looked for
 # At most this probability over the divisor, that a kernel of other taps would have agreed with one
 # of the divisors so far: programs have small ones.
 _CHANCE = 0.1
-# Standard errors between a tap and its fraction; fewer where the taps give every pixel exactly.
+# Standard errors between a tap and its fraction; fewer where only rounding is left.
 _REACH, _REACH_EXACT = 4.0, 1.0
 _LONGEST = 49  # taps written out in a sentence
 

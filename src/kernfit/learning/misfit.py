@@ -96,7 +96,7 @@ def structure(
     -------
     Structure
     """
-    strips = list(strips)
+    strips = [strip for strip in strips if strip.used.any()]
     chosen = sum(int(np.count_nonzero(strip.used)) for strip in strips)
     products, levels, errors, patches = [], [], [], []
     for strip in strips:

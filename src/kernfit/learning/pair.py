@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from kernfit.arrays import Array, as_mask, as_planes, one_of
+from kernfit.arrays import Array, as_image, as_mask, as_planes, one_of
 from kernfit.errors import InvalidInput
 from kernfit.learning.statistics import Statistics
 
@@ -116,7 +116,10 @@ class Pair:
         channels: str = "alike",
     ) -> Pair:
         """Check two images against one another; see `learn` for the parameters."""
-        x, y = as_planes(before, "before"), as_planes(after, "after")
+        first, second = as_image(before, "before"), as_image(after, "after")
+        for name, image in (("before", first), ("after", second)):
+            _refuse_channels_last(image.shape, name)
+        x, y = as_planes(first, "before"), as_planes(second, "after")
         one_of(channels, ("alike", "full"), "channels")
         if channels == "alike" and len(x) != len(y):
             raise InvalidInput(
@@ -226,6 +229,19 @@ class Pair:
         mask, wild = (part if part is None else part[inside[1:]] for part in (self.mask, self.wild))
         return replace(
             self, before=self.before[inside], after=self.after[inside], mask=mask, wild=wild
+        )
+
+
+def _refuse_channels_last(shape: tuple[int, ...], name: str) -> None:
+    """Refuse what looks like (rows, columns, channels): it would be taken for other channels."""
+    if len(shape) > 3:
+        raise InvalidInput(
+            f"{name} must have shape (rows, columns) or (channels, rows, columns), got {shape}"
+        )
+    if len(shape) == 3 and shape[2] <= 4 < shape[0]:
+        raise InvalidInput(
+            f"{name} must have its channels first, (channels, rows, columns), got {shape}: "
+            f"give numpy.moveaxis({name}, -1, 0)"
         )
 
 

@@ -30,12 +30,16 @@ class Residual:
         Sum of patch times residual: zero, but for rounding, at the least-squares answer. Solving
         for it once more is the step of refinement that gives accuracy back.
     reproduced : int
-        Outputs that count and that the prediction, rounded to a whole level, gives exactly.
+        Outputs that count and lie within half a level of the prediction, but for arithmetic.
+    lowest, highest : ndarray, shape (out,)
+        The extremes of the residual.
     """
 
     squared: Array
     cross: Array
     reproduced: int
+    lowest: Array
+    highest: Array
 
 
 # How far a prediction may lie from a level and still round to it: half a level, and the rounding
@@ -69,11 +73,14 @@ def residual(
     squared = np.zeros(outputs)
     cross = np.zeros((inputs * kh * kw + 1, outputs))
     reproduced = 0
+    lowest, highest = np.zeros(outputs), np.zeros(outputs)
     for strip in residual_strips(equations, weight, bias, channels=channels, threads=threads):
         squared[strip.output] += sum_of_squares(strip.error)
         reproduced += int(np.count_nonzero(np.abs(strip.error[strip.used]) <= HALF_LEVEL))
+        lowest[strip.output] = min(lowest[strip.output], strip.error.min())
+        highest[strip.output] = max(highest[strip.output], strip.error.max())
         cross[:, strip.output] += patch_sums(strip.error, strip.seen, (kh, kw), threads)
-    return Residual(squared, cross, reproduced)
+    return Residual(squared, cross, reproduced, lowest, highest)
 
 
 @dataclass(frozen=True)

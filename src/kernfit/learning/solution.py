@@ -117,13 +117,14 @@ def fit_pair(
     used = int(np.count_nonzero(equations.used))
     floor = 1 / np.sqrt(12) if pair.after.dtype.kind in "iu" else 0.0
     rms = float(np.sqrt(left.squared.sum() / used))
-    variance = (total.energy - total.cross[-1] ** 2 / total.count).sum()
+    variance = max(0.0, float((total.energy - total.cross[-1] ** 2 / total.count).sum()))
+    r2 = float(1 - left.squared.sum() / variance) if variance > 0 else np.nan
     return Fit(
         kernel=Kernel(taps, offset, anchor=anchor),
         uncertainty=uncertainty,
         residual_rms=rms,
         residual_floor=floor,
-        r2=float(1 - left.squared.sum() / variance) if variance > 0 else np.nan,
+        r2=r2,
         used=used,
         reproduced=left.reproduced if floor else None,
         left_out=equations.left_out,
@@ -134,6 +135,7 @@ def fit_pair(
             path,
             exact=floor > 0 and left.reproduced == used,
             found=_structure(question, weights, rms, floor, variance),
+            r2=r2,
         ),
         undetermined=solution.undetermined[:, :-1].reshape(-1, total.inputs, *shape),
         history=path,
@@ -198,7 +200,7 @@ def _uncertainty(
 
 
 def _beyond_rounding(question: _Question, weights: Array, left: Residual) -> tuple[Array, Residual]:
-    """Look for weights that give every pixel exactly, if rounding may be all that is left."""
+    """Look for weights that leave only rounding, if that may be all that is left."""
     used = np.count_nonzero(question.equations.used)
     if left.squared.sum() > _ONLY_ROUNDING / 12 * used:
         return weights, left
@@ -211,6 +213,10 @@ def _beyond_rounding(question: _Question, weights: Array, left: Residual) -> tup
             channels=question.channels,
             share=share,
         )
+        check = question.residual(closer)
+        # Any bias that keeps all residuals within half a level will do; in the middle of those
+        # few predictions lie halfway between two levels.
+        closer[-1] += (check.lowest + check.highest) / 2
         check = question.residual(closer)
         if check.reproduced == used:
             return closer, check

@@ -15,9 +15,10 @@ from kernfit.errors import InvalidInput, RefusedFile
 from kernfit.io.npy import read_npy, write_npy
 from kernfit.kernel import Kernel
 from kernfit.learning.fit import Fit
+from kernfit.learning.least_squares import rounding_noise
 from kernfit.learning.statistics import Statistics
 from kernfit.learning.uncertainty import from_blocks, white_noise
-from kernfit.learning.verdict import judge
+from kernfit.learning.verdict import Status, judge
 
 # format and version, rows and columns, anchor, channels in and out, count
 _HEADER = 9
@@ -101,6 +102,21 @@ def load_statistics(path: str | os.PathLike[str]) -> Statistics:
     )
 
 
+def taken_out(whole: Statistics, part: Statistics) -> Statistics:
+    """Return statistics without a part that went into them.
+
+    Raises
+    ------
+    InvalidInput
+        If the part cannot have been in it: what is left is no sum of squares.
+    """
+    rest = whole - part
+    least = float(np.linalg.eigvalsh(rest.gram)[0])
+    if rest.count < 0 or rest.energy.min() < 0 or least < -10 * rounding_noise(whole.gram):
+        raise InvalidInput("what is taken out must have been added before, got other statistics")
+    return rest
+
+
 def fit_statistics(parts: Sequence[Statistics], *, bias: bool = True) -> Fit:
     """Learn a kernel from statistics alone, of one pair or of many.
 
@@ -139,6 +155,13 @@ def fit_statistics(parts: Sequence[Statistics], *, bias: bool = True) -> Fit:
     rms = float(np.sqrt(squared.sum() / (total.count * total.outputs)))
     variance = float((total.energy - total.cross[-1] ** 2 / total.count).sum())
     taps = solution.weights[:-1].T.reshape(total.outputs, total.inputs, *total.shape)
+    status = judge(solution, total, rms, None, exact=False, found=None, r2=1.0)
+    if status.code == "good":
+        status = Status(
+            "unchecked",
+            "Statistics alone cannot say whether a kernel explains the after images: compare the "
+            "residual with their noise",
+        )
     return Fit(
         kernel=Kernel(taps, solution.weights[-1], anchor=total.anchor),
         uncertainty=uncertainty,
@@ -148,6 +171,6 @@ def fit_statistics(parts: Sequence[Statistics], *, bias: bool = True) -> Fit:
         used=total.count * total.outputs,
         reproduced=None,
         left_out={},
-        status=judge(solution, total, rms, None, exact=False, found=None),
+        status=status,
         undetermined=solution.undetermined[:, :-1].reshape(-1, total.inputs, *total.shape),
     )

@@ -34,6 +34,10 @@ def choose_support(statistics: Statistics, *, bias: bool = True) -> tuple[slice,
         ``taps[rows, columns]`` is the smallest support that explains the data.
     """
     gram, cross, energy = _centred(statistics, bias)
+    row, column = statistics.anchor
+    if not gram.any() or np.all(energy <= _SUMS_RESOLVE * statistics.energy):
+        # A black before image or a flat after image asks for no tap at all.
+        return slice(row, row + 1), slice(column, column + 1)
     # Undetermined directions get a stiffness just above rounding: they then cost nothing to
     # remove while other taps can stand in for them.
     noise = rounding_noise(statistics.gram)
@@ -51,7 +55,6 @@ def choose_support(statistics: Statistics, *, bias: bool = True) -> tuple[slice,
     places = np.arange(len(gram)).reshape(statistics.inputs, *statistics.shape)
     left = np.arange(len(gram))
     top, bottom, first, last = 0, statistics.shape[0], 0, statistics.shape[1]
-    row, column = statistics.anchor
     while True:
         sides = {
             "top": places[:, :1] if top < row else None,

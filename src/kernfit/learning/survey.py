@@ -81,11 +81,11 @@ def _goes_on(statistics: Statistics, bias: bool) -> bool:
 
 
 def smallest_exact(fit: Fit, of_size: Callable[[tuple[int, int]], Fit]) -> Fit:
-    """Return the fit of the smallest kernel that still gives every pixel exactly.
+    """Return the fit of the smallest kernel that still keeps every pixel within half a level.
 
     Rounding is not white: where few taps act on a smooth picture it is alike in neighbouring
     pixels, and taps that stand for nothing then seem to be worth their number. But where every
-    pixel is given exactly, a smaller kernel that does the same is the better answer.
+    pixel is within half a level, a smaller kernel that does the same is the better answer.
 
     Parameters
     ----------

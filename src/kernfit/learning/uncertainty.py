@@ -103,6 +103,7 @@ def from_blocks(solution: Solution, blocks: Sequence[Statistics], weights: Array
     Uncertainty
     """
     scale = np.sqrt(np.diagonal(sum(block.gram for block in blocks)))
+    scale = np.where(scale > 0, scale, 1.0)
     values, vectors = np.linalg.eigh(solution.inverse * np.outer(scale, scale))
     kept = values > 1e-14 * values[-1]
     # root @ root.T is the inverse Gram matrix; in its terms a block's share is `leverage`.

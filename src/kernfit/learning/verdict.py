@@ -10,6 +10,8 @@ from kernfit.learning.misfit import Structure, kind_of_misfit
 from kernfit.learning.statistics import Statistics
 from kernfit.learning.undetermined import describe_undetermined
 
+# If less of the after image's variance is explained, the images hardly belong together.
+_UNRELATED = 0.25
 # Noise counts as alike in neighbouring pixels above this correlation.
 _ALIKE = 0.1
 # Descent counts as arrived when its loss exceeds the least possible one by less than this share.
@@ -23,14 +25,15 @@ class Status:
     Attributes
     ----------
     code : str
-        "good", "undetermined", "misfit", "unfinished" or "diverged".
+        "good", "undetermined", "misfit", "unfinished", "diverged", or "unchecked" where only
+        statistics are there.
     sentence : str
         What it means here.
     remedy : str
         What to do, empty if nothing needs doing.
     kind : str
         Of a misfit: "clipped", "tone curve", "coarse levels", "varies over the field",
-        "outliers" or "non-linear"; else empty.
+        "outliers", "non-linear" or "unrelated"; else empty.
     """
 
     code: str
@@ -50,6 +53,7 @@ def judge(
     *,
     exact: bool,
     found: Structure | None,
+    r2: float,
 ) -> Status:
     """Say whether to believe the answer.
 
@@ -65,6 +69,8 @@ def judge(
         Whether the rounded prediction gives every pixel.
     found : Structure or None
         Of the residual, if it is more than rounding.
+    r2 : float
+        Share of the after image's variance that is explained.
 
     Returns
     -------
@@ -75,6 +81,13 @@ def judge(
             "diverged",
             f"The descent diverged after {len(path.losses) - 1} steps, so its start is shown",
             f"Give a learning rate below {path.largest_rate:.3g}.",
+        )
+    if statistics.count <= len(solution.weights) and path is None:
+        return Status(
+            "undetermined",
+            f"There are {statistics.count} pixels for {len(solution.weights)} weights, so nothing "
+            "is left to check the answer by",
+            "Use larger images, or ask for a smaller shape.",
         )
     if len(solution.undetermined):
         words = describe_undetermined(
@@ -95,10 +108,17 @@ def judge(
                 f"Take more steps, or a learning rate nearer to (below) {path.largest_rate:.3g}.",
             )
     if exact:
-        return Status("good", "Rounded to whole levels, the kernel gives every pixel exactly")
+        return Status("good", "Every pixel lies within half a level of what the kernel gives")
     if found is None:
         return Status("good", "The kernel explains the after image")
     misfit = kind_of_misfit(found)
+    if misfit is None and r2 < _UNRELATED:
+        return Status(
+            "misfit",
+            f"The before image explains only {max(r2, 0):.1%} of the after image",
+            "Are these a pair? Look for a rotation, a mirror, another size, or another file.",
+            "unrelated",
+        )
     if misfit is None:
         alike = ", alike in neighbouring pixels" if found.neighbours > _ALIKE else ""
         return Status(
