@@ -20,6 +20,8 @@ from kernfit.correlate.tiles import Tile
 
 Apply = Callable[[Array, Array], None]
 
+_TILES_EACH = 64  # for every thread, at most: beyond that several go together
+
 
 @dataclass(frozen=True, slots=True)
 class Work:
@@ -71,7 +73,8 @@ def run_samples(work: Work, image: Array, mask: Array | None, out: Array) -> Non
                 part = None if mask is None else mask[at]
                 _run_tile(work, image[at], part, out[at], work.tiles[tile])
 
-    for_strips(tiles, count * math.prod(batch), work.threads)
+    # Tiles at the border are much smaller than others: one by one they even out.
+    for_strips(tiles, count * math.prod(batch), work.threads, each=_TILES_EACH)
 
 
 def same_bits(image: np.dtype[Any], numbers: Numbers) -> bool:

@@ -22,7 +22,9 @@ _pool: ThreadPoolExecutor | None = None
 _here = threading.local()
 
 
-def for_strips(work: Callable[[int, int], object], rows: int, threads: int) -> None:
+def for_strips(
+    work: Callable[[int, int], object], rows: int, threads: int, each: int = _STRIPS_EACH
+) -> None:
     """Call ``work(first, stop)`` on strips that cover ``range(rows)`` exactly once.
 
     Returns when every strip is done, also when one has failed.
@@ -36,6 +38,8 @@ def for_strips(work: Callable[[int, int], object], rows: int, threads: int) -> N
         How many rows there are.
     threads : int
         How many threads work at once; the calling thread is one of them.
+    each : int
+        How many strips there are for every thread: more where rows differ much in work.
 
     Raises
     ------
@@ -48,7 +52,7 @@ def for_strips(work: Callable[[int, int], object], rows: int, threads: int) -> N
     if threads <= 1 or rows == 1 or getattr(_here, "is_worker", False):
         work(0, rows)
         return
-    count = min(rows, threads * _STRIPS_EACH)
+    count = min(rows, threads * each)
     edges = [rows * n // count for n in range(count + 1)]
     strips = deque(pairwise(edges))
 

@@ -73,14 +73,14 @@ def tiles_of(
     least = _BORDER // itemsize
     left = min(max(left, least), right) if left else 0
     right = max(min(right, width - least), left) if right < width else width
-    tiles = [*_cut((0, top, 0, width), size, rows, columns)]
+    narrow = _tile_size(rows, columns, pixels, min(strips, threads), max(left, width - right))
+    inner = size if needs_scratch else (max(-(-height // strips), 1), max(width, 1))
+    # The large ones come first: the small ones then fill up what time the threads have left.
+    tiles = [*_cut((top, bottom, left, right), inner, rows, columns)]
+    tiles += _cut((0, top, 0, width), size, rows, columns)
     tiles += _cut((bottom, height, 0, width), size, rows, columns)
-    narrow = _tile_size(rows, columns, pixels, strips, max(left, width - right))
     tiles += _cut((top, bottom, 0, left), narrow, rows, columns)
     tiles += _cut((top, bottom, right, width), narrow, rows, columns)
-    if not needs_scratch:
-        size = max(-(-height // strips), 1), max(width, 1)
-    tiles += _cut((top, bottom, left, right), size, rows, columns)
     return tuple(tiles)
 
 
