@@ -111,6 +111,33 @@ def learn(
     array([[ 1., -1.]])
     """
     pair, offset = _placed(Pair.of(before, after, clip=clip, mask=mask, channels=channels), shape)
+    fit = learn_pair(
+        pair,
+        shape=shape,
+        bias=bias,
+        descent=descent,
+        steps=steps,
+        start=start,
+        whole_levels=whole_levels,
+        robust=robust,
+        threads=threads,
+    )
+    return replace(fit, offset=offset)
+
+
+def learn_pair(
+    pair: Pair,
+    *,
+    shape: str | int | Sequence[int],
+    bias: bool = True,
+    descent: float | None = None,
+    steps: int = 10,
+    start: ArrayLike | None = None,
+    whole_levels: bool = True,
+    robust: bool = False,
+    threads: int | None = None,
+) -> Fit:
+    """Learn from a pair whose images lie one on the other; see `learn` for the parameters."""
     threads = thread_count(threads)
 
     def answer(pair: Pair, shape: str | int | Sequence[int] = shape) -> Fit:
@@ -139,14 +166,12 @@ def learn(
     # The matrices are small: threads of their own would cost linear algebra more than they give.
     with threadpool_limits(1, user_api="blas"):
         if not robust:
-            fit = answer(pair)
-        else:
-            if isinstance(shape, str) and pair.same_size:
-                # A kernel found too small among outliers would make outliers of what it lacks.
-                largest = min(_FIRST_LOOK, *pair.before.shape[1:])
-                pair = without_outliers(pair, lambda part: answer(part, largest))[1]
-            fit = without_outliers(pair, answer)[0]
-    return replace(fit, offset=offset)
+            return answer(pair)
+        if isinstance(shape, str) and pair.same_size:
+            # A kernel found too small among outliers would make outliers of what it lacks.
+            largest = min(_FIRST_LOOK, *pair.before.shape[1:])
+            pair = without_outliers(pair, lambda part: answer(part, largest))[1]
+        return without_outliers(pair, answer)[0]
 
 
 def _placed(pair: Pair, shape: str | int | Sequence[int]) -> tuple[Pair, tuple[int, int] | None]:

@@ -11,8 +11,8 @@ from __future__ import annotations
 import numpy as np
 
 from kernfit.arrays import Array
+from kernfit.learning.equations import EquationSource
 from kernfit.learning.gram import gram_of_outputs
-from kernfit.learning.pair import Equations
 from kernfit.learning.residual import patch_sums, residual_strips
 
 _PIXELS = 2_000_000  # of larger images, strips spread over the whole serve
@@ -23,7 +23,7 @@ _STILL = 1e-9  # levels: a step that changes no prediction by more ends the sear
 
 
 def within_levels(
-    equations: Equations,
+    equations: EquationSource,
     gram: Array,
     weights: Array,
     shape: tuple[int, int],
@@ -39,7 +39,7 @@ def within_levels(
 
     Parameters
     ----------
-    equations : Equations
+    equations : EquationSource
         With whole levels in ``y``.
     gram : ndarray, shape (P, P)
         Of the same equations.
@@ -55,7 +55,7 @@ def within_levels(
     ndarray, shape (P, out)
         Whether they do keep every pixel within its half level is for the caller to check.
     """
-    every = max(1, equations.y.size // _PIXELS)
+    every = max(1, equations.size // _PIXELS)
     scale = np.sqrt(np.diagonal(gram))
     found = weights.copy()
     band = 0.5

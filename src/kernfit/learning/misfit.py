@@ -10,7 +10,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from kernfit.arrays import Array
 from kernfit.learning.noise import scale_by_level
-from kernfit.learning.residual import Strip
+from kernfit.learning.residual import ResidualStrip
 from kernfit.learning.statistics import Statistics
 
 # Shares and correlations above which a structure is said to be there. They come from photographs
@@ -74,7 +74,7 @@ class Structure:
 
 
 def structure(
-    strips: Iterable[Strip],
+    strips: Iterable[ResidualStrip],
     blocks: Sequence[Statistics],
     weights: Array,
     anchor: tuple[int, int],
@@ -83,7 +83,7 @@ def structure(
 
     Parameters
     ----------
-    strips : iterable of Strip
+    strips : iterable of ResidualStrip
         The residual image.
     blocks : sequence of Statistics
         Of parts of the image.

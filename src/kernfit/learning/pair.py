@@ -4,80 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from kernfit.arrays import Array, as_image, as_mask, as_planes, one_of
 from kernfit.errors import InvalidInput
+from kernfit.learning.equations import Equations
 from kernfit.learning.statistics import Statistics
-
-
-@dataclass(frozen=True)
-class Equations:
-    """Output pixels that have their whole patch, and which of them count.
-
-    Attributes
-    ----------
-    x : ndarray, shape (in, H + kh - 1, W + kw - 1)
-        The before image, finite: 0 where it was not, since nothing that counts sees it.
-    y : ndarray, shape (out, H, W)
-        The after image over the outputs.
-    used : ndarray of bool, shape (out, H, W)
-        Which of them count.
-    left_out : dict
-        How many pixels of the after image do not, by reason.
-    """
-
-    x: Array
-    y: Array
-    used: Array
-    left_out: dict[str, int]
-
-    def blocks(self, shape: tuple[int, int], number: int) -> list[Equations]:
-        """Cut the outputs into a grid of about so many blocks, leaving out those without any.
-
-        Parameters
-        ----------
-        shape : (kh, kw)
-            The support: each block takes along the pixels that its patches reach.
-        number : int
-            How many blocks there should be at least, if the image has as many rows and columns.
-
-        Returns
-        -------
-        list of Equations
-            Without counts of what was left out.
-        """
-        height, width = self.y.shape[1:]
-        down = min(height, max(1, round(np.sqrt(number * height / width))))
-        across = min(width, -(-number // down))
-        down = min(height, -(-number // across))
-        rows = [height * n // down for n in range(down + 1)]
-        columns = [width * n // across for n in range(across + 1)]
-        return [
-            Equations(
-                self.x[:, top : bottom + shape[0] - 1, left : right + shape[1] - 1],
-                self.y[:, top:bottom, left:right],
-                self.used[:, top:bottom, left:right],
-                {},
-            )
-            for top, bottom in pairwise(rows)
-            for left, right in pairwise(columns)
-            if self.used[:, top:bottom, left:right].any()
-        ]
-
-    def statistics(
-        self, shape: tuple[int, int], anchor: tuple[int, int], *, channels: str, threads: int | None
-    ) -> Statistics:
-        """Sum them up."""
-        # Fully mixed channels share one mask, which `Pair.equations` has made equal for all.
-        mask = self.used if channels == "alike" else self.used[0]
-        return Statistics.of(
-            self.x, self.y, shape, anchor=anchor, mask=mask, channels=channels, threads=threads
-        )
 
 
 @dataclass(frozen=True)
@@ -209,11 +144,7 @@ class Pair:
             "outliers": int(np.count_nonzero(known & wanted & open_ & ~tame)),
         }
         if not used.any():
-            most = max(left_out, key=lambda reason: left_out[reason])
-            raise InvalidInput(
-                f"at least one pixel of the after image must count, but all {self.after.size} were "
-                f"left out, most of them as {most}: check the clip levels, the mask and the files"
-            )
+            refuse_nothing(left_out, self.after.size)
         return Equations(x, y, used, left_out)
 
     def statistics(
@@ -230,6 +161,15 @@ class Pair:
         return replace(
             self, before=self.before[inside], after=self.after[inside], mask=mask, wild=wild
         )
+
+
+def refuse_nothing(left_out: dict[str, int], pixels: int) -> NoReturn:
+    """Say that no pixel counts, and why."""
+    most = max(left_out, key=lambda reason: left_out[reason])
+    raise InvalidInput(
+        f"at least one pixel of the after image must count, but all {pixels} were "
+        f"left out, most of them as {most}: check the clip levels, the mask and the files"
+    )
 
 
 def _refuse_channels_last(shape: tuple[int, ...], name: str) -> None:

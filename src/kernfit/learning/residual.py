@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from kernfit.arrays import Array
 from kernfit.correlate import correlate2d
 from kernfit.correlate.lags import lag_products
+from kernfit.learning.equations import Equations, EquationSource
 from kernfit.learning.gram import sum_of_squares
-from kernfit.learning.pair import Equations
-
-_ROWS = 128  # rows of the residual image held at a time
 
 
 @dataclass(frozen=True)
@@ -41,6 +40,15 @@ class Residual:
     lowest: Array
     highest: Array
 
+    def __add__(self, other: Residual) -> Residual:
+        return Residual(
+            self.squared + other.squared,
+            self.cross + other.cross,
+            self.reproduced + other.reproduced,
+            np.minimum(self.lowest, other.lowest),
+            np.maximum(self.highest, other.highest),
+        )
+
 
 # How far a prediction may lie from a level and still round to it: half a level, and the rounding
 # of programs that compute in float32.
@@ -48,7 +56,7 @@ HALF_LEVEL = 0.5 + 1e-3
 
 
 def residual(
-    equations: Equations,
+    equations: EquationSource,
     weight: Array,
     bias: Array,
     *,
@@ -59,7 +67,7 @@ def residual(
 
     Parameters
     ----------
-    equations : Equations
+    equations : EquationSource
     weight : ndarray, shape (out, in, kh, kw)
         (1, 1, kh, kw) where channels are alike.
     bias : ndarray, shape (out,)
@@ -69,6 +77,15 @@ def residual(
     -------
     Residual
     """
+    look = partial(_residual, weight=weight, bias=bias, channels=channels, threads=threads)
+    (found,) = equations.sums(look, weight.shape[2:])
+    return found  # type: ignore[no-any-return]
+
+
+def _residual(
+    equations: Equations, *, weight: Array, bias: Array, channels: str, threads: int | None
+) -> Residual:
+    """Sum up the residual of equations that are in memory."""
     outputs, inputs, kh, kw = weight.shape
     squared = np.zeros(outputs)
     cross = np.zeros((inputs * kh * kw + 1, outputs))
@@ -84,8 +101,8 @@ def residual(
 
 
 @dataclass(frozen=True)
-class Strip:
-    """Some rows of the residual image of one output channel, and the pixels behind them.
+class ResidualStrip:
+    """A strip of the residual image of one output channel, and the pixels behind it.
 
     Attributes
     ----------
@@ -93,8 +110,8 @@ class Strip:
         Which row of the kernel's weights they belong to.
     plane : int
         Which channel of the after image they belong to.
-    rows : slice
-        Which of its output rows they are.
+    rows, columns : slice
+        Which of its outputs they are.
     error : ndarray, shape (rows, W)
         The residual, 0 where an output does not count.
     used : ndarray of bool, shape (rows, W)
@@ -108,6 +125,7 @@ class Strip:
     output: int
     plane: int
     rows: slice
+    columns: slice
     error: Array
     used: Array
     after: Array
@@ -115,28 +133,26 @@ class Strip:
 
 
 def residual_strips(
-    equations: Equations,
+    equations: EquationSource,
     weight: Array,
     bias: Array,
     *,
     channels: str,
     threads: int | None = None,
     every: int = 1,
-) -> Iterator[Strip]:
+) -> Iterator[ResidualStrip]:
     """Give the residual image strip by strip; only every so many-th strip if told so."""
-    kh = weight.shape[2]
-    for o, (plane, used) in enumerate(zip(equations.y, equations.used, strict=True)):
-        # Alike: plane o sees channel o through the one kernel. Full: all channels, its own row.
-        out = o if channels == "full" else 0
-        sources = equations.x if channels == "full" else equations.x[o : o + 1]
-        for start in range(0, len(plane), _ROWS * every):
-            rows = slice(start, min(start + _ROWS, len(plane)))
-            seen = sources[:, start : rows.stop + kh - 1].astype(np.float64)
-            error = plane[rows] - bias[out]
+    for rows, columns, part in equations.strips(weight.shape[2:], every):
+        planes = part.x.astype(np.float64)
+        for o, (plane, used) in enumerate(zip(part.y, part.used, strict=True)):
+            # Alike: plane o sees channel o through the one kernel. Full: all channels, its own row.
+            out = o if channels == "full" else 0
+            seen = planes if channels == "full" else planes[o : o + 1]
+            error = plane - bias[out]
             for source, taps in zip(seen, weight[out], strict=True):
                 error -= correlate2d(source, taps, threads=threads)
-            error[~used[rows]] = 0.0
-            yield Strip(out, o, rows, error, used[rows], plane[rows], seen)
+            error[~used] = 0.0
+            yield ResidualStrip(out, o, rows, columns, error, used, plane, seen)
 
 
 def patch_sums(values: Array, seen: Array, shape: tuple[int, int], threads: int | None) -> Array:

@@ -88,7 +88,7 @@ def _outliers(pair: Pair, fit: Fit) -> tuple[Array, float]:
     errors = np.zeros(equations.y.shape)
     strips = residual_strips(equations, fit.kernel.weight, fit.kernel.bias, channels=pair.channels)
     for strip in strips:
-        errors[strip.plane, strip.rows] = strip.error
+        errors[strip.plane, strip.rows, strip.columns] = strip.error
     used = equations.used
     after = np.where(used, equations.y, 0).astype(float)
     # A wild pixel after is among its like in predicted level, one before in the level after; by

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -10,11 +11,12 @@ from numpy.typing import ArrayLike
 from kernfit.arrays import Array
 from kernfit.kernel import Kernel
 from kernfit.learning.descent import Descent
+from kernfit.learning.equations import Equations, EquationSource
 from kernfit.learning.fit import Fit
 from kernfit.learning.least_squares import Solution
 from kernfit.learning.levels import within_levels
 from kernfit.learning.misfit import Structure, structure
-from kernfit.learning.pair import Equations, Pair
+from kernfit.learning.pair import Pair
 from kernfit.learning.residual import Residual, residual, residual_strips
 from kernfit.learning.statistics import Statistics, check_memory
 from kernfit.learning.uncertainty import Uncertainty, from_blocks, unknown, white_noise
@@ -47,14 +49,14 @@ class _Question:
 
     Attributes
     ----------
-    equations : Equations
+    equations : EquationSource
     statistics : Statistics
         Of all equations.
     blocks : list of Statistics
         Of parts of the image that add up to the whole; a single one if there are few pixels.
     """
 
-    equations: Equations
+    equations: EquationSource
     statistics: Statistics
     blocks: list[Statistics]
     bias: bool
@@ -114,7 +116,7 @@ def fit_pair(
             weights, left = _beyond_rounding(question, weights, left)
 
     taps, offset = question.arranged(weights)
-    used = int(np.count_nonzero(equations.used))
+    used = equations.count
     floor = 1 / np.sqrt(12) if pair.after.dtype.kind in "iu" else 0.0
     rms = float(np.sqrt(left.squared.sum() / used))
     variance = max(0.0, float((total.energy - total.cross[-1] ** 2 / total.count).sum()))
@@ -149,7 +151,7 @@ def _structure(
     spread = np.sqrt(variance / question.statistics.count)
     if rms <= max(_ABOVE_FLOOR * floor, _ARITHMETIC * spread):
         return None
-    every = max(1, question.equations.y.size // _PIXELS)
+    every = max(1, question.equations.size // _PIXELS)
     taps, bias = question.arranged(weights)
     strips = residual_strips(
         question.equations,
@@ -164,22 +166,24 @@ def _structure(
 
 def _blocks(
     pair: Pair,
-    equations: Equations,
+    equations: EquationSource,
     shape: tuple[int, int],
     anchor: tuple[int, int],
     threads: int | None,
 ) -> list[Statistics]:
     """Sum up the equations block by block, or as a whole if blocks would say little."""
-    inputs = len(equations.x) if pair.channels == "full" else 1
+    planes = len(pair.after)
+    inputs = len(pair.before) if pair.channels == "full" else 1
     weights = inputs * shape[0] * shape[1] + 1
-    pixels = np.count_nonzero(equations.used) / len(equations.used)
     check_memory(inputs, shape)
-    enough = pixels >= _BLOCKS * _PIXELS_PER_WEIGHT * weights
-    enough &= _BLOCKS * weights**2 * 8 <= _BLOCK_BYTES
-    parts = equations.blocks(shape, _BLOCKS) if enough else [equations]
-    return [
-        part.statistics(shape, anchor, channels=pair.channels, threads=threads) for part in parts
-    ]
+    needed = _BLOCKS * _PIXELS_PER_WEIGHT * weights * planes
+    enough = equations.size >= needed and _BLOCKS * weights**2 * 8 <= _BLOCK_BYTES
+    look = partial(
+        Equations.statistics, shape=shape, anchor=anchor, channels=pair.channels, threads=threads
+    )
+    found = equations.sums(look, shape, _BLOCKS if enough else 1)
+    blocks = [block for block in found if block.count]
+    return blocks if equations.count >= needed else [sum(blocks[1:], blocks[0])]
 
 
 def _refined(question: _Question, solution: Solution) -> tuple[Array, Residual]:
@@ -201,7 +205,7 @@ def _uncertainty(
 
 def _beyond_rounding(question: _Question, weights: Array, left: Residual) -> tuple[Array, Residual]:
     """Look for weights that leave only rounding, if that may be all that is left."""
-    used = np.count_nonzero(question.equations.used)
+    used = question.equations.count
     if left.squared.sum() > _ONLY_ROUNDING / 12 * used:
         return weights, left
     for share in _FAR_SHARES:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -133,7 +133,9 @@ def _centred(up: int, down: int, left: int, right: int) -> tuple[int, int]:
 def _work_for_gaps(pair: Pair, shape: tuple[int, int]) -> float:
     """Return the multiply-adds that pixels which do not count would cost."""
     low, high = pair.clip
-    clipped = float(np.mean((pair.after <= low) | (pair.after >= high)))
+    levels = [tile.after for tile in _tiles(pair, _PIXELS[-1])]
+    closed = sum(np.count_nonzero((tile <= low) | (tile >= high)) for tile in levels)
+    clipped = closed / sum(tile.size for tile in levels)
     gaps = min(clipped, 1 - clipped) * min(pair.after.size, _PIXELS[-1])
     return gaps * float(shape[0] * shape[1] * _inputs(pair)) ** 2
 
@@ -161,14 +163,8 @@ def _inputs(pair: Pair) -> int:
 def _statistics(pair: Pair, shape: tuple[int, int], pixels: int, threads: int | None) -> Statistics:
     """Sum up the whole pair, or of a very large one a regular choice of tiles."""
     anchor = ((shape[0] - 1) // 2, (shape[1] - 1) // 2)
-    height, width = pair.before.shape[1:]
-    every = -(-height * width * len(pair.after) // pixels)
-    if every == 1:
-        return pair.statistics(shape, anchor, threads=threads)
     total = None
-    corners = [(i, j) for i in range(0, height, _TILE) for j in range(0, width, _TILE)]
-    for i, j in corners[every // 2 :: every]:
-        tile = pair.crop(slice(i, i + _TILE), slice(j, j + _TILE))
+    for tile in _tiles(pair, pixels):
         if min(tile.before.shape[1:]) < max(shape):
             continue
         try:
@@ -177,3 +173,15 @@ def _statistics(pair: Pair, shape: tuple[int, int], pixels: int, threads: int | 
             continue  # a tile of which nothing counts
         total = part if total is None else total + part
     return pair.statistics(shape, anchor, threads=threads) if total is None else total
+
+
+def _tiles(pair: Pair, pixels: int) -> Iterator[Pair]:
+    """Give the whole pair, or of a very large one a regular choice of tiles."""
+    height, width = pair.before.shape[1:]
+    every = -(-height * width * len(pair.after) // pixels)
+    if every == 1:
+        yield pair.crop(slice(0, height), slice(0, width))
+        return
+    corners = [(i, j) for i in range(0, height, _TILE) for j in range(0, width, _TILE)]
+    for i, j in corners[every // 2 :: every]:
+        yield pair.crop(slice(i, i + _TILE), slice(j, j + _TILE))
