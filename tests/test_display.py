@@ -35,3 +35,9 @@ def test_html_escapes_and_colours():
     assert "&lt;b&gt;" in html
     assert "rgba(230,97,1,0.33)" in html
     assert "rgba(33,102,172,0.65)" in html
+
+
+def test_tiny_taps_are_shown_in_a_unit_of_their_own():
+    text = taps_as_text(np.array([[1.5e-6, -2e-7]]), np.array([[2e-9, 2e-9]]))
+    assert text == "  in units of 1e-06:\n   1.5000 ± 0.0020   -0.2000 ± 0.0020"
+    assert "in units of 1e-06" in taps_as_html(np.array([[1.5e-6]]))

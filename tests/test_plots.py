@@ -46,5 +46,25 @@ def test_every_channel_is_drawn(tmp_path):
 def test_html_shows_every_tap():
     html = Kernel([[1, -2], [0, 7]], 3, name="odd <one>")._repr_html_()
     assert html.count("<td") == 4
+    assert html.count('scope="row"') == html.count('scope="col"') - 1 == 2
     assert "odd &lt;one&gt;" in html
     assert "bias 3" in html
+
+
+def test_tiny_taps_keep_their_digits():
+    taps = np.array([[1.25e-5, -3.5e-5]])
+    ax = plot_taps(taps, np.array([[2.1e-9, 2.1e-9]]))
+    assert numbers(ax) == ["1.25000\n±0.00021", "-3.50000\n±0.00021"]
+    assert ax.figure.axes[1].get_ylabel() == "tap, in units of 1e-05"
+
+
+def test_errors_below_the_decimals_are_not_shown_as_nothing():
+    assert numbers(plot_taps(np.array([[2.0]]), np.array([[3e-9]]))) == ["2.000000\n±3e-09"]
+
+
+def test_a_frequency_response_is_drawn_with_its_band():
+    response = catalogue["box_3"].frequency_response()
+    ax = response.plot(label="along rows")
+    assert ax is response.plot(ax=ax, label="other", dashed=True)
+    np.testing.assert_array_equal(ax.lines[0].get_ydata(), response.gain)
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["along rows", "other"]

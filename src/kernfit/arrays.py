@@ -147,3 +147,34 @@ def _as_int(value: Any) -> int:
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
         raise TypeError
     return int(value)
+
+
+def finite_and_frozen(value: ArrayLike, name: str) -> Array:
+    """Return a read-only copy as int64 or float64, refusing what is not finite.
+
+    Parameters
+    ----------
+    value : array_like
+    name : str
+        Of the parameter, for errors.
+
+    Returns
+    -------
+    ndarray
+
+    Raises
+    ------
+    InvalidInput
+        If a number is complex, NaN or infinite.
+    """
+    array = as_numbers(value, name)
+    if array.dtype.kind == "c":
+        raise InvalidInput(
+            f"{name} must be real, got dtype {array.dtype}: use correlate2d directly"
+        )
+    exact = array.dtype.kind in "bi" or (array.dtype.kind == "u" and array.max(initial=0) < 2**63)
+    frozen = array.astype(np.int64 if exact else np.float64)
+    if not np.isfinite(frozen).all():
+        raise InvalidInput(f"{name} must be finite, got NaN or infinity")
+    frozen.flags.writeable = False
+    return frozen

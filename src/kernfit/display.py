@@ -12,7 +12,7 @@ _WIDEST = 130  # characters in a line of taps
 
 
 def decimals_for(errors: Array | None, taps: Array) -> int:
-    """Return how many decimals to show: two digits of the smallest error, at most 6 in all.
+    """Return how many decimals to show: two digits of the smallest error, or six of the taps.
 
     Parameters
     ----------
@@ -24,12 +24,25 @@ def decimals_for(errors: Array | None, taps: Array) -> int:
     Returns
     -------
     int
+        At most 6; more only where all numbers are small.
     """
+    largest = float(np.abs(taps).max(initial=0.0))
+    most = 6 - min(0, _exponent(largest)) if largest else 6
     if errors is not None:
         known = errors[np.isfinite(errors) & (errors > 0)]
         if known.size:
-            return int(np.clip(1 - np.floor(np.log10(known.min())), 0, 6))
-    return 0 if np.all(taps == np.round(taps)) else 6
+            return int(np.clip(1 - _exponent(float(known.min())), 0, most))
+    return 0 if np.all(taps == np.round(taps)) else most
+
+
+def unit_of(taps: Array) -> float:
+    """Return the power of ten in which to show taps: 1, unless all of them are tiny or huge."""
+    largest = float(np.abs(taps).max(initial=0.0))
+    return 10.0 ** _exponent(largest) if largest and not 1e-3 <= largest < 1e7 else 1.0
+
+
+def _exponent(number: float) -> int:
+    return int(np.floor(np.log10(number)))
 
 
 def taps_as_text(taps: Array, errors: Array | None = None, *, indent: str = "  ") -> str:
@@ -54,12 +67,14 @@ def taps_as_text(taps: Array, errors: Array | None = None, *, indent: str = "  "
     >>> print(taps_as_text(np.array([[1.0, -1.0]]), np.array([[0.012, np.nan]])))
        1.000 ± 0.012   -1.000 ?
     """
-    cells = tap_cells(taps, errors)
+    unit = unit_of(taps)
+    cells = tap_cells(taps / unit, None if errors is None else errors / unit)
     width = max(len(cell) for row in cells for cell in row)
     if len(indent) + taps.shape[1] * (width + 3) > _WIDEST:
         return _compact(taps, errors, indent)
     lines = ("   ".join(cell.ljust(width) for cell in row) for row in cells)
-    return "\n".join(indent + line.rstrip() for line in lines)
+    said = "" if unit == 1 else f"{indent}in units of {unit:g}:\n"
+    return said + "\n".join(indent + line.rstrip() for line in lines)
 
 
 def _compact(taps: Array, errors: Array | None, indent: str) -> str:
@@ -81,6 +96,14 @@ def _compact(taps: Array, errors: Array | None, indent: str) -> str:
     return "\n".join(lines)
 
 
+def readable(numbers: Array, scale: Array) -> Array:
+    """Return numbers without the rounding, far below the taps, that nobody wants to read."""
+    if numbers.dtype.kind == "i":
+        return numbers
+    places = 9 - int(np.floor(np.log10(max(1e-300, float(np.abs(scale).max())))))
+    return np.round(numbers, min(300, places)) + 0.0
+
+
 def tap_cells(taps: Array, errors: Array | None = None) -> list[list[str]]:
     """Return the text of each tap, "1.000 ± 0.012", numbers aligned at the decimal point."""
     places = decimals_for(errors, taps)
@@ -94,11 +117,23 @@ def tap_cells(taps: Array, errors: Array | None = None) -> list[list[str]]:
         cells.append([number.rjust(width) for number in row])
         if errors is not None:
             for j, error in enumerate(errors[i]):
-                cells[-1][j] += " ?" if np.isnan(error) else f" ± {error:.{places}f}"
+                cells[-1][j] += " ?" if np.isnan(error) else f" ± {_size_of(error, places)}"
     return cells
 
 
-def taps_as_html(taps: Array, errors: Array | None = None, *, caption: str = "") -> str:
+def _size_of(error: float, places: int) -> str:
+    """Return an error with so many decimals, or its size where they would all be 0."""
+    text = f"{error:.{places}f}"
+    return f"{error:.0e}" if error > 0 and not text.strip("0.") else text
+
+
+def taps_as_html(
+    taps: Array,
+    errors: Array | None = None,
+    *,
+    caption: str = "",
+    anchor: tuple[int, int] | None = None,
+) -> str:
     """Return one kernel's taps as a table whose colours show sign and size, zero being neutral.
 
     Parameters
@@ -107,24 +142,33 @@ def taps_as_html(taps: Array, errors: Array | None = None, *, caption: str = "")
     errors : ndarray, shape (kh, kw), optional
     caption : str
         Put above the table.
+    anchor : (row, column), optional
+        A tap to put a frame around.
 
     Returns
     -------
     str
     """
+    unit = unit_of(taps)
     largest = float(np.abs(taps).max()) or 1.0
-    rows = []
-    for values, texts in zip(taps, tap_cells(taps, errors), strict=True):
-        cells = []
-        for value, text in zip(values, texts, strict=True):
+    head = "".join(f'<th scope="col">{column}</th>' for column in range(taps.shape[1]))
+    rows = [f'<tr><th scope="col">row</th>{head}</tr>']
+    texts = tap_cells(taps / unit, None if errors is None else errors / unit)
+    for i, values in enumerate(taps):
+        cells = [f'<th scope="row">{i}</th>']
+        for j, value in enumerate(values):
             # Orange for positive and blue for negative are told apart by colour-blind readers;
             # a see-through colour suits light and dark pages alike.
             red, green, blue = (230, 97, 1) if value > 0 else (33, 102, 172)
             colour = f"rgba({red},{green},{blue},{0.65 * abs(value) / largest:.2f})"
+            frame = ";outline:2px solid currentColor;outline-offset:-2px"
             cells.append(
                 f'<td style="background:{colour};text-align:right;padding:0.2em 0.6em;'
-                f'font-family:monospace">{escape(text.strip())}</td>'
+                f"font-family:monospace;white-space:nowrap{frame if (i, j) == anchor else ''}"
+                f'">{escape(texts[i][j].strip())}</td>'
             )
         rows.append(f"<tr>{''.join(cells)}</tr>")
-    title = f"<caption>{escape(caption)}</caption>" if caption else ""
-    return f"<table>{title}{''.join(rows)}</table>"
+    words = [caption] if caption else []
+    words += [f"in units of {unit:g}"] if unit != 1 else []
+    title = f"<caption>{escape(', '.join(words))}</caption>" if words else ""
+    return f'<div style="overflow-x:auto"><table>{title}{"".join(rows)}</table></div>'

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from kernfit.arrays import Array, as_numbers, as_pair_of_ints
-from kernfit.display import taps_as_html
+from kernfit.arrays import Array, as_pair_of_ints, finite_and_frozen
+from kernfit.display import readable, taps_as_html
 from kernfit.errors import InvalidInput, RefusedFile
 from kernfit.io.kernels import read_kernel_record, write_kernel_record
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from kernfit.frequencies import FrequencyResponse
 
 
 class Kernel:
@@ -70,7 +72,7 @@ class Kernel:
         anchor: int | Sequence[int] | None = None,
         name: str = "",
     ) -> None:
-        weights = _finite_and_frozen(weight, "weight")
+        weights = finite_and_frozen(weight, "weight")
         if weights.ndim == 2:
             weights = weights[np.newaxis, np.newaxis]
         if weights.ndim != 4 or weights.size == 0:
@@ -79,9 +81,9 @@ class Kernel:
                 f"one tap, got shape {np.shape(weight)}"
             )
         outputs, _, rows, columns = weights.shape
-        biases = _finite_and_frozen(bias, "bias")
+        biases = finite_and_frozen(bias, "bias")
         if biases.ndim == 0:
-            biases = _finite_and_frozen(np.full(outputs, biases), "bias")
+            biases = finite_and_frozen(np.full(outputs, biases), "bias")
         if biases.shape != (outputs,):
             raise InvalidInput(
                 f"bias must be one number or have shape ({outputs},), one for each output "
@@ -175,21 +177,71 @@ class Kernel:
             name=self._name,
         )
 
-    def plot(self, *, ax: Axes | None = None) -> Axes:
-        """Draw the taps of a kernel with one input and one output channel as a heat map.
+    def frequency_response(
+        self, *, angle: float = 0.0, points: int = 129, normalise: bool = False
+    ) -> FrequencyResponse:
+        """Return what the kernel does to waves of each spatial frequency.
+
+        For kernels with one input and one output channel. `Fit.frequency_response` has errors too.
 
         Parameters
         ----------
+        angle : float, default 0
+            Direction in which the waves run, in degrees: 0 along a row, 90 along a column.
+        points : int, default 129
+            How many frequencies, from 0 to the highest that pixels can hold.
+        normalise : bool, default False
+            Whether to divide by the response at frequency 0. The gain is then what optics calls
+            the modulation transfer function, MTF.
+
+        Returns
+        -------
+        FrequencyResponse
+
+        Raises
+        ------
+        InvalidInput
+            If the kernel mixes channels, or its taps sum to 0 and it is to be normalised.
+
+        Examples
+        --------
+        >>> kernel = Kernel([[1, 2, 1]])
+        >>> kernel.frequency_response(points=3, normalise=True).gain
+        array([1. , 0.5, 0. ])
+        """
+        from kernfit.frequencies import respond
+
+        taps = self.taps.astype(np.float64)
+        return respond(taps, self._anchor, angle=angle, points=points, normalise=normalise)
+
+    def plot(self, *, output: int = 0, source: int = 0, ax: Axes | None = None) -> Axes:
+        """Draw the taps as a heat map, zero being white.
+
+        Parameters
+        ----------
+        output, source : int, default 0
+            Channels, of a kernel that mixes them.
         ax : matplotlib Axes, optional
             Where to draw. Default: a new figure, which is ``ax.figure`` of what is returned.
 
         Returns
         -------
         matplotlib Axes
+
+        Raises
+        ------
+        InvalidInput
+            If there is no such channel.
         """
         from kernfit.plots import plot_taps
 
-        return plot_taps(self.taps, ax=ax, title=self._name)
+        outputs, sources = self._weight.shape[:2]
+        if not (0 <= output < outputs and 0 <= source < sources):
+            raise InvalidInput(
+                f"output and source must be channels of a kernel with {outputs} out and "
+                f"{sources} in, got {output} and {source}"
+            )
+        return plot_taps(self._weight[output, source], ax=ax, title=self._name)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the kernel as plain lists and numbers; `from_dict` gives the same kernel back."""
@@ -292,7 +344,7 @@ class Kernel:
         rows, columns = self.shape
         if weight.size <= 121:
             shown = np.array2string(
-                _readable(weight, weight),
+                readable(weight, weight),
                 separator=", ",
                 precision=6,
                 # Plain digits beside large taps; but a kernel of tiny ones is not all zeros.
@@ -304,7 +356,7 @@ class Kernel:
         else:
             shown = f"<{'x'.join(map(str, weight.shape))} taps>"
         extra = ""
-        bias = _readable(self._bias, weight).tolist()
+        bias = readable(self._bias, weight).tolist()
         if any(bias):
             extra += f", bias={bias[0] if len(bias) == 1 else bias}"
         if self._anchor != ((rows - 1) // 2, (columns - 1) // 2):
@@ -318,13 +370,13 @@ class Kernel:
         outputs, inputs = self._weight.shape[:2]
         tables = (
             taps_as_html(
-                _readable(self._weight[o, i], self._weight),
+                readable(self._weight[o, i], self._weight),
                 caption=self._name if (outputs, inputs) == (1, 1) else f"{o} from {i}",
             )
             for o in range(outputs)
             for i in range(inputs)
         )
-        bias = ", ".join(f"{b:g}" for b in _readable(self._bias, self._weight))
+        bias = ", ".join(f"{b:g}" for b in readable(self._bias, self._weight))
         return f"<div>{''.join(tables)}<p>bias {bias}, anchor {self._anchor}</p></div>"
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -335,26 +387,3 @@ class Kernel:
 def _rebuild(record: dict[str, Any]) -> Kernel:
     """Rebuild a kernel in another process."""
     return Kernel.from_dict(record)
-
-
-def _readable(numbers: Array, scale: Array) -> Array:
-    """Return numbers without the rounding, far below the taps, that nobody wants to read."""
-    if numbers.dtype.kind == "i":
-        return numbers
-    places = 9 - int(np.floor(np.log10(max(1e-300, float(np.abs(scale).max())))))
-    return np.round(numbers, min(300, places)) + 0.0
-
-
-def _finite_and_frozen(value: ArrayLike, name: str) -> Array:
-    """Return a read-only copy as int64 or float64, refusing what is not finite."""
-    array = as_numbers(value, name)
-    if array.dtype.kind == "c":
-        raise InvalidInput(
-            f"{name} must be real, got dtype {array.dtype}: use correlate2d directly"
-        )
-    exact = array.dtype.kind in "bi" or (array.dtype.kind == "u" and array.max(initial=0) < 2**63)
-    frozen = array.astype(np.int64 if exact else np.float64)
-    if not np.isfinite(frozen).all():
-        raise InvalidInput(f"{name} must be finite, got NaN or infinity")
-    frozen.flags.writeable = False
-    return frozen

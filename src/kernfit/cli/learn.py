@@ -97,32 +97,10 @@ def describe(fit: Fit) -> str:
 
     from kernfit.display import decimals_for, taps_as_text
 
-    rows, columns = fit.kernel.shape
     outputs, inputs = fit.kernel.weight.shape[:2]
     errors = fit.stderr.reshape(fit.kernel.weight.shape)
-    mixing = "" if (outputs, inputs) == (1, 1) else f", {inputs} channels in, {outputs} out"
-    article = "An" if str(rows).startswith("8") or rows in (11, 18) else "A"
-    lines = [f"{article} {rows}x{columns} kernel{mixing}."]
-    known = errors[np.isfinite(errors)]
-    if fit.status.code == "misfit":
-        pass  # errors of what is no kernel would say nothing
-    elif known.size == 0:
-        lines.append("How sure each tap is cannot be said.")
-    elif known.size < errors.size:
-        lines.append(
-            f"{errors.size - known.size} of {errors.size} taps are not determined (marked ?)."
-        )
-    elif known.max() <= 1e-9 * max(1e-300, float(np.abs(fit.kernel.weight).max())):
-        lines.append("Each tap is known to the accuracy of the arithmetic.")
-    else:
-        lines.append(f"Each tap is known to ± {known.max():.1g} or better (one standard error).")
-    lines.append(str(fit.status))
-    if not mixing and fit.history is None:
-        name = fit.recognise()
-        if fit.status.code != "misfit":
-            lines.append(str(name))
-        elif (near := name.best or name.nearest) is not None:
-            lines.append(f"The nearest kernel with a name is {near.name}.")
+    mixing = (outputs, inputs) != (1, 1)
+    lines = fit.sentences()
     lines.append("")
     if fit.history is not None:
         lines += _losses(fit)

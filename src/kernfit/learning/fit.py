@@ -22,6 +22,8 @@ from kernfit.learning.verdict import Status
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from kernfit.frequencies import FrequencyResponse
+
 
 @dataclass(frozen=True, eq=False)
 class Fit:
@@ -173,13 +175,7 @@ class Fit:
         from kernfit.learning.match import Bias
         from kernfit.learning.recognise import recognise
 
-        outputs, sources, rows, columns = self.kernel.weight.shape
-        if not (0 <= output < outputs and 0 <= source < sources):
-            raise InvalidInput(
-                f"output and source must be channels of a kernel with {outputs} out and "
-                f"{sources} in, got {output} and {source}"
-            )
-        own = slice(source * rows * columns, (source + 1) * rows * columns)
+        own = self._own(output, source)
         return recognise(
             self.kernel.weight[output, source],
             self.covariance[output, own, own],
@@ -197,21 +193,110 @@ class Fit:
         """Sum, centroid and width of the kernel, each with its standard error."""
         return moments(self.kernel, self.uncertainty)
 
-    def plot(self, *, ax: Axes | None = None) -> Axes:
-        """Draw the taps with their errors as a heat map; for one input and one output channel.
+    def frequency_response(
+        self,
+        *,
+        angle: float = 0.0,
+        points: int = 129,
+        normalise: bool = False,
+        output: int = 0,
+        source: int = 0,
+    ) -> FrequencyResponse:
+        """Return what the kernel does to waves of each spatial frequency, with its errors.
 
         Parameters
         ----------
+        angle : float, default 0
+            Direction in which the waves run, in degrees: 0 along a row, 90 along a column.
+        points : int, default 129
+            How many frequencies, from 0 to the highest that pixels can hold.
+        normalise : bool, default False
+            Whether to divide by the response at frequency 0. The gain is then what optics calls
+            the modulation transfer function, MTF.
+        output, source : int, default 0
+            Channels, of a kernel that mixes them.
+
+        Returns
+        -------
+        FrequencyResponse
+            NaN errors where the data do not determine a frequency.
+
+        Raises
+        ------
+        InvalidInput
+            If there is no such channel, or the taps' sum is not told from 0 and it is to be
+            normalised.
+
+        Examples
+        --------
+        >>> from kernfit import learn, scene
+        >>> x = scene((60, 80)).astype(float)
+        >>> response = learn(x, (x[:, 1:] + x[:, :-1]) / 2).frequency_response(normalise=True)
+        >>> print(f"MTF50 at {response.falls_to(0.5)[0]:.3f} cycles per pixel")
+        MTF50 at 0.333 cycles per pixel
+        """
+        from kernfit.frequencies import respond
+
+        own = self._own(output, source)
+        taps = self.kernel.weight[output, source].astype(np.float64)
+        return respond(
+            taps,
+            self.kernel.anchor,
+            angle=angle,
+            points=points,
+            normalise=normalise,
+            deviations=self.uncertainty.deviations(output, own),
+            undetermined=self.undetermined.reshape(-1, self.kernel.weight[0].size)[:, own],
+            freedom=float(self.uncertainty.freedom[output, own].min()),
+        )
+
+    def _own(self, output: int, source: int) -> slice:
+        """Return which of an output channel's weights are the taps of one input channel."""
+        outputs, sources, rows, columns = self.kernel.weight.shape
+        if not (0 <= output < outputs and 0 <= source < sources):
+            raise InvalidInput(
+                f"output and source must be channels of a kernel with {outputs} out and "
+                f"{sources} in, got {output} and {source}"
+            )
+        return slice(source * rows * columns, (source + 1) * rows * columns)
+
+    def plot(self, *, output: int = 0, source: int = 0, ax: Axes | None = None) -> Axes:
+        """Draw the taps with their errors as a heat map, zero being white.
+
+        Parameters
+        ----------
+        output, source : int, default 0
+            Channels, of a kernel that mixes them.
         ax : matplotlib Axes, optional
             Where to draw. Default: a new figure, which is ``ax.figure`` of what is returned.
 
         Returns
         -------
         matplotlib Axes
+
+        Raises
+        ------
+        InvalidInput
+            If there is no such channel.
         """
         from kernfit.plots import plot_taps
 
-        return plot_taps(self.kernel.taps, self.stderr, ax=ax)
+        self._own(output, source)
+        errors = self.stderr.reshape(self.kernel.weight.shape)
+        return plot_taps(self.kernel.weight[output, source], errors[output, source], ax=ax)
+
+    def sentences(self) -> list[str]:
+        """Return the answer in a few sentences: what, how sure, the verdict, what it is called.
+
+        Returns
+        -------
+        list of str
+        """
+        from kernfit.learning.words import in_sentences
+
+        named = self.kernel.weight.shape[:2] == (1, 1) and self.history is None
+        errors = self.stderr.reshape(self.kernel.weight.shape)
+        return in_sentences(self.kernel, errors, self.status, self.recognise() if named else None)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the whole answer as plain numbers, lists and strings; NaN becomes None.
@@ -240,6 +325,8 @@ class Fit:
             "undetermined": _plain(self.undetermined),
             "offset": None if self.offset is None else list(self.offset),
         }
+        if self.kernel.weight.shape[:2] == (1, 1):
+            record["recognition"] = self.recognise().to_dict()
         if self.history is not None:
             record["history"] = {
                 "losses": _plain(self.history.losses),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -78,6 +79,16 @@ class Match:
     rank: tuple[float, ...]
     parameters: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return kind, name, text, taps and parameters as plain lists, numbers and strings."""
+        return {
+            "kind": self.kind,
+            "name": self.name,
+            "text": self.text,
+            "taps": self.taps.tolist(),
+            "parameters": {name: list(pair) for name, pair in self.parameters.items()},
+        }
+
 
 @dataclass(frozen=True, eq=False)
 class Recognition:
@@ -101,6 +112,14 @@ class Recognition:
     def best(self) -> Match | None:
         """The simplest explanation, if there is one."""
         return self.matches[0] if self.matches else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the sentence, all matches and the nearest as plain dicts."""
+        return {
+            "sentence": str(self),
+            "matches": [match.to_dict() for match in self.matches],
+            "nearest": None if self.nearest is None else self.nearest.to_dict(),
+        }
 
     def __str__(self) -> str:
         note = f"; {self.note}" if self.note else ""

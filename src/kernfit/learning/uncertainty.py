@@ -39,6 +39,30 @@ class Uncertainty:
     freedom: Array
     influence: Array
 
+    def deviations(self, output: int, own: slice) -> Array:
+        """Return such numbers that any combination c of weights has variance ``sum((d @ c)^2)``.
+
+        Parameters
+        ----------
+        output : int
+            The channel whose weights they are.
+        own : slice
+            Which of its weights are combined.
+
+        Returns
+        -------
+        ndarray, shape (n, weights)
+            What the blocks say, or a root of the covariance where there were none.
+        """
+        if len(self.influence):
+            return self.influence[:, output, own]
+        covariance = self.covariance[output, own, own]
+        if not np.isfinite(covariance).all():
+            return np.full((1, len(covariance)), np.nan)
+        values, vectors = np.linalg.eigh(covariance)
+        root: Array = np.sqrt(np.maximum(values, 0.0))[:, np.newaxis] * vectors.T
+        return root
+
 
 def unknown(outputs: int, size: int) -> Uncertainty:
     """Return that nothing is known of the errors of an answer that is not the best one."""

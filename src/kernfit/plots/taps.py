@@ -1,4 +1,4 @@
-"""Figures of kernels: matplotlib axes in, axes out."""
+"""Kernels as heat maps with their numbers."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kernfit.arrays import Array, one_of
-from kernfit.display import decimals_for
+from kernfit.display import tap_cells, unit_of
 from kernfit.files import whole_file
+from kernfit.plots.axes import axes_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,11 +41,7 @@ def plot_taps(
         Its figure is ``ax.figure``.
     """
     rows, columns = taps.shape
-    if ax is None:
-        # Figure and not pyplot: no window, no global state, works without a display.
-        from matplotlib.figure import Figure
-
-        ax = Figure(figsize=_size(taps.shape), layout="constrained").add_subplot()
+    ax = axes_of(ax, _size(taps.shape))
     limit = float(np.abs(taps).max()) or 1.0
     image = ax.imshow(taps, cmap=SIGNED, vmin=-limit, vmax=limit, aspect="equal")
     ax.set_xticks(range(columns) if columns <= 15 else range(0, columns, 5))
@@ -53,18 +50,20 @@ def plot_taps(
     ax.set_ylabel("row")
     if title:
         ax.set_title(title)
-    ax.figure.colorbar(image, ax=ax, label="tap")
+    # Tiny taps would need more digits than a cell has room for.
+    unit = unit_of(taps)
+    bar = ax.figure.colorbar(image, ax=ax, label="tap")
+    if unit != 1:
+        from matplotlib.ticker import FuncFormatter
+
+        bar.formatter = FuncFormatter(lambda value, _: f"{value / unit:g}")
+        bar.set_label(f"tap, in units of {unit:g}")
     if taps.size <= _MOST_NUMBERS:
-        places = min(decimals_for(errors, taps), 4)
+        cells = tap_cells(taps / unit, None if errors is None else errors / unit)
         for i, j in np.ndindex(rows, columns):
-            text = f"{taps[i, j] + 0.0:.{places}f}"
-            if errors is not None:
-                error = errors[i, j]
-                text += "\n?" if np.isnan(error) else f"\n±{error:.{places}f}"
-            dark = abs(taps[i, j]) > 0.6 * limit
-            ax.text(
-                j, i, text, ha="center", va="center", size=8, color="white" if dark else "black"
-            )
+            text = cells[i][j].strip().replace(" ± ", "\n±").replace(" ?", "\n?")
+            ink = "white" if abs(taps[i, j]) > 0.6 * limit else "black"
+            ax.text(j, i, text, ha="center", va="center", size=8, color=ink)
     return ax
 
 
