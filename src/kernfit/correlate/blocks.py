@@ -14,6 +14,7 @@ from kernfit.correlate.vector import vector_bytes
 Pair = tuple[int, int]
 Dtype = np.dtype[Any]
 
+_SHEET = 256  # bytes of a row of strips that are read together: a few cache lines
 _PAD = 8  # rows after those of a strip, lest all strips of a stack meet in the same cache lines
 
 
@@ -36,11 +37,11 @@ def spectrum_of(taps: Array, size: Pair, dtype: Dtype) -> Array:
     """
     # In double precision whatever the dtype: its error then counts once.
     double = np.dtype(np.float64)
-    strip, stack = _scratch(size, double)
+    strips, stack = _scratch(size, double)
     # The spectrum of the flipped kernel is the conjugate of that of the conjugate taps.
     parts = (np.ascontiguousarray(part, double) for part in (taps.real, -taps.imag))
     down, along = (twiddles_of(n, double) for n in size)
-    compiled(double, back=False)(*parts, down, along, strip, stack)
+    compiled(double, back=False)(*parts, down, along, strips, stack)
     stack[:, 1] *= -1
     stack /= size[0] * size[1]
     # Lanes are rows of frequencies: deal them out anew to vectors of the other dtype.
@@ -79,10 +80,10 @@ def correlate_blocks(
         for x in (source[0], source[-1])
     )
     down, along = (twiddles_of(n, dtype) for n in size)
-    strip, stack = _scratch(size, dtype)
+    strips, stack = _scratch(size, dtype)
     # A real image is its own partner: one block of it goes with the next.
     compiled(dtype, back=True)(
-        *(a, b, len(source) == 1, *taps, spectrum, down, along, strip, stack),
+        *(a, b, len(source) == 1, *taps, spectrum, down, along, strips, stack),
         *(out[0], out[-1], add),
     )
 
@@ -93,8 +94,9 @@ def _lanes(dtype: Dtype) -> int:
 
 
 def _scratch(size: Pair, dtype: Dtype) -> tuple[Array, Array]:
-    """Return memory for a strip of columns, and for the stack of strips of rows."""
+    """Return memory for a sheet of strips of columns, and for the stack of strips of rows."""
     wide = _lanes(dtype)
-    strip = np.empty((2, size[0] + _PAD, wide), dtype)
+    count = min(_SHEET // (wide * dtype.itemsize), size[1] // wide)
+    strips = np.empty((count, 2, size[0] + _PAD, wide), dtype)
     stack = np.empty((size[0] // wide, 2, size[1] + _PAD, wide), dtype)
-    return strip[:, : size[0]], stack[:, :, : size[1]]
+    return strips[:, :, : size[0]], stack[:, :, : size[1]]

@@ -17,31 +17,33 @@ Pair = tuple[int, int]
 
 # Nanoseconds for one tap of one output, by the dtype of the sums; others go the plain way.
 _TAP = {
-    "h": 0.012,
-    "i": 0.035,
-    "l": 0.1,
-    "q": 0.1,
-    "f": 0.0115,
-    "d": 0.023,
-    "F": 0.055,
-    "D": 0.11,
+    "h": 0.0112,
+    "i": 0.0222,
+    "l": 0.048,
+    "q": 0.048,
+    "f": 0.0172,
+    "d": 0.0345,
+    "F": 0.078,
+    "D": 0.158,
 }
 _PLAIN_TAP = 20.0
 _OUTPUT = 0.06  # what an output costs besides its taps, for each pass and byte
 _STEPS = 8.0  # times as much for a tap where windows or taps step
 # Of the Fourier method, for one pixel of a block: nanoseconds for each of the log2(pixels) stages,
 # there and back, and what else there is to do; the share by which a MiB in use slows all of it.
-_STAGE = {"f": 0.12, "d": 0.24, "F": 0.12, "D": 0.24}
+_STAGE = {"f": 0.11, "d": 0.17, "F": 0.11, "D": 0.17}
 _REST = {"f": 0.4, "d": 1.3, "F": 1.2, "D": 2.5}
 _SLOWER = 0.12
 _TILE_CALL = 20e-6  # seconds for each tile, however small
-# Rows and columns of a block. Strips of 512 columns do not fit the first-level cache.
-_ROWS, _COLUMNS = (32, 64, 128, 256, 512), (32, 64, 128, 256)
+# Rows and columns of a block, a power of two.
+_ROWS, _COLUMNS = (32, 64, 128, 256, 512), (32, 64, 128, 256, 512)
 _TILE = (256, 512)  # pixels of a tile, in whole blocks, where these are not larger
-# All threads together stay below 32 MiB. So many bytes are in use for a pixel of a tile (twice as
-# many for a complex one) where magnitudes differ much, and so many threads should have room.
+# All threads together stay below 32 MiB. So many numbers are in use for a pixel of a tile (twice as
+# many for a complex one), so many bytes more by the one thread at a time that works on a tile
+# where magnitudes differ much; and so many threads should have room.
 _SCRATCH = 28 << 20
-_IN_USE = 50
+_IN_USE = 4.5
+_UNEVEN = 40
 _ROOM_FOR = 4
 
 
@@ -114,13 +116,13 @@ def part_of(extent: Pair, block: Pair) -> Pair:
 
 
 def blocks_of_tile(block: Pair) -> Pair:
-    """Return how many blocks a tile has."""
+    """Return how many blocks a tile has: two at least, since real ones go in pairs."""
     rows, columns = (max(n // b, 1) for n, b in zip(_TILE, block, strict=True))
-    return rows, columns
+    return rows, max(columns, 2 // rows)
 
 
 def fourier_threads(block: Pair, sums: Dtype) -> int:
     """Return for how many threads there is memory."""
-    pixels = prod(max(n, b) for n, b in zip(_TILE, block, strict=True))
-    each = _IN_USE * (2 if sums.kind == "c" else 1)
-    return max(_SCRATCH // (each * pixels), 1)
+    tile = prod(n * b for n, b in zip(blocks_of_tile(block), block, strict=True))
+    left = _SCRATCH - _UNEVEN * tile * (2 if sums.kind == "c" else 1)
+    return max(int(left / (_IN_USE * sums.itemsize * tile)), 1)

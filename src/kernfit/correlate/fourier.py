@@ -17,6 +17,7 @@ import numpy as np
 from kernfit.arrays import Array
 from kernfit.correlate.spikes import add_spikes, is_even, reach_of, take_out_spikes
 from kernfit.correlate.steps import ONE, Pair, correlate_steps
+from kernfit.correlate.threads import one_at_a_time
 
 Dtype = np.dtype[Any]
 
@@ -41,12 +42,15 @@ class Fourier:
         """Write the correlation of `source` into `sums`."""
         if sums.dtype.kind == "i":
             # The planner has made sure that the error is below a half: the integer is exact.
-            sums[...] = np.rint(self._transform(source)[self._steps])
+            dense = self._transform(source)
+            sums[...] = np.rint(dense, out=dense)[self._steps]
             return
         narrow = "f" if sums.dtype.char in "fF" else "d"
         source = source.astype(sums.dtype, copy=False)
         if not is_even(source, _RANGE[narrow]):
-            self._uneven(source, sums, narrow)
+            # Such tiles are rare and need several copies: memory is set aside for one.
+            with one_at_a_time():
+                self._uneven(source, sums, narrow)
         elif self.stride == ONE:
             self._transform(source, sums)
         else:

@@ -20,6 +20,7 @@ _STRIPS_EACH = 4  # for every thread: enough to even out, few enough to cost not
 _lock = threading.Lock()
 _pool: ThreadPoolExecutor | None = None
 _here = threading.local()
+_turn = threading.Lock()
 
 
 def for_strips(
@@ -102,6 +103,11 @@ def thread_count(threads: int | None) -> int:
     return as_pair_of_ints(threads, "threads", least=1)[0]
 
 
+def one_at_a_time() -> threading.Lock:
+    """Return the lock to hold for work that only one thread may do at a time."""
+    return _turn
+
+
 def _workers() -> ThreadPoolExecutor:
     """Return the pool, made when it is first wanted; its threads start as they are needed."""
     global _pool
@@ -120,9 +126,9 @@ def _mark_worker() -> None:
 
 
 def _forget_pool() -> None:
-    """Drop the pool in a forked child, which has none of its threads."""
-    global _pool, _lock
-    _lock = threading.Lock()
+    """Drop pool and locks in a forked child, which has none of the threads that hold them."""
+    global _pool, _lock, _turn
+    _lock, _turn = threading.Lock(), threading.Lock()
     _pool = None
     _here.is_worker = False
 
