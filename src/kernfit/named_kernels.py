@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from types import MappingProxyType
 
+import numpy as np
+
+from kernfit.arrays import Array
 from kernfit.errors import InvalidInput
 from kernfit.kernel import Kernel
 from kernfit.kernel_families import box, disk, gaussian, laplacian_of_gaussian, motion
@@ -21,6 +24,7 @@ __all__ = [
     "gaussian",
     "laplacian_of_gaussian",
     "motion",
+    "step_answer",
 ]
 
 
@@ -145,3 +149,25 @@ detectors: Mapping[str, tuple[Kernel, ...]] = MappingProxyType(
         }.items()
     }
 )
+
+
+def step_answer(taps: Array) -> float:
+    """Return the strongest answer to a straight edge of height 1, along rows or columns.
+
+    Divided by it, an edge is as bright as its step is high, whatever the detector.
+
+    Parameters
+    ----------
+    taps : ndarray, shape (kh, kw)
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> step_answer(catalogue["sobel_x"].taps)
+    4.0
+    """
+    partial = [np.abs(np.cumsum(taps.sum(axis=axis))).max() for axis in (0, 1)]
+    return float(max(partial))

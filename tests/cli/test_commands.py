@@ -252,7 +252,7 @@ def test_as_a_program(tmp_path):
 
     helped = program("--help")
     assert helped.returncode == 0
-    for command in ("demo", "learn", "apply", "edges", "show", "kernels"):
+    for command in ("demo", "learn", "apply", "edges", "show", "kernels", "lab"):
         assert command in helped.stdout
     assert program("--version").stdout.startswith("kernfit 0.")
     assert program().returncode == 2

@@ -8,6 +8,7 @@ from kernfit.cli.apply import apply
 from kernfit.cli.demo import demo
 from kernfit.cli.edges import edges
 from kernfit.cli.kernels import kernels
+from kernfit.cli.lab import lab
 from kernfit.cli.learn import learn
 from kernfit.cli.see import see
 from kernfit.cli.show import show
@@ -41,6 +42,6 @@ def kernfit(
     """Find, apply and explain the 2-D kernel behind a pair of images."""
 
 
-for command in (demo, learn, apply, edges, show, kernels, see, tile):
+for command in (demo, learn, apply, edges, show, kernels, see, tile, lab):
     app.command()(command)
 app.add_typer(stats, name="stats")

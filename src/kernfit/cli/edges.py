@@ -3,23 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-
-if TYPE_CHECKING:
-    from kernfit.arrays import Array
-
-
-def step_answer(taps: Array) -> float:
-    """Return the strongest answer to a straight edge of height 1, along rows or columns.
-
-    Divided by it, an edge is as bright as its step is high, whatever the detector.
-    """
-    import numpy as np
-
-    partial = [np.abs(np.cumsum(taps.sum(axis=axis))).max() for axis in (0, 1)]
-    return float(max(partial))
 
 
 def edges(
@@ -41,7 +27,7 @@ def edges(
     from kernfit.arrays import one_of
     from kernfit.correlate import correlate2d
     from kernfit.io.images import read_image, write_image
-    from kernfit.named_kernels import detectors
+    from kernfit.named_kernels import detectors, step_answer
 
     kernels = detectors[one_of(detector, detectors, "--detector")]
     source = read_image(image)

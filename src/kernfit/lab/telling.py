@@ -1,0 +1,5 @@
+"""How work tells what it is doing."""
+
+from collections.abc import Callable
+
+Say = Callable[[str], None]

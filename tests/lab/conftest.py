@@ -1,0 +1,64 @@
+import os
+
+import pytest
+from served import Served, browser_path
+
+
+@pytest.fixture(scope="session")
+def lab():
+    pytest.importorskip("starlette")
+    pytest.importorskip("uvicorn")
+    running = Served()
+    yield running
+    running.process.terminate()
+    running.process.communicate(timeout=20)
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    playwright = pytest.importorskip("playwright.sync_api")
+    path = browser_path()
+    # A browser's own sandbox does not work for root, as in containers.
+    root = hasattr(os, "geteuid") and os.geteuid() == 0
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(
+            executable_path=path, args=["--no-sandbox"] if root else []
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def refusals():
+    """What a test expects to stand on the console: parts of the browser's own words."""
+    return []
+
+
+@pytest.fixture
+def browser_page(chromium, lab, refusals):
+    """A page at the lab; afterwards: no error on its console, no request to anywhere else."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    errors, elsewhere = [], []
+    page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    own = ("data:", "blob:", lab.address)
+    page.on("request", lambda r: None if r.url.startswith(own) else elsewhere.append(r.url))
+    yield page
+    context.close()
+    assert [error for error in errors if not any(part in error for part in refusals)] == []
+    assert elsewhere == []
+
+
+@pytest.fixture
+def visit(browser_page, lab):
+    """Open a bench by its fragment and return the page."""
+
+    def go(fragment, width=1280):
+        browser_page.set_viewport_size({"width": width, "height": 900})
+        browser_page.goto("about:blank")
+        browser_page.goto(lab.address + fragment)
+        browser_page.wait_for_selector("body[data-ready]")
+        return browser_page
+
+    return go

@@ -1,0 +1,201 @@
+"""The Slide bench, driven in a browser: what the page shows are the numbers of Python."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from kernfit import catalogue, correlate2d, lesson
+
+CELL = """(canvas, {row, column, rows, columns}) => {
+    const x = Math.floor((column + 0.1) * canvas.width / columns);
+    const y = Math.floor((row + 0.1) * canvas.height / rows);
+    return Array.from(canvas.getContext("2d").getImageData(x, y, 1, 1).data.slice(0, 3));
+}"""
+
+
+def cell(page, canvas, row, column, shape):
+    """The colour of a cell, near its top left corner."""
+    place = {"row": row, "column": column, "rows": shape[0], "columns": shape[1]}
+    page.wait_for_timeout(60)
+    return page.locator("canvas.plane").nth(canvas).evaluate(CELL, place)
+
+
+def sum_shown(page):
+    return page.locator("#sum").inner_text()
+
+
+def test_the_lessons_numbers_one_after_the_other(visit):
+    page = visit("#slide")
+    written = [
+        "0·0 + 1·1 + 3·2 + 4·3 = 19",
+        "1·0 + 2·1 + 4·2 + 5·3 = 25",
+        "3·0 + 4·1 + 6·2 + 7·3 = 37",
+        "4·0 + 5·1 + 7·2 + 8·3 = 43",
+    ]
+    for number, text in enumerate(written):
+        assert sum_shown(page) == text
+        assert f"place {number + 1} of 4" in page.locator("#place").inner_text()
+        page.get_by_role("button", name="Next").click()
+    assert sum_shown(page) == written[-1]  # there is no further place
+    assert "2 × 2" in page.locator("#sizes").inner_text()
+
+
+def test_keys_move_the_window(visit):
+    page = visit("#slide")
+    page.locator("canvas.plane").first.focus()
+    for key, ending in (
+        ("ArrowRight", "25"),
+        ("ArrowDown", "43"),
+        ("ArrowLeft", "37"),
+        ("ArrowUp", "19"),
+        ("ArrowUp", "19"),
+        ("End", "43"),
+        ("Home", "19"),
+    ):
+        page.keyboard.press(key)
+        assert sum_shown(page).endswith(f"= {ending}")
+
+
+def test_dragging_moves_the_window(visit):
+    page = visit("#slide")
+    box = page.locator("canvas.plane").first.bounding_box()
+    page.mouse.move(box["x"] + 30, box["y"] + 30)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] - 20, box["y"] + box["height"] - 20, steps=4)
+    page.mouse.up()
+    assert sum_shown(page).endswith("= 43")
+
+
+def test_play_goes_to_the_end_and_the_output_grows(visit):
+    page = visit("#slide?speed=60")
+    unseen = cell(page, 1, 1, 1, (2, 2))
+    page.get_by_role("button", name="Play").click()
+    page.wait_for_function("() => document.querySelector('#sum').textContent.endsWith('= 43')")
+    page.get_by_role("button", name="Play").wait_for()  # it stops by itself
+    assert cell(page, 1, 1, 1, (2, 2)) != unseen
+
+
+def test_numbers_size_and_flip_can_be_changed(visit):
+    page = visit("#slide")
+    page.get_by_label("tap, row 1, column 1").fill("10")
+    assert sum_shown(page) == "0·10 + 1·1 + 3·2 + 4·3 = 19"
+    page.get_by_label("tap, row 2, column 2").fill("1/2")
+    assert sum_shown(page) == "0·10 + 1·1 + 3·2 + 4·0.5 = 9"
+    page.get_by_label("Bias b in").fill("-3")
+    assert sum_shown(page) == "0·10 + 1·1 + 3·2 + 4·0.5 + (−3) = 6"
+    page.get_by_label("Convolution").check()
+    assert sum_shown(page) == "0·0.5 + 1·2 + 3·1 + 4·10 + (−3) = 42"
+    page.get_by_label("one row less").click()
+    assert sum_shown(page) == "0·1 + 1·10 + (−3) = 7"
+    assert "3 × 2" in page.locator("#sizes").inner_text()
+
+
+@pytest.mark.parametrize(
+    ("fragment", "options"),
+    [
+        ("mode=same&boundary=reflect", {"mode": "same", "boundary": "reflect"}),
+        ("mode=full&fill=7", {"mode": "full", "fill_value": 7}),
+        ("padding=2&boundary=wrap&stride=2", {"padding": 2, "boundary": "wrap", "stride": 2}),
+        ("dilation=3", {"dilation": 3}),
+        (
+            "mode=same&anchor=[0,1]&boundary=edge",
+            {"mode": "same", "anchor": (0, 1), "boundary": "edge"},
+        ),
+    ],
+)
+def test_options_give_what_python_gives(visit, fragment, options):
+    image = lesson.scene()[40:56, 100:116].astype(int)
+    taps = np.array([[1, 2], [-3, 4], [0, 5]])
+    expected = correlate2d(image, taps, **options)
+    at = expected.size // 2
+    page = visit(f"#slide?image=scene&top=40&left=100&taps={taps.tolist()}&at={at}&{fragment}")
+    shown = sum_shown(page).rsplit("= ", 1)[1].replace("−", "-")
+    assert int(shown) == expected.ravel()[at]
+    assert f"{expected.shape[0]} × {expected.shape[1]}" in page.locator("#sizes").inner_text()
+
+
+def test_the_outputs_colours_are_those_of_its_numbers(visit):
+    """The lesson's bar: orange where white turns to black, blue where black turns to white."""
+    page = visit("#slide?image=bar&taps=[[1,-1]]&all=true&at=41")
+    expected = correlate2d(lesson.black_bar(), [[1, -1]])
+    for column, value in enumerate(expected[2]):
+        colour = cell(page, 1, 2, column, expected.shape)
+        assert colour == {0: [255, 255, 255], 1: [230, 97, 1], -1: [33, 102, 172]}[value]
+
+
+def test_an_own_image_is_dropped_on_the_page(visit):
+    page = visit("#slide?taps=[[1,1]]")
+    file = io.BytesIO()
+    Image.fromarray(np.array([[3, 40, 200]], np.uint16)).save(file, "PNG")
+    page.set_input_files(
+        "#file", [{"name": "mine.png", "mimeType": "image/png", "buffer": file.getvalue()}]
+    )
+    page.wait_for_function("() => document.querySelector('#sum').textContent === '3·1 + 40·1 = 43'")
+    assert page.get_by_role("button", name="mine.png, 1").get_attribute("aria-pressed") == "true"
+    page.get_by_role("button", name="Remove mine.png").click()
+    page.get_by_role("button", name="mine.png, 1 by 3").wait_for(state="detached")
+
+
+def test_a_file_that_is_no_image_is_said(visit, refusals):
+    refusals.append("status of 422")
+    page = visit("#slide")
+    page.set_input_files(
+        "#file", [{"name": "song.mp3", "mimeType": "audio/mpeg", "buffer": b"ID3" * 40}]
+    )
+    page.get_by_text("song.mp3 must be an image").wait_for()
+    assert sum_shown(page).endswith("= 19")
+
+
+def test_a_link_restores_what_was_seen(visit):
+    page = visit("#slide")
+    page.get_by_label("Named kernel").select_option("sobel_x")
+    page.get_by_label("Mode").select_option("same")
+    page.locator("canvas.plane").first.focus()
+    page.keyboard.press("End")
+    shown = sum_shown(page)
+    page.wait_for_function("() => location.hash.includes('at=8')")
+    fragment = page.evaluate("location.hash")
+    assert sum_shown(visit(fragment)) == shown
+    assert catalogue["sobel_x"].taps.tolist() == [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]
+
+
+@pytest.mark.parametrize(
+    "fragment",
+    [
+        "#slide?taps=[]",
+        "#slide?taps=oops",
+        "#slide?taps=[[1],[1,2]]",
+        "#slide?image=gone",
+        "#slide?at=1e99&stride=0.5",
+        "#slide?padding=-7",
+        "#nothing",
+        "#slide?boundary=what&mode=x",
+    ],
+)
+def test_a_damaged_link_still_opens(visit, fragment):
+    page = visit(fragment)
+    assert page.locator("main h2").count() == 1
+
+
+def test_everything_has_a_name_and_is_reached_by_keyboard(visit):
+    page = visit("#slide")
+    nameless = page.evaluate(
+        """() => [...document.querySelectorAll("button, input, select, canvas, a")].filter((e) =>
+            e.getAttribute("aria-hidden") !== "true" && e.checkVisibility() && !(
+            e.textContent.trim() || e.getAttribute("aria-label") || e.labels?.length)).length"""
+    )
+    assert nameless == 0
+    reached = set()
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate("document.activeElement.outerHTML.slice(0, 200)"))
+    assert len(reached) > 30
+    assert any("canvas" in item for item in reached)
+
+
+def test_a_narrow_page_is_not_wider_than_its_window(visit):
+    for fragment in ("#slide", "#slide?image=portrait&part=64&mode=same"):
+        page = visit(fragment, width=360)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360
