@@ -50,6 +50,23 @@ def size_of_file(path: str | os.PathLike[str]) -> int:
     return status.st_size
 
 
+def check_target(path: str | os.PathLike[str]) -> None:
+    """Refuse a path that could not be written, before the work whose result it is to hold.
+
+    Parameters
+    ----------
+    path : path-like
+        Where a file shall be.
+
+    Raises
+    ------
+    RefusedFile
+        As `whole_file` would: its folder does not exist or cannot be written to, or it is a
+        folder or a device.
+    """
+    _create_beside(path)[1].unlink()
+
+
 @contextmanager
 def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Give a temporary path beside `path`; on success it replaces `path`, else it vanishes.
@@ -81,6 +98,26 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     >>> target.read_text()
     '1 -1'
     """
+    target, temporary = _create_beside(path)
+    before = target.stat() if target.exists() else None
+    try:
+        yield temporary
+        if before is not None:
+            temporary.chmod(stat.S_IMODE(before.st_mode))
+        temporary.replace(target)
+    except RefusedFile:
+        raise
+    except OSError as error:
+        raise RefusedFile(
+            f"{path} cannot be written ({error.strerror or error}): make room or choose another "
+            "folder"
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _create_beside(path: str | os.PathLike[str]) -> tuple[Path, Path]:
+    """Return the file that a path means and an empty temporary one beside it."""
     try:
         target = Path(os.path.realpath(path))
         before = target.stat() if target.exists() else None
@@ -102,17 +139,4 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
             f"{path} cannot be written ({reason}): choose a folder that exists and may be "
             "written to"
         ) from error
-    try:
-        yield temporary
-        if before is not None:
-            temporary.chmod(stat.S_IMODE(before.st_mode))
-        temporary.replace(target)
-    except RefusedFile:
-        raise
-    except OSError as error:
-        raise RefusedFile(
-            f"{path} cannot be written ({error.strerror or error}): make room or choose another "
-            "folder"
-        ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    return target, temporary

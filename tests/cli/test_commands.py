@@ -2,8 +2,11 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
+import textwrap
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -32,6 +35,12 @@ def run(*arguments):
 SHARPEN = np.array([[-2, -2, -2], [-2, 32, -2], [-2, -2, -2]]) / 16
 
 
+def words_and_numbers(text):
+    """Words as they are, numbers apart, for the last digits may depend on the machine."""
+    parts = re.split(r"(-?\d+\.\d+)", text)
+    return parts[::2], np.array(parts[1::2], float)
+
+
 def test_demo_shows_the_lessons_numbers(capsys, tmp_path):
     assert run("demo", "--folder", tmp_path / "new") == 0
     text = capsys.readouterr().out
@@ -49,6 +58,12 @@ def test_demo_shows_the_lessons_numbers(capsys, tmp_path):
         "2.000000 ± ",
     ):
         assert expected in text
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    promised = re.search(r"```text\n(A 3x3 kernel\..*?)```", readme, re.DOTALL).group(1)
+    shown = text[text.index("  A 3x3 kernel.") : text.index("  Pillow's own numbers")]
+    words, numbers = words_and_numbers(textwrap.dedent(shown))
+    assert words_and_numbers(promised)[0] == words
+    assert np.abs(words_and_numbers(promised)[1] - numbers).max() < 1e-4
     assert np.abs(Kernel.load(tmp_path / "new" / "sharpen.json").taps - SHARPEN).max() < 1e-4
     assert run("learn", tmp_path / "new" / "before.png", tmp_path / "new" / "after.png") == 0
 
@@ -106,7 +121,7 @@ def test_learn_of_colours_mixed(tmp_path, capsys):
     assert "3 channels in, 1 out" in text
     assert "0.5870" in text
     assert run("learn", *pair) == 2
-    assert "channels='full'" in capsys.readouterr().err
+    assert "give --channels full to learn" in capsys.readouterr().err
 
 
 def test_learn_with_a_mask(tmp_path, capsys):
@@ -174,6 +189,33 @@ def test_edges_are_white_at_a_full_step(tmp_path, detector):
     assert not edges[:, 14:].any()
 
 
+def test_apply_to_an_image_smaller_than_the_kernel(tmp_path, capsys):
+    write_image(tmp_path / "in.png", scene((2, 2)))
+    assert run("apply", "sobel_x", tmp_path / "in.png", tmp_path / "o.png", "--mode", "valid") == 2
+    assert "got 2x2 for 3x3: use --mode same" in capsys.readouterr().err
+
+
+def test_negative_results_that_are_cut_off_are_said(tmp_path, capsys):
+    write_image(tmp_path / "in.png", scene((40, 40)))
+    arguments = ("apply", "sobel_x", tmp_path / "in.png")
+    assert run(*arguments, tmp_path / "out.png") == 0
+    assert "note: uint8 has no levels below 0: --dtype float32" in capsys.readouterr().out
+    assert run(*arguments, tmp_path / "out.tif", "--dtype", "float32") == 0
+    assert run("apply", "box_3", tmp_path / "in.png", tmp_path / "out.png") == 0
+    assert "note" not in capsys.readouterr().out
+
+
+def test_without_a_bias_the_size_is_the_same(pair, capsys):
+    assert run("learn", *pair, "--bias", "none") == 0
+    assert capsys.readouterr().out.startswith("A 3x3 kernel.")
+
+
+def test_the_size_of_a_path_is_bounded(pair, capsys):
+    arguments = ("--shape", "3", "--descent", "1e-13", "--steps", str(10**11))
+    assert run("learn", *pair, *arguments) == 2
+    assert "--steps must be few enough" in capsys.readouterr().err
+
+
 def test_show_and_kernels(tmp_path, capsys):
     assert run("show", "sobel_x", "-o", tmp_path / "sobel.png") == 0
     text = capsys.readouterr().out
@@ -200,6 +242,11 @@ def test_show_and_kernels(tmp_path, capsys):
         (["learn", "a.png", "a.png", "--bias", "some"], "--bias must be one of constant, none"),
         (["learn", "a.png", "a.png", "-o", "k.xyz"], "k.xyz"),
         (["learn", "a.png", "a.png", "-o", "none/k.json"], "none/k.json"),
+        (["learn", "no.png", "no.png", "-o", "k.xyz"], "k.xyz"),
+        (["learn", "no.png", "no.png", "-o", "none/k.json"], "none/k.json"),
+        (["learn", "a.png", "a.png", "--descent", "nan"], "rate must be positive and finite"),
+        (["learn", "a.png", "a.png", "--descent", "inf"], "rate must be positive and finite"),
+        (["learn", "a.png", "a.png", "--channels", "x"], "--channels must be one of"),
         (["learn", "a.png"], "Missing argument"),
         (["learn", "a.png", "a.png", "--wrong"], "No such option"),
         (["apply", "nothing", "a.png", "out.png"], "name must be one of"),
@@ -207,7 +254,9 @@ def test_show_and_kernels(tmp_path, capsys):
         (["apply", "sobel_x", "a.png", "out.xyz"], "out.xyz"),
         (["apply", "sobel_x", "a.png", "out.png", "--dtype", "int"], "--dtype must be one of"),
         (["apply", "sobel_x", "a.png", "out.png", "--dtype", "float32"], "out.png"),
-        (["apply", "sobel_x", "a.png", "out.png", "--boundary", "x"], "boundary must be"),
+        (["apply", "sobel_x", "no.png", "none/out.png"], "none/out.png"),
+        (["apply", "sobel_x", "a.png", "out.png", "--boundary", "x"], "--boundary must be"),
+        (["edges", "no.png", "none/out.png"], "none/out.png"),
         (["edges", "a.png", "out.png", "--detector", "x"], "--detector must be one of lesson"),
         (["show", "sobel"], "did you mean"),
         (["show", "sobel_x", "-o", "out.xyz"], "suffix must be one of .png"),
@@ -255,7 +304,10 @@ def test_as_a_program(tmp_path):
     for command in ("demo", "learn", "apply", "edges", "show", "kernels", "lab"):
         assert command in helped.stdout
     assert program("--version").stdout.startswith("kernfit 0.")
-    assert program().returncode == 2
+    alone = program()
+    assert (alone.returncode, alone.stderr) == (0, "")
+    assert alone.stdout == helped.stdout
+    assert "..." not in alone.stdout.split("Commands:")[1]
     refused = program("learn", "no.png", "no.png")
     assert refused.returncode == 2
     assert "Traceback" not in refused.stderr

@@ -23,17 +23,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         0: done. 2: bad input, said in one line. 130: interrupted. 1: anything else.
     """
-    from kernfit.cli.app import app
-
+    words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        status = app(args=arguments, prog_name="kernfit", standalone_mode=False)
+        from kernfit.cli.app import app
+
+        status = app(args=words, prog_name="kernfit", standalone_mode=False)
         # A reader such as `head` may have gone away before the last line was written.
         sys.stdout.flush()
         if status == _INTERRUPTED:
             return _refuse("interrupted", _INTERRUPTED)
         return status if isinstance(status, int) else 0
     except KernfitError as error:
-        return _refuse(str(error))
+        from typer.main import get_command
+
+        from kernfit.cli.wording import options_of, with_options
+
+        return _refuse(with_options(str(error), options_of(get_command(app), words)))
     except MemoryError:
         return _refuse("not enough memory: give a smaller image or a smaller shape")
     except KeyboardInterrupt:
@@ -46,11 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Typer's own refusals (an unknown option, say) carry a message and an exit code; their
         # classes live in different places in different versions of Typer.
         if hasattr(error, "format_message"):
-            message = error.format_message()
-            if not message or type(error).__name__ == "NoArgsIsHelpError":
-                print(message, file=sys.stderr)
-                return _BAD_INPUT
-            return _refuse(f"{message.rstrip('.')}. See 'kernfit --help'.")
+            return _refuse(f"{error.format_message().rstrip('.')}. See 'kernfit --help'.")
         if type(error).__name__ == "Abort":
             return _refuse("interrupted", _INTERRUPTED)
         if os.environ.get("KERNFIT_DEBUG"):

@@ -17,10 +17,10 @@ from kernfit.cli.tile import tile
 
 app = typer.Typer(
     add_completion=False,
-    no_args_is_help=True,
+    invoke_without_command=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 
 
@@ -34,12 +34,15 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def kernfit(
+    context: typer.Context,
     version: Annotated[
         bool,
         typer.Option("--version", callback=_version, is_eager=True, help="Say which version."),
     ] = False,
 ) -> None:
     """Find, apply and explain the 2-D kernel behind a pair of images."""
+    if context.invoked_subcommand is None:
+        print(context.get_help())
 
 
 for command in (demo, learn, apply, edges, show, kernels, see, tile, lab):

@@ -45,11 +45,13 @@ def apply(
     """Run a kernel over an image."""
     import numpy as np
 
-    from kernfit.cli.options import as_dtype, as_kernel
+    from kernfit.cli.options import as_dtype, as_kernel, check_image_target
     from kernfit.correlate import correlate2d
+    from kernfit.errors import InvalidInput
     from kernfit.io.images import read_image, write_image
 
     weights = as_kernel(kernel)
+    check_image_target(out)
     source = read_image(image)
     target = source.pixels.dtype if dtype is None else as_dtype(dtype)
     result = correlate2d(
@@ -62,6 +64,12 @@ def apply(
         overflow=overflow,
         threads=threads,
     )
+    if result.size == 0:
+        rows, columns = source.pixels.shape[-2:]
+        raise InvalidInput(
+            f"the image must be at least as large as the kernel for --mode valid, got {rows}x"
+            f"{columns} for {weights.shape[0]}x{weights.shape[1]}: use --mode same"
+        )
     alpha = source.alpha
     if alpha is not None and (alpha.shape != result.shape[-2:] or alpha.dtype != target):
         alpha = None
@@ -72,14 +80,19 @@ def apply(
     )
     write_image(out, result, alpha=alpha, channels=named)
     if not quiet:
-        _report(result, out, np.dtype(target).kind in "iu")
+        negative = weights.weight.min() < 0
+        _report(result, out, np.dtype(target).kind in "iu", negative and weights.bias.max() <= 0)
         for note in source.notes:
             print(f"note: {image.name}: {note}")
         if source.alpha is not None and alpha is None:
             print(f"note: {image.name}: its alpha does not fit the result and was left out")
 
 
-def _report(result: Array, out: Path, whole: bool) -> None:
+# So large a share of the values at 0, of a kernel with negative taps, is worth a hint.
+_MANY = 0.2
+
+
+def _report(result: Array, out: Path, whole: bool, negative: bool) -> None:
     """Say what was written, and how much of it lies at the dtype's limits."""
     import numpy as np
 
@@ -92,4 +105,9 @@ def _report(result: Array, out: Path, whole: bool) -> None:
             print(
                 f"{clipped:,} of {result.size:,} values lie at the limits "
                 f"{limits.min} and {limits.max}"
+            )
+        if negative and limits.min == 0 and np.mean(result == 0) > _MANY:
+            print(
+                f"note: {result.dtype} has no levels below 0: --dtype float32 and a name such as "
+                f"{out.with_suffix('.tif').name} keep them, 'kernfit edges' shows their size"
             )

@@ -15,7 +15,7 @@ def demo(
         typer.Option(help="Also write the last part's images and kernel into this folder."),
     ] = None,
 ) -> None:
-    """Run the lesson: correlation, edges, a layer, learning a kernel, then a real photograph."""
+    """Run the lesson, then find out what was done to a photograph."""
     for number, (title, part) in enumerate(
         (
             ("Cross-correlation", _correlation),

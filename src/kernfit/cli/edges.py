@@ -21,15 +21,20 @@ def edges(
     ] = "edge",
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
 ) -> None:
-    """Draw the edges of an image: black where pixels are equal, white at a full step."""
+    """Draw the edges of an image.
+
+    Black where pixels are equal, white at a full step.
+    """
     import numpy as np
 
     from kernfit.arrays import one_of
+    from kernfit.cli.options import check_image_target
     from kernfit.correlate import correlate2d
     from kernfit.io.images import read_image, write_image
     from kernfit.named_kernels import detectors, step_answer
 
     kernels = detectors[one_of(detector, detectors, "--detector")]
+    check_image_target(out)
     source = read_image(image)
     whole = source.pixels.dtype.kind in "iu"
     pixels = source.pixels.astype(np.float64)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 
 def learn(
+    context: typer.Context,
     before: Annotated[Path, typer.Argument(help="The image that went in.", show_default=False)],
     after: Annotated[Path, typer.Argument(help="The image that came out.", show_default=False)],
     output: Annotated[
@@ -56,12 +57,14 @@ def learn(
 ) -> None:
     """Find the kernel that turns one image into another."""
     from kernfit.arrays import one_of
-    from kernfit.cli.options import as_shape
+    from kernfit.cli.options import as_shape, check_kernel_target
+    from kernfit.cli.wording import options_of, with_options
     from kernfit.io.images import read_image
     from kernfit.learning import learn as learn_arrays
 
     wanted = as_shape(shape)
     with_bias = one_of(bias, ("constant", "none"), "--bias") == "constant"
+    check_kernel_target(output)
     first, second = read_image(before), read_image(after)
     fit = learn_arrays(
         first.pixels,
@@ -83,7 +86,7 @@ def learn(
 
         print(dumps(fit.to_dict(), indent=2, allow_nan=False))
     elif not quiet:
-        print(describe(fit))
+        print(with_options(describe(fit), options_of(context.command)))
         for path, image in ((before, first), (after, second)):
             for note in image.notes:
                 print(f"note: {path.name}: {note}")

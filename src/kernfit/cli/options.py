@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from kernfit.errors import InvalidInput
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from kernfit.kernel import Kernel
 
 
@@ -43,3 +45,22 @@ def as_dtype(text: str) -> str:
         ("uint8", "uint16", "uint32", "int8", "int16", "int32", "float16", "float32", "float64"),
         "--dtype",
     )
+
+
+def check_kernel_target(path: Path | None) -> None:
+    """Refuse a path to which no kernel could be written, before the work begins."""
+    if path is not None:
+        from kernfit.files import check_target
+        from kernfit.io.kernels import kernel_suffix
+
+        kernel_suffix(path)
+        check_target(path)
+
+
+def check_image_target(path: Path) -> None:
+    """Refuse a path to which no image could be written, before the work begins."""
+    from kernfit.files import check_target
+    from kernfit.io.writing import kind_to_write
+
+    kind_to_write(path)
+    check_target(path)

@@ -32,7 +32,7 @@ def see(
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
-    """Show the receptive field of every layer of a model: size, stride, padding."""
+    """Show what each layer of a model looks at: its receptive field."""
     from kernfit.interop.read import graph_of
     from kernfit.see.field import describe, fields_of
 

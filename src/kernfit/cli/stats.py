@@ -8,10 +8,17 @@ from typing import Annotated
 import typer
 
 stats = typer.Typer(
-    no_args_is_help=True,
+    invoke_without_command=True,
     rich_markup_mode=None,
-    help="Keep the statistics of pairs in files: add them, take some out, learn from them.",
 )
+
+
+@stats.callback()
+def of_pairs(context: typer.Context) -> None:
+    """Keep statistics of pairs in files: add, subtract, solve."""
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
 
 Parts = Annotated[list[Path], typer.Argument(help="Statistics files.", show_default=False)]
 Output = Annotated[
@@ -32,6 +39,7 @@ def sum_up(
     """Sum up a pair of images into a statistics file."""
     from kernfit.cli.options import as_shape
     from kernfit.errors import InvalidInput
+    from kernfit.files import check_target
     from kernfit.io.images import read_image
     from kernfit.learning.pair import Pair
     from kernfit.learning.stored import save_statistics
@@ -39,6 +47,7 @@ def sum_up(
     size = as_shape(shape)
     if isinstance(size, str):
         raise InvalidInput("--shape must be rows x columns such as 5x5 here, got 'auto'")
+    check_target(output)
     first, second = read_image(before), read_image(after)
     pair = Pair.of(first.pixels, second.pixels, clip=second.levels, channels=channels)
     anchor = ((size[0] - 1) // 2, (size[1] - 1) // 2)
@@ -87,12 +96,17 @@ def solve(
     ] = "constant",
     json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")] = False,
 ) -> None:
-    """Learn a kernel from statistics files; eight or more also tell how far they disagree."""
+    """Learn a kernel from statistics files.
+
+    Eight or more also tell how far they disagree, which gives the errors.
+    """
     from kernfit.arrays import one_of
     from kernfit.cli.learn import describe
+    from kernfit.cli.options import check_kernel_target
     from kernfit.learning.stored import fit_statistics, load_statistics
 
     with_bias = one_of(bias, ("constant", "none"), "--bias") == "constant"
+    check_kernel_target(output)
     fit = fit_statistics([load_statistics(path) for path in parts], bias=with_bias)
     if output is not None:
         fit.kernel.save(output)

@@ -45,9 +45,10 @@ def tile(
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
 ) -> None:
-    """Run a model over an image in tiles; the result equals that on the whole image.
+    """Run a model over an image of any size, in tiles.
 
-    A run that was interrupted goes on where it was when it is started again.
+    The result equals that on the whole image. A run that was interrupted goes on where it was
+    when it is started again.
     """
     from kernfit.arrays import one_of
     from kernfit.cli.see import as_size

@@ -46,7 +46,7 @@ def read_kernel_record(path: PathLike) -> dict[str, Any]:
         If the file is missing, empty, larger than 64 MiB, of another kind, of a newer version,
         damaged, or holds anything but a rectangular table of finite numbers.
     """
-    suffix = _suffix(path)
+    suffix = kernel_suffix(path)
     size = size_of_file(path)
     if size > MAX_BYTES:
         raise RefusedFile(
@@ -82,7 +82,7 @@ def write_kernel_record(path: PathLike, record: Mapping[str, Any]) -> None:
         If the suffix is another, the file cannot be written, or its format cannot hold the
         kernel: a bias or an anchor off the default in .npy and .txt, channels in .txt.
     """
-    suffix = _suffix(path)
+    suffix = kernel_suffix(path)
     if suffix == ".json":
         content = {"format": FORMAT, "version": VERSION, **record}
         try:  # one line for each key, so that a person can read it
@@ -108,7 +108,7 @@ def write_kernel_record(path: PathLike, record: Mapping[str, Any]) -> None:
     _write_text(path, "\n".join(table) + "\n")
 
 
-def _suffix(path: PathLike) -> str:
+def kernel_suffix(path: PathLike) -> str:
     """Return the suffix in lower case, refusing what is not a kernel's."""
     suffix = Path(path).suffix.lower()
     if suffix not in (".json", ".npy", ".txt"):

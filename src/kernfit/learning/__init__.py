@@ -141,7 +141,7 @@ def learn_pair(
     threads = thread_count(threads)
 
     def answer(pair: Pair, shape: str | int | Sequence[int] = shape) -> Fit:
-        size = _size(pair, shape, bias=bias, threads=threads)
+        size = _size(pair, shape, threads=threads)
         found = isinstance(shape, str)
 
         def of_size(size: tuple[int, int]) -> Fit:
@@ -196,14 +196,13 @@ def _placed(pair: Pair, shape: str | int | Sequence[int]) -> tuple[Pair, tuple[i
     return replace(pair, before=before), (row, column)
 
 
-def _size(
-    pair: Pair, shape: str | int | Sequence[int], *, bias: bool, threads: int | None
-) -> tuple[int, int]:
+def _size(pair: Pair, shape: str | int | Sequence[int], *, threads: int | None) -> tuple[int, int]:
     """Return the kernel's shape, asking the data if told to."""
     if isinstance(shape, str):
         if shape != "auto":
             raise InvalidInput(
                 f"shape must be 'auto', an integer or (rows, columns), got {shape!r}"
             )
-        return survey(pair, bias=bias, threads=threads) if pair.same_size else pair.valid_shape
+        # Without a constant, taps far off would stand in for what rounding shifts all levels by.
+        return survey(pair, threads=threads) if pair.same_size else pair.valid_shape
     return as_pair_of_ints(shape, "shape", least=1)

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from kernfit.arrays import Array
+from kernfit.errors import ResultTooLarge
+
+_MOST_BYTES = 1 << 30  # of a path
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,17 @@ def descend(
     Returns
     -------
     Descent
+
+    Raises
+    ------
+    ResultTooLarge
+        If the path would take more than 1 GiB.
     """
+    if (steps + 1) * start.nbytes > _MOST_BYTES:
+        raise ResultTooLarge(
+            f"steps must be few enough for their path to fit into {_MOST_BYTES >> 20} MiB, got "
+            f"{steps}: take at most {_MOST_BYTES // start.nbytes - 1}, then go on from their end"
+        )
     moves = len(gram) if bias else len(gram) - 1
     path = np.empty((steps + 1, *start.shape))
     losses = np.empty(steps + 1)

@@ -99,5 +99,5 @@ def _difference(evidence: Evidence, model: Array) -> str:
     errors = np.abs(off[row, column]) / evidence.error[row, column]
     return (
         f"it differs by {abs(off[row, column]):.2g} at row {row + 1}, column {column + 1} "
-        f"({errors:.0f} standard errors)"
+        f"({errors:.0f} standard error{'s' * (f'{errors:.0f}' != '1')})"
     )

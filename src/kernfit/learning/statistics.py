@@ -298,9 +298,10 @@ class Statistics:
         InvalidInput
             If `start` has another number of weights, or `rate` or `steps` is not positive.
         """
-        if not rate > 0 or steps < 0:
+        if not (rate > 0 and np.isfinite(rate)) or steps < 0:
             raise InvalidInput(
-                f"rate must be positive and steps at least 0, got rate {rate} and steps {steps}"
+                "the learning rate must be positive and finite and steps at least 0, got rate "
+                f"{rate} and steps {steps}"
             )
         first = np.zeros_like(self.cross)
         if start is not None:

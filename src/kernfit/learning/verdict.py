@@ -80,7 +80,7 @@ def judge(
         return Status(
             "diverged",
             f"The descent diverged after {len(path.losses) - 1} steps, so its start is shown",
-            f"Give a learning rate below {path.largest_rate:.3g}.",
+            f"Give a learning rate below {_rounded_down(path.largest_rate)}.",
         )
     if statistics.count <= len(solution.weights) and path is None:
         return Status(
@@ -105,7 +105,8 @@ def judge(
                 "unfinished",
                 f"The descent has not arrived: its loss is {path.losses[-1]:.4g}, the least "
                 f"possible {least:.4g}",
-                f"Take more steps, or a learning rate nearer to (below) {path.largest_rate:.3g}.",
+                "Take more steps, or a learning rate nearer to (below) "
+                f"{_rounded_down(path.largest_rate)}.",
             )
     if exact:
         return Status("good", "Every pixel lies within half a level of what the kernel gives")
@@ -131,3 +132,11 @@ def judge(
         misfit.remedy,
         misfit.kind,
     )
+
+
+def _rounded_down(rate: float) -> str:
+    """Return a rate to three digits that does not exceed it: one above it would diverge."""
+    text = f"{rate:.2e}"
+    if float(text) > rate:
+        text = f"{rate - 0.5 * 10.0 ** (int(text[-3:]) - 2):.2e}"
+    return f"{float(text):g}"
