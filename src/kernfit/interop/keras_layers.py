@@ -5,6 +5,7 @@ Source: the layers' reference pages, and their own `compute_output_shape`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Any
@@ -25,16 +26,14 @@ class KerasStep:
     name : str
         In the graph.
     inputs : list of Place
-    output : tuple
-        Shape of its output; None where it follows from the image's.
+    node : keras.Node
+        Its call, with arguments and outputs.
     """
 
-    def __init__(
-        self, trace: Trace, layer: Any, name: str, inputs: list[Place], output: Sequence[Any]
-    ) -> None:
+    def __init__(self, trace: Trace, layer: Any, name: str, inputs: list[Place], node: Any) -> None:
         self.trace, self.layer, self.name, self.inputs = trace, layer, name, inputs
         self.op = type(layer).__name__
-        self._output = output
+        self._node = node
 
     @property
     def x(self) -> Place:
@@ -43,7 +42,7 @@ class KerasStep:
 
     def shape(self, rules: Rules = (SAME_PLACE, SAME_PLACE)) -> Shape:
         """Return the output's shape for the image at hand, by the rules of its rows and columns."""
-        full = [1, *self._output[1:]]
+        full = [1, *self._node.output_tensors[0].shape[1:]]
         lengths = {}
         for axis, rule in zip(self.x.axes or (), rules, strict=False):
             lengths[axis] = rule.at(self.x.shape[axis]).length(self.x.shape[axis])
@@ -65,6 +64,10 @@ class KerasStep:
         if len(shape) < len(self.x.shape) or shape != self.x.shape:
             return self.trace.everywhere(self.name, self.op, self.inputs, shape, reason)
         return self.trace.over(self.name, self.op, self.x, axes, shape, reason)
+
+    def argument(self, number: int) -> Any:
+        """Return an argument of the call behind the tensor."""
+        return self._node.arguments.args[1 + number]
 
     def pair(self, name: str) -> tuple[int, int]:
         """Return a setting of one or two numbers as (rows, columns)."""
@@ -168,8 +171,27 @@ def _dense(step: KerasStep) -> Place:
 
 
 def _laid_out(step: KerasStep) -> Place:
-    reason = "rows and columns are laid out in one axis"
-    return step.trace.everywhere(step.name, step.op, step.inputs, step.shape(), reason)
+    total = math.prod(step.x.shape)
+    if step.op == "Flatten":
+        return step.trace.reshape(step.name, step.op, step.x, (1, total))
+    wanted = getattr(step.layer, "target_shape", None)
+    wanted = [*step.layer.newshape] if wanted is None else [1, *wanted]
+    known = math.prod(n for n in wanted if n is not None and n != -1)
+    shape = tuple(total // known if n is None or n == -1 else int(n) for n in wanted)
+    if math.prod(shape) != total:
+        raise InvalidInput(
+            f"layer {step.name!r} must lay out {step.x.shape}, which is not {shape} at this image "
+            "size: give shape=(rows, columns)"
+        )
+    return step.trace.reshape(step.name, step.op, step.x, shape)
+
+
+def _permuted(step: KerasStep) -> Place:
+    given = getattr(step.layer, "dims", None)
+    order = step.layer.axes if given is None else (0, *given)
+    rank = len(step.x.shape)
+    chosen = range(rank)[::-1] if order is None else [int(axis) for axis in order]
+    return step.trace.permute(step.name, step.op, step.x, chosen)
 
 
 def _attention(step: KerasStep) -> Place:
@@ -191,6 +213,7 @@ _KINDS: dict[Callable[[KerasStep], Place], str] = {
     _normalised: "LayerNormalization GroupNormalization UnitNormalization",
     _dense: "Dense",
     _laid_out: "Flatten Reshape",
+    _permuted: "Permute Transpose",
     _attention: "Attention AdditiveAttention MultiHeadAttention GroupQueryAttention",
 }
 FOLLOW = {name: follow for follow, names in _KINDS.items() for name in names.split()}

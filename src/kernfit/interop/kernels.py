@@ -25,9 +25,10 @@ def kernel_of(model: Any, layer: str | None = None) -> Kernel:
 
     Parameters
     ----------
-    model : torch.nn.Module, ONNX file or onnx.ModelProto
+    model : torch.nn.Module, Keras model, ONNX file or onnx.ModelProto
     layer : str, optional
-        The module's path or the node's name. Not needed if there is only one convolution.
+        The module's path, or the layer's or node's name. Not needed if there is only one
+        convolution.
 
     Returns
     -------
@@ -38,7 +39,8 @@ def kernel_of(model: Any, layer: str | None = None) -> Kernel:
     InvalidInput
         If there is no such convolution, or several to choose from.
     """
-    found = _torch_layers(model) if framework_of(model) == "torch" else _onnx_layers(model)
+    readers = {"torch": _torch_layers, "onnx": _onnx_layers, "keras": _keras_layers}
+    found = readers[framework_of(model)](model)
     if layer is None and len(found) == 1:
         return next(iter(found.values()))
     if layer not in found:
@@ -171,6 +173,28 @@ def _torch_layers(model: Any) -> dict[str, Kernel]:
             found[name or "conv"] = _kernel(
                 weight, bias, module.groups, dilation, (top, left), name
             )
+    return found
+
+
+def _keras_layers(model: Any) -> dict[str, Kernel]:
+    found = {}
+    for layer in model._flatten_layers():
+        kind = type(layer).__name__
+        if kind not in ("Conv2D", "DepthwiseConv2D") or not layer.built:
+            continue
+        weight, *rest = layer.get_weights()
+        groups = getattr(layer, "groups", 1)
+        if kind == "DepthwiseConv2D":
+            # (rows, columns, in, multiplier): each input channel is a group of its own.
+            groups = weight.shape[2]
+            weight = weight.reshape(*weight.shape[:2], 1, -1)
+        dilation = layer.dilation_rate
+        rows, columns = ((n - 1) * d for n, d in zip(weight.shape[:2], dilation, strict=True))
+        front = (rows // 2, columns // 2) if layer.padding == "same" else (0, 0)
+        found[layer.name] = _kernel(
+            weight.transpose(3, 2, 0, 1), rest[0] if rest else None, groups, dilation, front,
+            layer.name,
+        )  # fmt: skip
     return found
 
 

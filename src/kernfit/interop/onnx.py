@@ -51,33 +51,47 @@ def load_onnx(model: Any, *, weights: bool = True) -> Any:
     return proto
 
 
-def image_input(proto: Any) -> tuple[str, list[int | None], Pair]:
-    """Return the image input's name, its sizes (None: any), and its row and column axes.
+def image_inputs(proto: Any) -> tuple[dict[str, list[int | None]], Pair]:
+    """Return the sizes of the image inputs (None: any) by name, and their row and column axes.
+
+    Inputs with four axes are images, unless they are known to have one pixel.
 
     Raises
     ------
     InvalidInput
-        If there is no input with four axes, or more than one.
+        If there is none, or they are known to have different sizes.
     """
-    stored = {tensor.name for tensor in proto.graph.initializer}
-    found = []
-    for value in proto.graph.input:
+    found: dict[str, list[int | None]] = {}
+    for value in all_inputs(proto):
         sizes = [
             dim.dim_value if dim.HasField("dim_value") and dim.dim_value > 0 else None
             for dim in value.type.tensor_type.shape.dim
         ]
-        if value.name not in stored and len(sizes) == 4:
-            found.append((value.name, sizes))
-    if len(found) != 1:
-        names = ", ".join(name for name, _ in found) or "none"
+        if len(sizes) == 4 and [1, 1] not in (sizes[1:3], sizes[2:]):
+            found[value.name] = sizes
+    axes = {name: _axes_of(sizes) for name, sizes in found.items()}
+    kinds = {(axes[name], *(sizes[a] for a in axes[name])) for name, sizes in found.items()}
+    if len(kinds) != 1:
+        names = ", ".join(f"{name} {tuple(sizes)}" for name, sizes in found.items()) or "none"
         raise InvalidInput(
-            "the model must have exactly one image input with four axes (batch, channels, rows, "
-            f"columns), got {names}: cut the model, for example with onnx.utils.extract_model"
+            "the model must have an image input with four axes (batch, channels, rows, columns), "
+            f"or several of one size, got {names}: cut the model, for example with "
+            "onnx.utils.extract_model"
         )
-    name, sizes = found[0]
-    front, last = sizes[1] or 0, sizes[3] or 0
-    channels_last = 0 < last <= MOST_CHANNELS and not 0 < front <= MOST_CHANNELS
-    return name, sizes, (1, 2) if channels_last else (2, 3)
+    return found, next(iter(axes.values()))
+
+
+def all_inputs(proto: Any) -> list[Any]:
+    """Return what the model is given, without its stored weights."""
+    stored = {tensor.name for tensor in proto.graph.initializer}
+    return [value for value in proto.graph.input if value.name not in stored]
+
+
+def _axes_of(sizes: list[int | None]) -> Pair:
+    """Return the row and column axes of an image; few channels behind many rows are the last."""
+    front, rows, last = sizes[1] or 0, sizes[2] or 2**20, sizes[3] or 0
+    few = 0 < last <= MOST_CHANNELS < rows and not 0 < front <= MOST_CHANNELS
+    return (1, 2) if few else (2, 3)
 
 
 def read_onnx(
@@ -101,14 +115,16 @@ def read_onnx(
         If the file is no ONNX model.
     """
     proto = load_onnx(model, weights=False)
-    name, sizes, axes = image_input(proto)
-    for position, (axis, usual) in enumerate(zip(axes, USUAL, strict=True)):
-        sizes[axis] = shape[position] if shape else sizes[axis] or usual
-    sizes[0] = 1
-    full: Shape = tuple(size or 1 for size in sizes)
-    trace = Trace(full, axes, name)
+    images, axes = image_inputs(proto)
+    full: dict[str, Shape] = {}
+    for name, sizes in images.items():
+        lengths = list(sizes)
+        for position, (axis, usual) in enumerate(zip(axes, USUAL, strict=True)):
+            lengths[axis] = shape[position] if shape else sizes[axis] or usual
+        full[name] = (1, *(size or 1 for size in lengths[1:]))
+    trace = Trace.of_images(list(full.values()), axes, "+".join(full))
     values = known_values(proto)
-    places: dict[str, Place] = {name: trace.image}
+    places = {name: Place(trace.image.node, sizes, axes) for name, sizes in full.items()}
     for number, node in enumerate(proto.graph.node):
         called = node.name or f"{node.op_type}_{number}"
         if called in trace.graph.nodes:  # names need not be unique
@@ -140,7 +156,7 @@ def read_onnx(
 
 def _as_known(graph: LayerGraph, proto: Any, axes: Pair, shape: Pair | None) -> LayerGraph:
     """Forget an image size that nobody has given."""
-    _, sizes, _ = image_input(proto)
+    sizes = next(iter(image_inputs(proto)[0].values()))
     if shape is None and None in (sizes[axes[0]], sizes[axes[1]]):
         graph.shape = None
     return graph

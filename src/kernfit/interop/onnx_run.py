@@ -8,9 +8,9 @@ import numpy as np
 
 from kernfit.arrays import Array
 from kernfit.errors import InvalidInput
-from kernfit.interop.onnx import image_input, load_onnx, read_onnx
+from kernfit.interop.onnx import all_inputs, image_inputs, load_onnx, read_onnx
 from kernfit.interop.packages import need
-from kernfit.interop.runner import Runner, digest
+from kernfit.interop.runner import Runner, apart, digest
 
 
 def onnx_runner(
@@ -39,7 +39,7 @@ def onnx_runner(
     if target not in tensors:
         raise InvalidInput(f"layer must be computed by the model, got {target!r}, its image")
     wanted = tensors[target]
-    name, axes = _any_size(proto, wanted)
+    counts, axes = _any_size(proto, wanted)
     bytes_of_model = proto.SerializeToString()
     runtime = need("onnxruntime", "onnx")
     options = runtime.SessionOptions()
@@ -54,15 +54,17 @@ def onnx_runner(
     except Exception as error:
         raise _refusal(error) from error
     channels_last = axes == (1, 2)
-    dtype = {"tensor(float16)": np.float16, "tensor(double)": np.float64}.get(
-        session.get_inputs()[0].type, np.float32
-    )
+    kinds = {"tensor(float16)": np.float16, "tensor(double)": np.float64}
+    dtypes = {value.name: kinds.get(value.type, np.float32) for value in session.get_inputs()}
 
     def run(image: Array) -> Array:
-        batch = image[np.newaxis].astype(dtype, copy=False)
-        batch = np.moveaxis(batch, 1, -1) if channels_last else batch
+        feeds = {}
+        for name, part in zip(counts, apart(image, list(counts.values())), strict=True):
+            batch = np.moveaxis(part, 0, -1) if channels_last else part
+            feeds[name] = np.ascontiguousarray(batch[np.newaxis], dtypes.get(name))
         try:
-            (given,) = session.run([wanted], {name: np.ascontiguousarray(batch)})
+            # Runtimes leave out what no node reads.
+            (given,) = session.run([wanted], {name: feeds[name] for name in dtypes})
         except Exception as error:
             raise _refusal(error) from error
         result = np.asarray(given)[0]
@@ -77,17 +79,25 @@ def onnx_runner(
     return run, digest(bytes_of_model, wanted.encode())
 
 
-def _any_size(proto: Any, wanted: str) -> tuple[str, tuple[int, int]]:
-    """Let the model take images of any size and give one tensor; return input name and axes."""
-    name, _, axes = image_input(proto)
-    value = next(value for value in proto.graph.input if value.name == name)
-    for axis, label in zip((0, *axes), ("batch", "rows", "columns"), strict=True):
-        value.type.tensor_type.shape.dim[axis].dim_param = label
+def _any_size(proto: Any, wanted: str) -> tuple[dict[str, int | None], tuple[int, int]]:
+    """Let the model take images of any size and give one tensor; return channels and axes."""
+    images, axes = image_inputs(proto)
+    counts = {}
+    for value in all_inputs(proto):
+        if value.name not in images:
+            raise InvalidInput(
+                f"the model must take images only to be run, got the input {value.name!r}: make "
+                "it a constant of the model, an initializer of its graph"
+            )
+        dims = value.type.tensor_type.shape.dim
+        counts[value.name] = images[value.name][3 if axes == (1, 2) else 1]
+        for axis, label in zip((0, *axes), ("batch", "rows", "columns"), strict=True):
+            dims[axis].dim_param = label
     # Sizes that were noted for the old image would contradict.
     del proto.graph.value_info[:]
     del proto.graph.output[:]
     proto.graph.output.add(name=wanted)
-    return name, axes
+    return counts, axes
 
 
 def _refusal(error: Exception) -> InvalidInput:

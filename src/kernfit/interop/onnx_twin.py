@@ -18,7 +18,12 @@ MIXED = ("Softmax", "LogSoftmax", "LayerNormalization", "RMSNormalization", "LpN
 SUMMED = ("AveragePool", "LpPool", "Resize", "Upsample")
 
 
-def onnx_twin(model: Any, layer: str | None, pointwise: frozenset[str] = frozenset()) -> Runner:
+def onnx_twin(
+    model: Any,
+    layer: str | None,
+    pointwise: frozenset[str] = frozenset(),
+    zeros: bool = False,
+) -> Runner:
     """Return a function that shows which elements of a layer an image of 0 and 1 reaches.
 
     All weights are 1 and all biases 0, element-wise operations hand their input on or add their
@@ -29,6 +34,8 @@ def onnx_twin(model: Any, layer: str | None, pointwise: frozenset[str] = frozens
     ----------
     model, layer, pointwise
         As in `onnx_runner`.
+    zeros : bool
+        Weights that are zero stay zero.
     """
     source = load_onnx(model)
     twin = type(source)()
@@ -67,6 +74,8 @@ def onnx_twin(model: Any, layer: str | None, pointwise: frozenset[str] = frozens
     for name in ones:
         if name in stored:
             array = np.ones(tuple(stored[name].dims), np.float32)
+            if zeros:
+                array[onnx.numpy_helper.to_array(stored[name]) == 0] = 0
             graph.initializer.append(onnx.numpy_helper.from_array(array, f"{name}/ones"))
     del graph.node[:]
     graph.node.extend(nodes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 from kernfit.errors import InvalidInput
@@ -37,25 +38,23 @@ def read_torch(
     """
     exported = export(model, shape)
     torch = need("torch", "torch")
-    trace: Trace | None = None
-    places: dict[str, Place | list[Place]] = {}
+    images = {
+        node.name: tuple(int(n) for n in node.meta["val"].shape)
+        for node in exported.graph.nodes
+        if node.op == "placeholder" and node.name in exported.graph_signature.user_inputs
+    }
+    if not images:
+        raise InvalidInput("the model must take one image, got a model without input")
+    trace = Trace.of_images(list(images.values()), (2, 3), "+".join(images))
+    places: dict[str, Place | list[Place]] = {
+        name: Place(trace.image.node, full, (2, 3)) for name, full in images.items()
+    }
     for node in exported.graph.nodes:
-        if node.op == "placeholder" and node.name in exported.graph_signature.user_inputs:
-            if trace is not None:
-                raise InvalidInput(
-                    f"the model must take one image, got a second input {node.name!r}: wrap it in "
-                    "a module that takes only the image"
-                )
-            full = tuple(node.meta["val"].shape)
-            trace = Trace(full, (len(full) - 2, len(full) - 1), node.name)
-            places[node.name] = trace.image
-        elif node.op == "call_function" and trace is not None:
+        if node.op == "call_function":
             given = _follow(torch, trace, node, places, pointwise)
             if given is not None:
                 places[node.name] = given
                 _name(trace.graph, node, given)
-    if trace is None:
-        raise InvalidInput("the model must take one image, got a model without input")
     results = _results(exported.graph, places)
     if not results:
         raise InvalidInput("the model's outputs must depend on the image, got none that does")
@@ -66,7 +65,7 @@ def read_torch(
 
 
 def export(model: Any, shape: Pair | None = None) -> Any:
-    """Return a module as a `torch.export.ExportedProgram` for one image, in inference mode.
+    """Return a module as a `torch.export.ExportedProgram` for its images, in inference mode.
 
     Parameters
     ----------
@@ -88,12 +87,14 @@ def export(model: Any, shape: Pair | None = None) -> Any:
     failure: Exception | None = None
     try:
         model.eval()
-        for channels in dict.fromkeys((image_channels(model), 3, 1)):
-            image = torch.zeros(1, channels, rows, columns, device=device, dtype=dtype)
+        for counts in _channels_to_try(model):
+            images = tuple(
+                torch.zeros(1, n, rows, columns, device=device, dtype=dtype) for n in counts
+            )
             try:
                 # Gradients would add operations on what they need.
                 with torch.no_grad():
-                    return torch.export.export(model, (image,), strict=False)
+                    return torch.export.export(model, images, strict=False)
             # A forward method may fail in any way; the first failure tells most.
             except Exception as error:
                 failure = failure or error
@@ -103,16 +104,32 @@ def export(model: Any, shape: Pair | None = None) -> Any:
     reason = " ".join(str(failure).split())[:200]
     raise InvalidInput(
         f"the model must run through torch.export for an image of {rows}x{columns}, got: {reason}: "
-        "give a shape=(rows, columns) that it takes, or export it to ONNX"
+        "give a shape=(rows, columns) that it takes, wrap it in a module that takes only images, "
+        "or export it to ONNX"
     ) from failure
 
 
-def image_channels(model: Any) -> int:
-    """Return how many channels a model's image has, by its first convolution."""
+def image_count(model: Any) -> int:
+    """Return how many arguments a module's `forward` must be given, all taken for images."""
+    known = inspect.signature(model.forward).parameters.values()
+    plain = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return max(1, sum(p.kind in plain and p.default is p.empty for p in known))
+
+
+def _channels_to_try(model: Any) -> list[tuple[int, ...]]:
+    """Return how many channels the images may have, the likeliest first.
+
+    What the first convolution takes; of several images, what the first convolutions take, or
+    equal parts of what the first one takes.
+    """
     torch = need("torch", "torch")
     kinds = (torch.nn.Conv2d, torch.nn.ConvTranspose2d)
-    first = next((module for module in model.modules() if isinstance(module, kinds)), None)
-    return 3 if first is None else int(first.in_channels)
+    taken = [int(m.in_channels) for m in model.modules() if isinstance(m, kinds)] or [3]
+    count = image_count(model)
+    first = taken[0]
+    tries = [(first,) * count, (first // count,) * count, tuple((taken + taken * count)[:count])]
+    tries += [(3,) * count, (1,) * count]
+    return [counts for counts in dict.fromkeys(tries) if min(counts) > 0]
 
 
 def _follow(

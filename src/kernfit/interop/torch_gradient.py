@@ -9,7 +9,7 @@ import numpy as np
 from kernfit.arrays import Array
 from kernfit.errors import InvalidInput
 from kernfit.interop.packages import need
-from kernfit.interop.torch import export, image_channels, read_torch
+from kernfit.interop.torch import export, read_torch
 from kernfit.interop.torch_run import upto
 from kernfit.see.graph import Pair
 
@@ -41,16 +41,19 @@ def torch_gradient(
         If the layer is no feature map, or has no such element.
     """
     torch = need("torch", "torch")
-    target = read_torch(model, shape=shape).find(layer)
+    graph = read_torch(model, shape=shape)
+    target = graph.find(layer)
     program = export(model, shape).module()
     weight = next(model.parameters(), None)
     like = {} if weight is None else {"device": weight.device, "dtype": weight.dtype}
     rng = np.random.default_rng(seed)
     total = np.zeros(shape)
     for _ in range(images):
-        noise = rng.standard_normal((1, image_channels(model), *shape))
-        batch = torch.as_tensor(noise, **like).requires_grad_()
-        maps = upto(torch, program, target, batch)
+        batches = [
+            torch.as_tensor(rng.standard_normal((1, n, *shape)), **like).requires_grad_()
+            for n in graph.image_channels
+        ]
+        maps = upto(torch, program, target, batches)
         if maps.ndim != 4:
             raise InvalidInput(f"layer {target!r} must be a feature map, got {tuple(maps.shape)}")
         row, column = element or (maps.shape[2] // 2, maps.shape[3] // 2)
@@ -60,7 +63,9 @@ def torch_gradient(
             )
         # Channels with random signs: what they have in common does not cancel on average.
         signs = torch.as_tensor(rng.choice([-1.0, 1.0], maps.shape[1]), **like)
-        (gradient,) = torch.autograd.grad((maps[0, :, row, column] * signs).sum(), batch)
-        total += np.sum(gradient[0].detach().cpu().numpy().astype(np.float64) ** 2, axis=0)
+        wanted = (maps[0, :, row, column] * signs).sum()
+        for gradient in torch.autograd.grad(wanted, batches, allow_unused=True):
+            if gradient is not None:
+                total += (gradient[0].double() ** 2).sum(0).cpu().numpy()
     found: Array = np.sqrt(total / images)
     return found

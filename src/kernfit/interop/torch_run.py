@@ -9,8 +9,8 @@ import numpy as np
 from kernfit.arrays import Array
 from kernfit.errors import InvalidInput
 from kernfit.interop.packages import need
-from kernfit.interop.runner import Runner, digest
-from kernfit.interop.torch import export, read_torch
+from kernfit.interop.runner import Runner, apart, digest
+from kernfit.interop.torch import export, image_count, read_torch
 
 
 def torch_runner(
@@ -34,21 +34,31 @@ def torch_runner(
         If there is no such layer.
     """
     torch = need("torch", "torch")
-    target = read_torch(model, pointwise=pointwise).find(layer) if layer is not None else None
+    target: str | None = None
+    counts: tuple[int, ...] = (1,)
+    if layer is not None or image_count(model) > 1:
+        graph = read_torch(model, pointwise=pointwise)
+        target = None if layer is None else graph.find(layer)
+        counts = graph.image_channels
     weight = next(model.parameters(), None)
     exported: dict[tuple[int, ...], Any] = {}
 
     def run(image: Array) -> Array:
-        batch = torch.from_numpy(np.ascontiguousarray(image[np.newaxis]))
-        batch = batch.to(torch.float32) if weight is None else batch.to(weight.device, weight.dtype)
+        like: dict[str, Any] = {"dtype": torch.float32}
+        if weight is not None:
+            like = {"device": weight.device, "dtype": weight.dtype}
+        images = [
+            torch.from_numpy(np.ascontiguousarray(part[np.newaxis])).to(**like)
+            for part in apart(image, counts)
+        ]
         with torch.no_grad():
             if target is None:
-                given = _called(model, batch)
+                given = _called(model, images)
             else:
-                size = tuple(batch.shape[-2:])
+                size = tuple(image.shape[-2:])
                 if size not in exported:
                     exported[size] = export(model, (size[0], size[1])).module()
-                given = upto(torch, exported[size], target, batch)
+                given = upto(torch, exported[size], target, images)
         if given.ndim != 4:
             raise InvalidInput(
                 f"layer {target or 'output'!r} must be a feature map (batch, channels, rows, "
@@ -64,12 +74,12 @@ def torch_runner(
     return run, digest(str(model).encode(), str(target).encode(), *numbers)
 
 
-def _called(model: Any, batch: Any) -> Any:
+def _called(model: Any, images: list[Any]) -> Any:
     """Call a module in inference mode and leave it as it was."""
     training = [module for module in model.modules() if module.training]
     model.eval()
     try:
-        given = model(batch)
+        given = model(*images)
     finally:
         for module in training:
             module.training = True
@@ -78,7 +88,7 @@ def _called(model: Any, batch: Any) -> Any:
     return next(iter(given.values())) if isinstance(given, dict) else given
 
 
-def upto(torch: Any, module: Any, target: str, batch: Any) -> Any:
+def upto(torch: Any, module: Any, target: str, images: list[Any]) -> Any:
     """Run an exported module up to one node."""
     node_name, _, part = target.partition(":")
 
@@ -95,7 +105,7 @@ def upto(torch: Any, module: Any, target: str, batch: Any) -> Any:
     interpreter = UpTo(module)
     interpreter.extra_traceback = False  # nothing is wrong where it stops
     try:
-        interpreter.run(batch)
+        interpreter.run(*images)
     except Found as found:
         value = found.args[0]
         if part:

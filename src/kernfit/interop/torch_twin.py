@@ -8,7 +8,7 @@ import numpy as np
 
 from kernfit.arrays import Array
 from kernfit.interop.packages import need
-from kernfit.interop.runner import Runner
+from kernfit.interop.runner import Runner, apart
 from kernfit.interop.torch import export, read_torch
 from kernfit.interop.torch_ops import KEPT
 
@@ -18,7 +18,12 @@ MIXED = ("softmax", "log_softmax", "layer_norm", "rms_norm")
 SUMMED = ("avg_pool2d", "upsample_bilinear2d", "upsample_bicubic2d", "adaptive_avg_pool2d")
 
 
-def torch_twin(model: Any, layer: str | None, pointwise: frozenset[str] = frozenset()) -> Runner:
+def torch_twin(
+    model: Any,
+    layer: str | None,
+    pointwise: frozenset[str] = frozenset(),
+    zeros: bool = False,
+) -> Runner:
     """Return a function that shows which elements of a layer an image of 0 and 1 reaches.
 
     All weights are 1 and all biases 0, element-wise operations hand their input on or add their
@@ -29,6 +34,8 @@ def torch_twin(model: Any, layer: str | None, pointwise: frozenset[str] = frozen
     ----------
     model, layer, pointwise
         As in `torch_runner`.
+    zeros : bool
+        Weights that are zero stay zero.
     """
     torch = need("torch", "torch")
 
@@ -64,7 +71,8 @@ def torch_twin(model: Any, layer: str | None, pointwise: frozenset[str] = frozen
             ):
                 return torch.sign(sum(images[1:], images[0]))
             if plain in WEIGHED:
-                args = (args[0], torch.ones_like(args[1]), None, *args[3:])
+                ones = (args[1] != 0).to(args[1]) if zeros else torch.ones_like(args[1])
+                args = (args[0], ones, None, *args[3:])
                 args = args[: max(2, len(node.args))]
                 return torch.sign(node.target(*args, **(kwargs | {})))
             if plain in MIXED:
@@ -79,16 +87,17 @@ def torch_twin(model: Any, layer: str | None, pointwise: frozenset[str] = frozen
             return {node for node in self.module.graph.nodes if node.op == "placeholder"}
 
     programs: dict[tuple[int, ...], Any] = {}
-    target = read_torch(model, pointwise=pointwise).find(layer)
+    graph = read_torch(model, pointwise=pointwise)
+    target = graph.find(layer)
 
     def run(image: Array) -> Array:
         size = image.shape[-2:]
         if size not in programs:
             programs[size] = export(model, (size[0], size[1])).module()
         twin = Twin(programs[size], target.partition(":")[0])
-        batch = torch.from_numpy(np.ascontiguousarray(image[np.newaxis], np.float32))
+        parts = apart(image, graph.image_channels)
         with torch.no_grad():
-            twin.run(batch)
+            twin.run(*(torch.from_numpy(np.array(part[np.newaxis], np.float32)) for part in parts))
         value: Any = twin.found
         if isinstance(value, (list, tuple)):
             value = value[int(target.partition(":")[2] or 0)]

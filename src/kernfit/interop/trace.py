@@ -63,6 +63,15 @@ class Trace:
         )
         self.image = image
 
+    @classmethod
+    def of_images(cls, shapes: Sequence[Shape], axes: Pair, name: str = IMAGE) -> Trace:
+        """Return a trace for several images of one size, taken as one with all their channels."""
+        trace = cls(shapes[0], axes, name)
+        counts = [_channels(shape, axes) or 1 for shape in shapes]
+        trace.graph.nodes[name] = replace(trace.graph.nodes[name], channels=sum(counts))
+        trace.graph.image_channels = tuple(counts)
+        return trace
+
     def step(
         self,
         name: str,

@@ -128,6 +128,8 @@ class LayerGraph:
     results: tuple[str, ...] = ()
     # (rows, columns) of the image where the model or its user says so.
     shape: Pair | None = None
+    # Of each image, where the model takes several of one size.
+    image_channels: tuple[int, ...] = ()
 
     @property
     def image(self) -> str:

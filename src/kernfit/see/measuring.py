@@ -85,7 +85,11 @@ class Verification:
 
 
 def verify(
-    model: Any, layer: str | None = None, *, pointwise: Collection[str] = ()
+    model: Any,
+    layer: str | None = None,
+    *,
+    pointwise: Collection[str] = (),
+    zeros: bool = False,
 ) -> Verification:
     """Measure a layer's windows on the running model and compare them with `receptive_field`.
 
@@ -96,17 +100,19 @@ def verify(
 
     Parameters
     ----------
-    model : path, onnx.ModelProto or torch.nn.Module
+    model : path, onnx.ModelProto, torch.nn.Module or Keras model
     layer : str, optional
         Default: the model's (first) output.
     pointwise : collection of str
         As in `receptive_field`.
+    zeros : bool, default False
+        Weights of the model that are zero stay zero: a layer whose outer taps are dead sees less
+        than was worked out, which then is an upper ``bound``.
 
     Returns
     -------
     Verification
         With ``equal``; where groups of channels never mix, the answer may be an upper ``bound``.
-        A model whose own weights are zero sees less than its twin.
 
     Raises
     ------
@@ -115,13 +121,13 @@ def verify(
     """
     marked = frozenset((pointwise,) if isinstance(pointwise, str) else pointwise)
     kind = framework_of(model)
-    if kind == "keras":
-        raise InvalidInput("verify measures ONNX and torch models, got a Keras model: export it")
     if kind == "onnx":
         from kernfit.interop.onnx_twin import onnx_twin as twin_of
+    elif kind == "keras":
+        from kernfit.interop.keras_twin import keras_twin as twin_of
     else:
         from kernfit.interop.torch_twin import torch_twin as twin_of
-    twin = twin_of(model, layer, marked)
+    twin = twin_of(model, layer, marked, zeros)
     checks: list[Check] = []
     target = ""
     for axis in (0, 1):

@@ -11,6 +11,7 @@ import numpy as np
 from kernfit.arrays import Array
 from kernfit.errors import InvalidInput, RefusedFile
 from kernfit.files import size_of_file
+from kernfit.heap import give_back
 from kernfit.interop.packages import need
 from kernfit.interop.runner import digest
 from kernfit.io.images import read_image
@@ -65,6 +66,10 @@ class Pixels:
             block = np.asarray(self._source[(slice(None), *part)])
         taken: Array = block[:, rows - top][:, :, columns - left]
         return taken
+
+    def release(self) -> None:
+        """Give memory back that reading has taken."""
+        give_back(self._source)
 
 
 def open_pixels(image: Any) -> Pixels:

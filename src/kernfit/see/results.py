@@ -12,6 +12,7 @@ import numpy as np
 
 from kernfit.arrays import Array
 from kernfit.errors import RefusedFile
+from kernfit.heap import give_back
 from kernfit.interop.packages import need
 
 KINDS = (".npy", ".tif", ".tiff", ".zarr")
@@ -87,6 +88,7 @@ class Result:
         if isinstance(self._pixels, np.memmap):
             # In the file before the journal says so, even if the machine stops.
             self._pixels.flush()
+            give_back(self._pixels)
         with open(self._journal, "a") as journal:
             journal.write(f"{number}\n")
             journal.flush()

@@ -117,6 +117,7 @@ def run_tiled(
             file.put(number, slice(row.first, row.last), slice(column.first, column.last), values)
         elif result is not None:
             result[:, row.first : row.last, column.first : column.last] = values
+        pixels.release()
         if progress is not None:
             progress(max(number + 1, len(done)), plan.count)
     if file is not None:
