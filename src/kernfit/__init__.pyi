@@ -11,8 +11,8 @@ from .correlate import (
 from .errors import InvalidInput, KernfitError, RefusedFile, ResultTooLarge
 from .interop.conventions import convert
 from .kernel import Kernel
-from .learning import Fit, Statistics, learn
-from .lesson import scene
+from .learning import Fit, KernelField, Statistics, VaryingFit, learn, learn_varying
+from .lesson import scene, star_field
 from .named_kernels import catalogue
 from .see import (
     EffectiveField,
@@ -39,6 +39,7 @@ __all__ = [
     "Fit",
     "InvalidInput",
     "Kernel",
+    "KernelField",
     "KernfitError",
     "LayerGraph",
     "LayerSpec",
@@ -48,6 +49,7 @@ __all__ = [
     "ResultTooLarge",
     "Statistics",
     "TilePlan",
+    "VaryingFit",
     "Verification",
     "catalogue",
     "conv2d",
@@ -60,6 +62,7 @@ __all__ = [
     "image_gradient",
     "kernel_gradient",
     "learn",
+    "learn_varying",
     "make_plan",
     "plot_maps",
     "plot_window",
@@ -67,6 +70,7 @@ __all__ = [
     "receptive_fields",
     "run_tiled",
     "scene",
+    "star_field",
     "tile_plan",
     "verify",
 ]

@@ -82,3 +82,44 @@ def scene(shape: tuple[int, int] = (480, 512)) -> Array:
     level += noise.normal(0, 4, shape)
     picture: Array = np.clip(np.rint(level), 0, 255).astype(np.uint8)
     return picture
+
+
+def star_field(
+    size: tuple[int, int] = (512, 512), *, stars: int | None = None, seed: int = 0
+) -> Array:
+    """Return a made-up image of the sky, as a telescope without noise would see it.
+
+    Parameters
+    ----------
+    size : (rows, columns), default (512, 512)
+    stars : int, optional
+        How many. Default: one for every 200 pixels.
+    seed : int, default 0
+        Another one gives another sky.
+
+    Returns
+    -------
+    ndarray of float64
+        Sky of 200 and stars of a standard deviation of 0.8 pixels, many faint and few bright ones
+        (ten times the light, a tenth of the stars), in photons.
+
+    Examples
+    --------
+    >>> star_field((30, 40)).shape
+    (30, 40)
+    """
+    rng = np.random.default_rng(seed)
+    height, width = size
+    number = height * width // 200 if stars is None else stars
+    sky = np.full(size, 200.0)
+    rows, columns = rng.uniform(-6, height + 6, number), rng.uniform(-6, width + 6, number)
+    light = np.minimum(300 / rng.uniform(size=number), 3e5)
+    for row, column, photons in zip(rows, columns, light, strict=True):
+        down = slice(max(0, int(row) - 7), max(0, min(height, int(row) + 8)))
+        across = slice(max(0, int(column) - 7), max(0, min(width, int(column) + 8)))
+        profile = np.outer(
+            np.exp(-((np.arange(down.start, down.stop) - row) ** 2) / (2 * 0.8**2)),
+            np.exp(-((np.arange(across.start, across.stop) - column) ** 2) / (2 * 0.8**2)),
+        )
+        sky[down, across] += photons * profile / (2 * np.pi * 0.8**2)
+    return sky

@@ -12,12 +12,15 @@ from kernfit.arrays import as_pair_of_ints
 from kernfit.correlate.threads import thread_count
 from kernfit.errors import InvalidInput
 from kernfit.learning.fit import Fit
+from kernfit.learning.kernel_field import KernelField
 from kernfit.learning.offset import find_offset
 from kernfit.learning.pair import Pair
-from kernfit.learning.robust import without_outliers
+from kernfit.learning.robust import residuals_of_fit, without_outliers
 from kernfit.learning.solution import fit_pair
 from kernfit.learning.statistics import Statistics
 from kernfit.learning.survey import smallest_exact, survey
+from kernfit.learning.varying import learn_varying
+from kernfit.learning.varying_fit import VaryingFit
 from kernfit.learning.verdict import Status
 
 # Where the size is to be found among outliers, these are first found with a kernel of this size.
@@ -27,7 +30,7 @@ _LARGEST_VALID = 31
 # So alike must the slopes of two images be if one is to be a crop of the other.
 _SURELY_THERE = 0.5
 
-__all__ = ["Fit", "Statistics", "Status", "learn"]
+__all__ = ["Fit", "KernelField", "Statistics", "Status", "VaryingFit", "learn", "learn_varying"]
 
 
 def learn(
@@ -170,8 +173,8 @@ def learn_pair(
         if isinstance(shape, str) and pair.same_size:
             # A kernel found too small among outliers would make outliers of what it lacks.
             largest = min(_FIRST_LOOK, *pair.before.shape[1:])
-            pair = without_outliers(pair, lambda part: answer(part, largest))[1]
-        return without_outliers(pair, answer)[0]
+            pair = without_outliers(pair, lambda part: answer(part, largest), residuals_of_fit)[1]
+        return without_outliers(pair, answer, residuals_of_fit)[0]
 
 
 def _placed(pair: Pair, shape: str | int | Sequence[int]) -> tuple[Pair, tuple[int, int] | None]:

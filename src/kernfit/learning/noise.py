@@ -10,6 +10,7 @@ from kernfit.arrays import Array
 
 _CLASS = 40  # pixels at least in a class of levels
 _SAMPLES = 200_000
+_ROUNDS = 5
 
 
 def scale_by_level(errors: Array, levels: Array) -> Callable[[Array], Array]:
@@ -28,6 +29,54 @@ def scale_by_level(errors: Array, levels: Array) -> Callable[[Array], Array]:
     callable
         Takes levels of any shape, returns standard deviations.
     """
+    centres, variances, _ = _classes(errors, levels)
+
+    def scale(at: Array) -> Array:
+        inside = np.interp(at, centres, variances)
+        if len(centres) > 1 and centres[-1] > centres[-2]:
+            slope = (variances[-1] - variances[-2]) / (centres[-1] - centres[-2])
+            inside += max(0.0, slope) * np.maximum(at - centres[-1], 0)
+        deviation: Array = np.sqrt(inside)
+        return deviation
+
+    return scale
+
+
+def photon_noise(errors: Array, levels: Array) -> tuple[float, float]:
+    """Return a and b of a noise whose variance is ``a + b * level``: readout and photons.
+
+    Parameters
+    ----------
+    errors, levels : ndarray, shape (n,)
+        The residual, and the level that was predicted.
+
+    Returns
+    -------
+    a, b : float
+        Such that all levels from the least to the largest have a positive variance, unless there
+        is no noise at all.
+    """
+    from scipy.optimize import nnls
+
+    centres, variances, counts = _classes(errors, levels)
+    # In terms of both ends, which must not be negative.
+    low, high = float(levels.min()), float(levels.max())
+    share = (centres - low) / (high - low) if high > low else np.zeros_like(centres)
+    terms = np.stack([1 - share, share], axis=1)
+    model = np.full_like(variances, variances.mean())
+    for _ in range(_ROUNDS):
+        # The error of a variance is in proportion to it.
+        trust = np.sqrt(counts) / np.maximum(model, 1e-9 * (model.max() or 1.0))
+        ends = nnls(terms * trust[:, np.newaxis], variances * trust)[0]
+        model = terms @ ends
+    least = 1e-3 * float(np.median(model))
+    first, last = np.maximum(ends, least)
+    slope = (last - first) / (high - low) if high > low else 0.0
+    return float(first - slope * low), float(slope)
+
+
+def _classes(errors: Array, levels: Array) -> tuple[Array, Array, Array]:
+    """Return mean level, variance of the residual and number of pixels in classes of level."""
     thin = slice(None, None, max(1, errors.size // _SAMPLES))
     sizes, levels = np.abs(errors[thin]), levels[thin]
     order = np.argsort(levels)
@@ -37,13 +86,4 @@ def scale_by_level(errors: Array, levels: Array) -> Callable[[Array], Array]:
     centres = np.array([levels[part].mean() for part in parts])
     # 1.4826 times the median of the size is the standard deviation of a Gaussian.
     variances = np.array([(1.4826 * np.median(sizes[part])) ** 2 for part in parts])
-
-    def scale(at: Array) -> Array:
-        inside = np.interp(at, centres, variances)
-        if len(parts) > 1 and centres[-1] > centres[-2]:
-            slope = (variances[-1] - variances[-2]) / (centres[-1] - centres[-2])
-            inside += max(0.0, slope) * np.maximum(at - centres[-1], 0)
-        deviation: Array = np.sqrt(inside)
-        return deviation
-
-    return scale
+    return centres, variances, np.array([part.size for part in parts])

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Protocol, TypeVar
 
 import numpy as np
 
 from kernfit.arrays import Array
 from kernfit.correlate import convolve2d, correlate2d
 from kernfit.kernel import Kernel
+from kernfit.learning.equations import Equations
 from kernfit.learning.fit import Fit
 from kernfit.learning.noise import scale_by_level
 from kernfit.learning.pair import Pair, any_under_kernel
@@ -22,7 +24,22 @@ _MOST_SPIKES = 0.5  # of the pixels may see one
 _LEAST = 0.5
 
 
-def without_outliers(pair: Pair, answer: Callable[[Pair], Fit]) -> tuple[Fit, Pair]:
+class Predicting(Protocol):
+    """A fit as the search for outliers needs it: the kernel, or its mean where it varies."""
+
+    @property
+    def kernel(self) -> Kernel:
+        """The kernel."""
+
+
+F = TypeVar("F", bound=Predicting)
+# From a pair and its fit to the equations, and the residual of each output that counts.
+Residuals = Callable[[Pair, F], tuple[Equations, Array]]
+
+
+def without_outliers(
+    pair: Pair, answer: Callable[[Pair], F], residuals: Residuals[F]
+) -> tuple[F, Pair]:
     """Fit, leave out what is far off, and fit again until nothing changes.
 
     Sigma clipping at 5 standard deviations; the deviation is taken from the median of the
@@ -36,27 +53,32 @@ def without_outliers(pair: Pair, answer: Callable[[Pair], Fit]) -> tuple[Fit, Pa
     pair : Pair
     answer : callable
         Fits a pair.
+    residuals : callable
+        From a pair and its fit to the equations, and the residual of each output, 0 where it does
+        not count.
 
     Returns
     -------
-    fit : Fit
-        Its ``left_out["outliers"]`` counts what was left out.
+    fit : as `answer` gives it
+        Of the pair without its outliers.
     pair : Pair
         Without its outliers.
     """
-    ends = [_settled(pair, answer)]
+    ends = [_settled(pair, answer, residuals)]
     spikes = _under_spikes(pair, ends[0][0].kernel.shape)
     if 0 < spikes.mean() < _MOST_SPIKES:
-        ends.append(_settled(replace(pair, wild=spikes), answer))
+        ends.append(_settled(replace(pair, wild=spikes), answer, residuals))
     fit, found, _ = min(ends, key=lambda end: end[2])
     return fit, found
 
 
-def _settled(pair: Pair, answer: Callable[[Pair], Fit]) -> tuple[Fit, Pair, float]:
+def _settled(
+    pair: Pair, answer: Callable[[Pair], F], residuals: Residuals[F]
+) -> tuple[F, Pair, float]:
     """Clip until nothing changes; return fit, pair and the typical size of all residuals."""
     fit = answer(pair)
     for _ in range(_ROUNDS):
-        wild, typical = _outliers(pair, fit)
+        wild, typical = _outliers(pair, fit.kernel, *residuals(replace(pair, wild=None), fit))
         before = np.zeros_like(wild) if pair.wild is None else pair.wild
         if np.array_equal(wild, before):
             break
@@ -81,14 +103,20 @@ def _under_spikes(pair: Pair, shape: tuple[int, int]) -> Array:
     return any_under_kernel(spiky[np.newaxis], pair.valid_shape)[0, :rows, :columns]
 
 
-def _outliers(pair: Pair, fit: Fit) -> tuple[Array, float]:
-    """Return which pixels after are too far off, in any channel, and the usual residual."""
-    shape, anchor = fit.kernel.shape, fit.kernel.anchor
-    equations = replace(pair, wild=None).equations(shape, anchor)
+def residuals_of_fit(pair: Pair, fit: Fit) -> tuple[Equations, Array]:
+    """Return the equations of a pair, and the residual of each output, 0 where none counts."""
+    equations = pair.equations(fit.kernel.shape, fit.kernel.anchor)
     errors = np.zeros(equations.y.shape)
     strips = residual_strips(equations, fit.kernel.weight, fit.kernel.bias, channels=pair.channels)
     for strip in strips:
         errors[strip.plane, strip.rows, strip.columns] = strip.error
+    return equations, errors
+
+
+def _outliers(
+    pair: Pair, kernel: Kernel, equations: Equations, errors: Array
+) -> tuple[Array, float]:
+    """Return which pixels after are too far off, in any channel, and the usual residual."""
     used = equations.used
     after = np.where(used, equations.y, 0).astype(float)
     # A wild pixel after is among its like in predicted level, one before in the level after; by
@@ -97,9 +125,9 @@ def _outliers(pair: Pair, fit: Fit) -> tuple[Array, float]:
     for levels in (after, after - errors):
         scale = np.minimum(scale, scale_by_level(errors[used], levels[used])(levels))
     far = used & (np.abs(errors) > np.maximum(_SIGMAS * scale, _LEAST))
-    far |= _seeing_wild_pixels(far, fit.kernel)
+    far |= _seeing_wild_pixels(far, kernel)
     wild = np.zeros(pair.after.shape[1:], bool)
-    top, left = anchor if pair.same_size else (0, 0)
+    top, left = kernel.anchor if pair.same_size else (0, 0)
     wild[top : top + far.shape[1], left : left + far.shape[2]] = far.any(axis=0)
     return wild, float(np.median(np.abs(errors[equations.used])))
 

@@ -1,0 +1,183 @@
+"""A kernel that changes smoothly over the image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from kernfit.arrays import Array, as_image
+from kernfit.correlate import correlate2d
+from kernfit.errors import InvalidInput
+from kernfit.kernel import Kernel
+from kernfit.learning.polynomial import Polynomial
+
+_ROWS = 256  # rows of the result held at a time for each term
+
+
+@dataclass(frozen=True, eq=False)
+class KernelField:
+    """A kernel and a background that are polynomials in the place in the image.
+
+    At output pixel (i, j) the taps are ``sum over m of P_m(i, j) * weights[m]`` and the background
+    is ``sum over n of Q_n(i, j) * background[n]``, P and Q being products of Legendre polynomials
+    in row and column, which run from -1 to 1 over the image; the first of them is 1.
+
+    Attributes
+    ----------
+    weights : ndarray, shape (terms, kh, kw)
+        A kernel for each term; the first is the mean kernel over the field.
+    background : ndarray, shape (background terms,)
+        In the after image's unit; empty where none was learnt.
+    degree, background_degree : int
+        Of both polynomials; -1 for no background.
+    size : (rows, columns)
+        Of the after images that it makes.
+    anchor : (row, column)
+        The tap that sits on the output pixel. ``(0, 0)`` where the before image is larger than
+        the after image by the kernel's size less 1.
+    same_size : bool
+        Whether before and after have equal sizes. A border as wide as the kernel is then NaN.
+    """
+
+    weights: Array
+    background: Array
+    degree: int
+    background_degree: int
+    size: tuple[int, int]
+    anchor: tuple[int, int]
+    same_size: bool = True
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(rows, columns) of the taps."""
+        rows, columns = self.weights.shape[1:]
+        return rows, columns
+
+    @property
+    def terms(self) -> Polynomial:
+        """The polynomial of the kernel."""
+        return Polynomial(self.degree, self.size)
+
+    @property
+    def background_terms(self) -> Polynomial:
+        """The polynomial of the background."""
+        return Polynomial(self.background_degree, self.size)
+
+    def at(self, row: float, column: float) -> Kernel:
+        """Return the kernel at one pixel of the after image, its background as the bias.
+
+        Raises
+        ------
+        InvalidInput
+            If the pixel lies outside the image.
+        """
+        row, column = self.check_place(row, column)
+        taps = np.tensordot(self.terms.at(row, column), self.weights, 1)
+        bias = self.background_terms.at(row, column) @ self.background
+        return Kernel(taps, float(bias), anchor=self.anchor)
+
+    def check_place(self, row: float, column: float) -> tuple[float, float]:
+        """Return a place in the after image, or refuse one outside."""
+        row, column = float(row), float(column)
+        if not (0 <= row <= self.size[0] - 1 and 0 <= column <= self.size[1] - 1):
+            raise InvalidInput(
+                f"row and column must lie in an image of {self.size[0]}x{self.size[1]}, "
+                f"got {row:g} and {column:g}"
+            )
+        return row, column
+
+    def predict(self, before: ArrayLike, *, threads: int | None = None) -> Array:
+        """Return the after image that the field makes of a before image.
+
+        Parameters
+        ----------
+        before : array_like
+            Of the size that was learnt from. NaN stays in the footprint of the kernel.
+        threads : int, optional
+            Default: all cores.
+
+        Returns
+        -------
+        ndarray of float64, shape `size`
+            NaN at the border, where the kernel does not find its whole patch, if before and after
+            have equal sizes.
+
+        Raises
+        ------
+        InvalidInput
+            If `before` has another size.
+        """
+        image = as_image(before, "before").astype(np.float64)
+        kh, kw = self.shape
+        grown = (0, 0) if self.same_size else (kh - 1, kw - 1)
+        expected = (self.size[0] + grown[0], self.size[1] + grown[1])
+        if image.shape != expected:
+            raise InvalidInput(
+                f"before must have the size {expected[0]}x{expected[1]} over which the field "
+                f"varies, got shape {image.shape}"
+            )
+        result = np.full(self.size, np.nan)
+        top, left = self.anchor if self.same_size else (0, 0)
+        columns = slice(left, left + image.shape[1] - kw + 1)
+        for start in range(0, image.shape[0] - kh + 1, _ROWS):
+            stop = min(start + _ROWS, image.shape[0] - kh + 1)
+            rows = slice(top + start, top + stop)
+            result[rows, columns] = self.over(
+                image[start : stop + kh - 1], rows, columns, threads=threads
+            )
+        return result
+
+    def over(self, seen: Array, rows: slice, columns: slice, *, threads: int | None = 1) -> Array:
+        """Return the prediction for a rectangle of the after image from the pixels it sees."""
+        total = np.tensordot(self.background, self.background_terms.over(rows, columns), 1)
+        for taps, term in zip(self.weights, self.terms.over(rows, columns), strict=True):
+            if taps.any():
+                total += term * correlate2d(seen, taps, threads=threads)
+        return total
+
+    def difference(
+        self, before: ArrayLike, after: ArrayLike, *, threads: int | None = None
+    ) -> Array:
+        """Return the difference image: after less what the field makes of before.
+
+        What is new, gone or changed in the after image is all that stands out in it.
+
+        Parameters
+        ----------
+        before, after : array_like
+            Of the sizes that were learnt from.
+        threads : int, optional
+            Default: all cores.
+
+        Returns
+        -------
+        ndarray of float64, shape `size`
+            NaN where `predict` is, or the after image.
+
+        Raises
+        ------
+        InvalidInput
+            If a size is another one.
+        """
+        image = as_image(after, "after")
+        if image.shape != self.size:
+            raise InvalidInput(
+                f"after must have the size {self.size[0]}x{self.size[1]} over which the field "
+                f"varies, got shape {image.shape}"
+            )
+        return image - self.predict(before, threads=threads)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the field as plain lists and numbers."""
+        return {
+            "weights": self.weights.tolist(),
+            "background": self.background.tolist(),
+            "degree": self.degree,
+            "background_degree": self.background_degree,
+            "size": list(self.size),
+            "anchor": list(self.anchor),
+            "same_size": self.same_size,
+        }

@@ -1,0 +1,100 @@
+"""Polynomials of the place in an image, by which kernels and backgrounds vary."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.polynomial.legendre import legvander
+
+from kernfit.arrays import Array
+
+
+@dataclass(frozen=True)
+class Polynomial:
+    """All products of Legendre polynomials in row and column up to a degree.
+
+    Rows and columns run from -1 to 1 over the image, so the products are nearly orthogonal over it
+    and the first one, the constant 1, carries the mean over the field.
+
+    Attributes
+    ----------
+    degree : int
+        Largest sum of both powers; -1 for no term at all.
+    size : (rows, columns)
+        Of the image.
+    """
+
+    degree: int
+    size: tuple[int, int]
+
+    @cached_property
+    def powers(self) -> Array:
+        """Power of row and column in each term, shape (terms, 2), the constant first."""
+        pairs = [
+            (total - power, power) for total in range(self.degree + 1) for power in range(total + 1)
+        ]
+        return np.array(pairs, int).reshape(-1, 2)
+
+    def __len__(self) -> int:
+        """Return the number of terms."""
+        return (self.degree + 1) * (self.degree + 2) // 2
+
+    def at(self, row: float, column: float) -> Array:
+        """Return each term at one place, shape (terms,)."""
+        down, across = self._along(0, np.array([row])), self._along(1, np.array([column]))
+        values: Array = down[0, self.powers[:, 0]] * across[0, self.powers[:, 1]]
+        return values
+
+    def over(self, rows: slice, columns: slice) -> Array:
+        """Return each term at all places of a rectangle, shape (terms, rows, columns)."""
+        down, across = self._grid(rows, columns)
+        values: Array = down.T[self.powers[:, 0], :, None] * across.T[self.powers[:, 1], None, :]
+        return values
+
+    def mean_products(
+        self, other: Polynomial, rows: slice, columns: slice, weights: Array | None = None
+    ) -> Array:
+        """Return the means of this one's terms times another's over a rectangle.
+
+        Parameters
+        ----------
+        other : Polynomial
+        rows, columns : slice
+        weights : ndarray, shape (rows, columns), optional
+            How much each place counts. Default: all alike.
+
+        Returns
+        -------
+        ndarray, shape (terms, other's terms)
+        """
+        down, across = (
+            (mine[:, :, np.newaxis] * theirs[:, np.newaxis]).reshape(len(mine), -1)
+            for mine, theirs in zip(
+                self._grid(rows, columns), other._grid(rows, columns), strict=True
+            )
+        )
+        if weights is None:
+            means = np.outer(down.mean(axis=0), across.mean(axis=0))
+        else:
+            means = down.T @ weights @ across / weights.sum()
+        powers = max(self.degree, 0) + 1, max(other.degree, 0) + 1
+        table = means.reshape(*powers, *powers)
+        mine, theirs = self.powers, other.powers
+        found: Array = table[
+            mine[:, :1], theirs[:, 0][np.newaxis], mine[:, 1:], theirs[:, 1][np.newaxis]
+        ]
+        return found
+
+    def _grid(self, rows: slice, columns: slice) -> tuple[Array, Array]:
+        return (
+            self._along(0, np.arange(rows.start, rows.stop)),
+            self._along(1, np.arange(columns.start, columns.stop)),
+        )
+
+    def _along(self, axis: int, places: Array) -> Array:
+        """Return the Legendre polynomials at places along one axis, shape (places, degree + 1)."""
+        scaled = 2 * places / max(1, self.size[axis] - 1) - 1
+        values: Array = legvander(scaled, max(0, self.degree))
+        return values
