@@ -101,15 +101,21 @@ class Fourier:
 
     def spectrum(self, n: int, dtype: Dtype) -> Array:
         """Return the spectrum of part `n` of the taps, in a dtype of real numbers."""
-        return _spectrum(self, n, dtype)
+        size = 2 * self.block[0] * self.block[1] * dtype.itemsize
+        return (_small_spectrum if size <= _SMALL else _large_spectrum)(self, n, dtype)
 
 
-@lru_cache(maxsize=4)  # few are kept: they are large
 def _spectrum(worker: Fourier, n: int, dtype: Dtype) -> Array:
     from kernfit.correlate.blocks import spectrum_of
 
     *_, part = list(parts_of(worker.spread, worker.part))[n]
     return spectrum_of(part, worker.block, dtype)
+
+
+# A few megabytes of each are kept. A layer has many kernels, and would not find the first again.
+_SMALL = 1 << 17  # bytes
+_small_spectrum = lru_cache(maxsize=128)(_spectrum)
+_large_spectrum = lru_cache(maxsize=4)(_spectrum)
 
 
 def parts_of(taps: Array, part: Pair) -> Iterator[tuple[int, int, Array]]:

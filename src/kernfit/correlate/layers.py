@@ -15,6 +15,7 @@ from kernfit.arrays import Array
 from kernfit.correlate import bounds, cost
 from kernfit.correlate.blas import Blas
 from kernfit.correlate.channels import OUTPUTS, channels_of
+from kernfit.correlate.direct import correlate_planes
 from kernfit.correlate.dtypes import Dtype, largest_of
 from kernfit.correlate.methods import methods_for_plane
 from kernfit.correlate.problem import Method, Pair, Problem
@@ -42,6 +43,17 @@ class Planes:
                 sums[o] += part
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Bank:
+    """Every output plane sees one input plane, by the direct method."""
+
+    taps: Array  # (out, kh, kw), contiguous
+
+    def __call__(self, source: Array, sums: Array) -> None:
+        """Write the correlation of the planes of `source` into those of `sums`."""
+        correlate_planes(source, self.taps, sums)
+
+
 def methods_for_channels(problem: Problem) -> Iterator[Method]:
     """Yield the methods that keep the contract for kernels that mix channels."""
     # One method for all planes. Which are separable, and how well, differs from plane to plane.
@@ -64,7 +76,9 @@ def _planes(problem: Problem, method: Method) -> Method:
             [_named(method.name, problem.plane(o, c)).make() for c in range(inputs)]
             for o in range(outputs)
         ]
-        worker = Planes([[apply for apply, _ in row] for row in made], problem.groups)
+        worker: Apply = Planes([[apply for apply, _ in row] for row in made], problem.groups)
+        if inputs == 1 and method.taps is not None:
+            worker = Bank(np.ascontiguousarray(problem.weights[:, 0].astype(numbers.sums)))
         if numbers.are_integers:
             return worker, 0.0
         adds = bounds.gamma(inputs, numbers.sums)

@@ -289,3 +289,19 @@ def correlate_strip(image: Array, taps: Array, out: Array) -> bool:
             _one(image, taps, out, i)
             i += 1
     return True
+
+
+@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def correlate_planes(images: Array, taps: Array, out: Array) -> bool:
+    """Do `correlate_strip` for every plane of `out`, each of which has taps of its own.
+
+    Each plane of `images` serves as many planes of `out`, one after another. If the layout of the
+    planes is not fit, the answer is False.
+    """
+    if len(taps) != len(out) or len(images) == 0 or len(out) % len(images):
+        raise InvalidInput("there must be taps for each plane of out, shared evenly by the images")
+    each = len(out) // len(images)
+    for n in range(len(out)):  # noqa: SIM110 (Numba has no all)
+        if not correlate_strip(images[n // each], taps[n], out[n]):
+            return False
+    return True
