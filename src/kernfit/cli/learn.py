@@ -44,6 +44,25 @@ def learn(
         bool,
         typer.Option("--robust", help="Find outliers, such as cosmic rays, and leave them out."),
     ] = False,
+    varying: Annotated[
+        str | None,
+        typer.Option(
+            help="Let the kernel vary over the image, to a degree such as 2, or 'auto'.",
+            metavar="DEGREE",
+        ),
+    ] = None,
+    background: Annotated[
+        str,
+        typer.Option(help="With --varying: degree of what is added, 'auto' or 'none'."),
+    ] = "auto",
+    variance: Annotated[
+        str | None,
+        typer.Option(help="With --varying: 'photons' weighs pixels by their photon noise."),
+    ] = None,
+    difference: Annotated[
+        Path | None,
+        typer.Option(help="With --varying: write after less prediction here (.npy or .tif)."),
+    ] = None,
     descent: Annotated[
         float | None,
         typer.Option(help="Learning rate: descend the gradient instead of solving exactly."),
@@ -64,6 +83,34 @@ def learn(
 
     wanted = as_shape(shape)
     with_bias = one_of(bias, ("constant", "none"), "--bias") == "constant"
+    if varying is not None:
+        from kernfit.cli.varying import learn_varying_files
+
+        refused = {"--bias": not with_bias, "--channels": channels != "alike", "--descent": descent}
+        learn_varying_files(
+            before,
+            after,
+            output=output,
+            shape=wanted,
+            degree=varying,
+            background=background,
+            variance=variance,
+            difference=difference,
+            clip=clip,
+            mask=None if mask is None else _mask(mask),
+            robust=robust,
+            threads=threads,
+            json=json,
+            quiet=quiet,
+            refused=[name for name, given in refused.items() if given],
+        )
+        return
+    if difference is not None or variance is not None or background != "auto":
+        from kernfit.errors import InvalidInput
+
+        raise InvalidInput(
+            "--background, --variance and --difference need --varying, got none: add --varying auto"
+        )
     check_kernel_target(output)
     first, second = read_image(before), read_image(after)
     fit = learn_arrays(

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import json
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from kernfit.arrays import Array, as_image
+from kernfit.arrays import Array, as_image, as_pair_of_ints
 from kernfit.correlate import correlate2d
-from kernfit.errors import InvalidInput
+from kernfit.errors import InvalidInput, RefusedFile
+from kernfit.files import size_of_file, whole_file
 from kernfit.kernel import Kernel
 from kernfit.learning.polynomial import Polynomial
 
 _ROWS = 256  # rows of the result held at a time for each term
+_FORMAT, _VERSION = "kernfit-field", 1
+_MOST_BYTES = 64 << 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,7 +178,7 @@ class KernelField:
         return image - self.predict(before, threads=threads)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the field as plain lists and numbers."""
+        """Return the field as plain lists and numbers; `from_dict` gives the same field back."""
         return {
             "weights": self.weights.tolist(),
             "background": self.background.tolist(),
@@ -181,3 +188,83 @@ class KernelField:
             "anchor": list(self.anchor),
             "same_size": self.same_size,
         }
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> KernelField:
+        """Return the field that `to_dict` described.
+
+        Raises
+        ------
+        InvalidInput
+            If something is missing or does not fit together.
+        """
+        try:
+            weights = np.array(record["weights"], float)
+            background = np.array(record["background"], float)
+            degrees = int(record["degree"]), int(record["background_degree"])
+            size = as_pair_of_ints(record["size"], "size", least=1)
+            anchor = as_pair_of_ints(record["anchor"], "anchor")
+            same_size = bool(record["same_size"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise InvalidInput(
+                f"a field must have all that KernelField.to_dict gives, got {error!r}"
+            ) from None
+        terms = tuple(len(Polynomial(degree, size)) for degree in degrees)
+        fits = weights.ndim == 3 and weights.size and (len(weights), len(background)) == terms
+        numbers = np.append(weights.ravel(), background)
+        inside = fits and all(0 <= a < n for a, n in zip(anchor, weights.shape[1:], strict=True))
+        if not inside or background.ndim != 1 or not np.isfinite(numbers).all():
+            raise InvalidInput(
+                "a field must have finite numbers, weights (terms, kh, kw) and an anchor among "
+                f"them, with {terms[0]} terms and {terms[1]} for the background, got weights "
+                f"{weights.shape}, background {background.shape} and anchor {anchor}"
+            )
+        return cls(weights, background, *degrees, size, anchor, same_size)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the field to a .json file, to the last digit.
+
+        Raises
+        ------
+        RefusedFile
+            If the suffix is another or the file cannot be written.
+        """
+        check_field_suffix(path)
+        record = {"format": _FORMAT, "version": _VERSION, **self.to_dict()}
+        with whole_file(path) as temporary:
+            temporary.write_text(json.dumps(record, allow_nan=False) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> KernelField:
+        """Read a field that `save` wrote.
+
+        Raises
+        ------
+        RefusedFile
+            If there is no such file, or it holds something else.
+        """
+        check_field_suffix(path)
+        if size_of_file(path) > _MOST_BYTES:
+            raise RefusedFile(f"{path} must have at most {_MOST_BYTES} bytes: check its kind")
+        try:
+            record = json.loads(Path(path).read_text(encoding="utf-8"))
+        except (ValueError, RecursionError):
+            raise RefusedFile(
+                f"{path} is not readable JSON: write it with KernelField.save"
+            ) from None
+        wanted = (_FORMAT, _VERSION)
+        if not isinstance(record, dict) or (record.get("format"), record.get("version")) != wanted:
+            raise RefusedFile(
+                f'{path} must have "format": "{_FORMAT}" and "version": {_VERSION}: write it with '
+                "KernelField.save"
+            )
+        try:
+            return cls.from_dict(record)
+        except InvalidInput as error:
+            raise RefusedFile(f"{path} does not hold a field: {error}") from None
+
+
+def check_field_suffix(path: str | os.PathLike[str]) -> None:
+    """Refuse a path to which no field could be written."""
+    if Path(path).suffix.lower() != ".json":
+        raise RefusedFile(f"{path} must end in .json to hold a kernel that varies: rename it")

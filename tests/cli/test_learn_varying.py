@@ -1,0 +1,102 @@
+"""`kernfit learn --varying` on real files: what it prints, writes and refuses."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from kernfit import KernelField, RefusedFile
+from kernfit.cli import main
+from kernfit.lesson import scene
+
+
+def run(*arguments):
+    return main([str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def pair(tmp_path):
+    """A scene, and the same with a blur that grows from left to right."""
+    x = scene((120, 200)).astype(float)
+    share = np.linspace(0, 0.5, 200)
+    y = x + 0.0
+    y[:, 1:-1] += share[1:-1] * ((x[:, 2:] + x[:, :-2]) / 2 - x[:, 1:-1])
+    np.save(tmp_path / "x.npy", x)
+    np.save(tmp_path / "y.npy", y + np.random.default_rng(0).normal(0, 0.2, y.shape))
+    return tmp_path / "x.npy", tmp_path / "y.npy"
+
+
+def test_says_what_how_sure_and_whether_to_believe_it(pair, tmp_path, capsys):
+    field, difference = tmp_path / "f.json", tmp_path / "d.npy"
+    options = ("--varying", "auto", "--shape", "3", "-o", field, "--difference", difference)
+    assert run("learn", *pair, *options) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == (
+        "A 3x3 kernel, varying over the image to degree 1; the background the same everywhere."
+    )
+    assert lines[1].startswith("Each tap is known to ± ")
+    assert lines[2].startswith("The varying kernel explains the after image, up to noise of ")
+    assert lines[-2:] == [f"kernel written to {field}", f"difference image written to {difference}"]
+    assert sum(line.startswith("held out") for line in lines) == 7
+    loaded = KernelField.load(field)
+    assert abs(loaded.at(60, 199).taps[1, 1] - 0.5) < 0.01
+    image = np.load(difference)
+    assert image.dtype == np.float32
+    assert abs(np.nanstd(image) - 0.2) < 0.01
+    x, y = (np.load(path) for path in pair)
+    assert np.array_equal(image, loaded.difference(x, y).astype("f4"), equal_nan=True)
+
+
+def test_json_is_the_whole_answer(pair, capsys):
+    arguments = ("--varying", "1", "--background", "none", "--shape", "1x3", "--json")
+    assert run("learn", *pair, *arguments) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert KernelField.from_dict(answer["field"]).degree == 1
+    assert answer["field"]["background"] == []
+    assert answer["status"]["code"] == "good"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--varying", "two"], "--varying must be 'auto' or a whole number"),
+        (["--varying", "1", "--background", "-1"], "--background must be 'auto' or a whole"),
+        (["--varying", "1", "--bias", "none"], "cannot be combined, got --bias"),
+        (["--varying", "1", "-o", "k.npy"], "must end in .json"),
+        (["--varying", "1", "--difference", "d.png"], "must end in .npy or .tif"),
+        (["--varying", "1", "--variance", "stars"], "variance must be an array or 'photons'"),
+        (["--difference", "d.npy"], "need --varying"),
+    ],
+)
+def test_refusals(pair, arguments, message, capsys):
+    assert run("learn", *pair, *arguments) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+
+
+def test_colours_are_refused(tmp_path, capsys):
+    Image.fromarray(np.zeros((20, 20, 3), np.uint8)).save(tmp_path / "a.png")
+    assert run("learn", tmp_path / "a.png", tmp_path / "a.png", "--varying", "1") == 2
+    assert "single planes" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "not readable JSON"),
+        ('{"format": "kernfit-kernel"}', 'must have "format": "kernfit-field"'),
+        ('{"format": "kernfit-field", "version": 1}', "does not hold a field"),
+        (
+            '{"format": "kernfit-field", "version": 1, "weights": [[[1]]], "background": [],'
+            ' "degree": 1, "background_degree": -1, "size": [5, 5], "anchor": [0, 0],'
+            ' "same_size": true}',
+            "with 3 terms",
+        ),
+    ],
+)
+def test_damaged_fields_are_refused(tmp_path, content, message):
+    (tmp_path / "f.json").write_text(content)
+    with pytest.raises(RefusedFile, match=message):
+        KernelField.load(tmp_path / "f.json")
