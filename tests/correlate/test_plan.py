@@ -23,9 +23,15 @@ def test_equal_arguments_give_the_very_same_plan():
     assert make_plan((64, 64), "f4", k) is not make_plan((64, 64), "f4", k.T[:1])
 
 
-def test_plans_of_very_large_kernels_are_not_kept():
-    k = np.ones((200, 300))
-    assert make_plan((9, 9), "f8", k) is not make_plan((9, 9), "f8", k)
+def test_few_plans_of_very_large_kernels_are_kept():
+    def plan(value):
+        return make_plan((9, 9), "f8", np.full((200, 300), value), method="direct")
+
+    first = plan(0.0)
+    assert plan(0.0) is first
+    others = [plan(float(n)) for n in range(1, 9)]
+    assert plan(8.0) is others[-1]
+    assert plan(0.0) is not first
 
 
 def test_a_plan_does_not_remember_a_kernel_that_changed():

@@ -31,13 +31,14 @@ METHODS = ("auto", "direct", "separable", "fourier", "channels", "blas", "defini
 
 # Seconds of work that make another thread worth its start.
 _WORTH_A_THREAD = 5e-4
-_LARGE = 1 << 18  # bytes of taps
+# A few hundred plans of large kernels would be too much memory: so many are kept of those that have
+# so many bytes of taps.
+_LARGE, _LARGE_ONES = 1 << 18, 4
 
 
 def plan_for(*options: Any) -> Plan:
     """Return the plan for the options of `_plan`; equal ones give the very same plan."""
-    # Few kernels are so large, but a few hundred plans of such would be too much memory.
-    plan = _plan if len(options[2].data) <= _LARGE else _plan.__wrapped__
+    plan = _plan if len(options[2].data) <= _LARGE else _large_plan
     try:
         return plan(*options)
     except TypeError:
@@ -142,6 +143,9 @@ def _plan(
         straight=straight,
         frame=frame,
     )
+
+
+_large_plan = lru_cache(maxsize=_LARGE_ONES, typed=True)(_plan.__wrapped__)
 
 
 def _methods(problem: Problem) -> list[Method]:
