@@ -78,7 +78,7 @@ def test_files_are_exact_and_checked(tmp_path):
         np.save(tmp_path / "bad.npy", damage)
         with pytest.raises(RefusedFile, match="does not hold statistics"):
             load_statistics(tmp_path / "bad.npy")
-    for place, value in ((0, 1.0), (1, 2.0), (2, -1.0), (2, 1e9), (7, 0.5), (8, -1.0)):
+    for place, value in ((0, 1.0), (1, 3.0), (2, -1.0), (2, 1e9), (7, 0.5), (8, -1.0)):
         bad = good.copy()
         bad[place] = value
         np.save(tmp_path / "bad.npy", bad)

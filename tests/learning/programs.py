@@ -203,7 +203,7 @@ def ffmpeg():
         kernel(run("gblur=0.3"), square(recursive(0.3, 4)), tails=True),
         kernel(
             f'ffmpeg {raw} -s 400x400 -i grey32.raw -vf "gblur=0.5" {raw} after.raw',
-            square(recursive(0.5, 6)),
+            square(recursive(0.5, 8)),
             rounding="none",
             tails=True,
         ),

@@ -14,6 +14,7 @@ from kernfit.arrays import Array
 from kernfit.learning.equations import EquationSource
 from kernfit.learning.gram import gram_of_outputs
 from kernfit.learning.residual import patch_sums, residual_strips
+from kernfit.learning.sums import Sums
 
 _PIXELS = 2_000_000  # of larger images, strips spread over the whole serve
 _STEPS = 12
@@ -24,7 +25,7 @@ _STILL = 1e-9  # levels: a step that changes no prediction by more ends the sear
 
 def within_levels(
     equations: EquationSource,
-    gram: Array,
+    sums: Sums,
     weights: Array,
     shape: tuple[int, int],
     *,
@@ -41,7 +42,7 @@ def within_levels(
     ----------
     equations : EquationSource
         With whole levels in ``y``.
-    gram : ndarray, shape (P, P)
+    sums : Sums
         Of the same equations.
     weights : ndarray, shape (P, out)
         Of least squares: where the search starts.
@@ -56,7 +57,9 @@ def within_levels(
         Whether they do keep every pixel within its half level is for the caller to check.
     """
     every = max(1, equations.size // _PIXELS)
+    gram, to_plain = sums.gram, sums.to_plain
     scale = np.sqrt(np.diagonal(gram))
+    scale = np.where(scale > 0, scale, 1.0)
     found = weights.copy()
     band = 0.5
     for _ in range(_STEPS):
@@ -64,7 +67,10 @@ def within_levels(
         pull = np.zeros_like(found)
         curvature = np.zeros((found.shape[1], *gram.shape))
         reach = []
-        for strip in residual_strips(equations, taps, found[-1], channels=channels, every=every):
+        strips = residual_strips(
+            equations, taps, found[-1], channels=channels, levels=sums.before, every=every
+        )
+        for strip in strips:
             size = np.abs(strip.error)
             if strip.used.any():
                 reach.append(float(np.quantile(size[strip.used], 1 - share)))
@@ -79,7 +85,7 @@ def within_levels(
             stiff = curvature[o] + _STIFFNESS / every * gram
             step = np.linalg.lstsq(stiff / np.outer(scale, scale), pull[:, o] / scale, rcond=1e-12)
             change[:, o] = step[0] / scale
-        found += change
+        found += to_plain @ change
         if settled and np.abs(change * scale[:, np.newaxis]).max() < _STILL * scale[-1]:
             break
     return found

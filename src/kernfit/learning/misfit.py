@@ -297,7 +297,7 @@ def _tone(error: Array, predicted: Array) -> float:
 def _drift(blocks: Sequence[Statistics], weights: Array) -> float:
     """Return the size of the blocks' mean residuals relative to the residual's."""
     counts = np.array([block.count for block in blocks], float)
-    means = np.array([(block.cross[-1] - block.gram[-1] @ weights) for block in blocks])
+    means = np.array([block.pull(weights)[-1] for block in blocks])
     means /= counts[:, np.newaxis]
     squared = sum(block.squared_error(weights).sum() for block in blocks) / weights.shape[1]
     total = np.sum(counts[:, np.newaxis] * means**2) / weights.shape[1]
@@ -313,10 +313,11 @@ def _local(blocks: Sequence[Statistics], weights: Array) -> float:
     gain = 0.0
     for block in blocks:
         # A trace of stiffness keeps flat blocks solvable; it can only lower the gain.
-        scale = np.sqrt(np.diagonal(block.gram))
+        gram = block.sums.gram
+        scale = np.sqrt(np.diagonal(gram))
         scale = np.where(scale > 0, scale, 1)
-        stiff = block.gram / np.outer(scale, scale) + 1e-9 * np.eye(len(scale))
-        pull = (block.cross - block.gram @ weights) / scale[:, np.newaxis]
+        stiff = gram / np.outer(scale, scale) + 1e-9 * np.eye(len(scale))
+        pull = block.pull(weights) / scale[:, np.newaxis]
         gain += float(np.sum(pull * np.linalg.solve(stiff, pull)))
     count = sum(block.count for block in blocks)
     by_chance = (len(blocks) - 1) * len(weights) / count

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from kernfit.arrays import Array, as_image, as_mask, as_planes, one_of
 from kernfit.errors import InvalidInput
 from kernfit.learning.equations import Equations
+from kernfit.learning.footprint import any_under_kernel
 from kernfit.learning.statistics import Statistics
 
 
@@ -189,19 +190,6 @@ def _outputs_with_patch(length: int, taps: int, anchor: int, margin: int) -> sli
     """Return the places along one axis that have their whole patch and keep the margin."""
     start = max(anchor, margin)
     return slice(start, max(start, length - max(taps - 1 - anchor, margin)))
-
-
-def any_under_kernel(flags: Array, shape: tuple[int, int]) -> Array:
-    """Return, for each output, whether any pixel of its patch is flagged."""
-    for axis, taps in ((1, shape[0]), (2, shape[1])):
-        places = flags.shape[axis] - taps + 1
-        found = np.zeros_like(flags.take(range(places), axis=axis))
-        for a in range(taps):
-            index = [slice(None)] * 3
-            index[axis] = slice(a, a + places)
-            found |= flags[tuple(index)]
-        flags = found
-    return flags
 
 
 def _levels(clip: Sequence[float] | None, dtype: np.dtype[Any]) -> tuple[float, float]:

@@ -26,8 +26,9 @@ class Residual:
     squared : ndarray, shape (out,)
         Sum of squares over the outputs that count.
     cross : ndarray, shape (P, out)
-        Sum of patch times residual: zero, but for rounding, at the least-squares answer. Solving
-        for it once more is the step of refinement that gives accuracy back.
+        Sum of patch, less the before image's levels, times residual: zero, but for rounding, at
+        the least-squares answer. Solving for it once more is the step of refinement that gives
+        accuracy back.
     reproduced : int
         Outputs that count and lie within half a level of the prediction, but for arithmetic.
     lowest, highest : ndarray, shape (out,)
@@ -61,6 +62,7 @@ def residual(
     bias: Array,
     *,
     channels: str,
+    levels: Array | None = None,
     threads: int | None = None,
 ) -> Residual:
     """Sum up the residual of a kernel over the equations of a pair.
@@ -72,18 +74,29 @@ def residual(
         (1, 1, kh, kw) where channels are alike.
     bias : ndarray, shape (out,)
     channels : {"alike", "full"}
+    levels : ndarray, shape (in,), optional
+        Taken from the before image where its patches are summed up; it has one level where
+        channels are alike. Default 0.
 
     Returns
     -------
     Residual
     """
-    look = partial(_residual, weight=weight, bias=bias, channels=channels, threads=threads)
+    look = partial(
+        _residual, weight=weight, bias=bias, channels=channels, levels=levels, threads=threads
+    )
     (found,) = equations.sums(look, weight.shape[2:])
     return found  # type: ignore[no-any-return]
 
 
 def _residual(
-    equations: Equations, *, weight: Array, bias: Array, channels: str, threads: int | None
+    equations: Equations,
+    *,
+    weight: Array,
+    bias: Array,
+    channels: str,
+    levels: Array | None,
+    threads: int | None,
 ) -> Residual:
     """Sum up the residual of equations that are in memory."""
     outputs, inputs, kh, kw = weight.shape
@@ -91,7 +104,10 @@ def _residual(
     cross = np.zeros((inputs * kh * kw + 1, outputs))
     reproduced = 0
     lowest, highest = np.zeros(outputs), np.zeros(outputs)
-    for strip in residual_strips(equations, weight, bias, channels=channels, threads=threads):
+    strips = residual_strips(
+        equations, weight, bias, channels=channels, levels=levels, threads=threads
+    )
+    for strip in strips:
         squared[strip.output] += sum_of_squares(strip.error)
         reproduced += int(np.count_nonzero(np.abs(strip.error[strip.used]) <= HALF_LEVEL))
         lowest[strip.output] = min(lowest[strip.output], strip.error.min())
@@ -119,7 +135,7 @@ class ResidualStrip:
     after : ndarray, shape (rows, W)
         The after image.
     seen : ndarray, shape (in, rows + kh - 1, W + kw - 1)
-        The before image under the kernel, in float64.
+        The before image under the kernel, less its levels, in float64.
     """
 
     output: int
@@ -138,12 +154,16 @@ def residual_strips(
     bias: Array,
     *,
     channels: str,
+    levels: Array | None = None,
     threads: int | None = None,
     every: int = 1,
 ) -> Iterator[ResidualStrip]:
     """Give the residual image strip by strip; only every so many-th strip if told so."""
+    levels = np.zeros(weight.shape[1]) if levels is None else levels
+    # What is taken from the before image is in the bias of what is left of it.
+    bias = bias + np.sum(weight, axis=(2, 3)) @ levels
     for rows, columns, part in equations.strips(weight.shape[2:], every):
-        planes = part.x.astype(np.float64)
+        planes = np.subtract(part.x, levels[:, np.newaxis, np.newaxis], dtype=np.float64)
         for o, (plane, used) in enumerate(zip(part.y, part.used, strict=True)):
             # Alike: plane o sees channel o through the one kernel. Full: all channels, its own row.
             out = o if channels == "full" else 0

@@ -13,8 +13,9 @@ from kernfit.correlate import convolve2d, correlate2d
 from kernfit.kernel import Kernel
 from kernfit.learning.equations import Equations
 from kernfit.learning.fit import Fit
+from kernfit.learning.footprint import any_under_kernel
 from kernfit.learning.noise import scale_by_level
-from kernfit.learning.pair import Pair, any_under_kernel
+from kernfit.learning.pair import Pair
 from kernfit.learning.residual import residual_strips
 
 _SIGMAS = 5.0  # of a Gaussian, one pixel in two million lies beyond

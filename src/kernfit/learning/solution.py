@@ -71,7 +71,14 @@ class _Question:
 
     def residual(self, weights: Array) -> Residual:
         taps, bias = self.arranged(weights)
-        return residual(self.equations, taps, bias, channels=self.channels, threads=self.threads)
+        return residual(
+            self.equations,
+            taps,
+            bias,
+            levels=self.statistics.sums.before,
+            channels=self.channels,
+            threads=self.threads,
+        )
 
 
 def fit_pair(
@@ -108,7 +115,7 @@ def fit_pair(
         # Weights out of all bounds: their residual would say nothing, and may not be finite.
         weights = path.weights[0 if path.diverged else -1]
         left = question.residual(weights)
-        uncertainty = unknown(total.outputs, len(total.gram))
+        uncertainty = unknown(total.outputs, len(total.sums.gram))
     else:
         weights, left = _refined(question, solution)
         uncertainty = _uncertainty(question, solution, weights, left)
@@ -119,7 +126,7 @@ def fit_pair(
     used = equations.count
     floor = 1 / np.sqrt(12) if pair.after.dtype.kind in "iu" else 0.0
     rms = float(np.sqrt(left.squared.sum() / used))
-    variance = max(0.0, float((total.energy - total.cross[-1] ** 2 / total.count).sum()))
+    variance = float(total.sums.variance.sum())
     r2 = float(1 - left.squared.sum() / variance) if variance > 0 else np.nan
     return Fit(
         kernel=Kernel(taps, offset, anchor=anchor),
@@ -182,17 +189,21 @@ def _blocks(
         Equations.statistics, shape=shape, anchor=anchor, channels=pair.channels, threads=threads
     )
     found = equations.sums(look, shape, _BLOCKS if enough else 1)
-    blocks = [block for block in found if block.count]
+    first, *others = (block for block in found if block.count)
+    blocks = [first, *(block.about(first) for block in others)]
     return blocks if equations.count >= needed else [sum(blocks[1:], blocks[0])]
 
 
 def _refined(question: _Question, solution: Solution) -> tuple[Array, Residual]:
     """Take one step of refinement with the exact residual, and say what is then left."""
     left = question.residual(solution.weights)
-    correction = solution.inverse @ left.cross
+    correction = solution.local @ left.cross
     gain = np.sum(correction * left.cross, axis=0)
     refined = replace(left, squared=np.maximum(left.squared - gain, 0.0))
-    return solution.weights + correction, refined
+    weights = solution.weights + question.statistics.sums.to_plain @ correction
+    if not question.bias:
+        weights[-1] = 0.0
+    return weights, refined
 
 
 def _uncertainty(
@@ -211,7 +222,7 @@ def _beyond_rounding(question: _Question, weights: Array, left: Residual) -> tup
     for share in _FAR_SHARES:
         closer = within_levels(
             question.equations,
-            question.statistics.gram,
+            question.statistics.sums,
             weights,
             question.statistics.shape,
             channels=question.channels,

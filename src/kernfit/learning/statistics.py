@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from kernfit.arrays import Array, as_mask, as_numbers, as_pair_of_ints, as_planes, one_of
-from kernfit.correlate.lags import lag_products
 from kernfit.errors import InvalidInput, ResultTooLarge
 from kernfit.learning.descent import Descent, descend
-from kernfit.learning.gram import gram_of_outputs, lag_gram, sum_of_squares, window_sums
 from kernfit.learning.least_squares import Solution, least_squares
+from kernfit.learning.summing import RANGE, refuse_range, sum_up
+from kernfit.learning.sums import Sums
 
 _MOST_BYTES = 2 << 30  # of one Gram matrix
 
@@ -28,13 +28,10 @@ class Statistics:
 
     Attributes
     ----------
-    gram : ndarray, shape (P, P), P = in * kh * kw + 1
-        Sum over the output pixels of ``p p^T``: p is the patch under the kernel, closed by a 1
-        for the bias.
-    cross : ndarray, shape (P, out)
-        Sum of ``p y``.
-    energy : ndarray, shape (out,)
-        Sum of ``y^2``.
+    sums : Sums
+        The sums themselves. They are counted from the usual levels of both images, so that a
+        pedestal on an image costs no accuracy; `gram`, `cross` and `energy` are those of the
+        plain images.
     count : int
         Number of output pixels in the sums.
     shape : (kh, kw)
@@ -52,9 +49,7 @@ class Statistics:
     array([ 1., -1.])
     """
 
-    gram: Array
-    cross: Array
-    energy: Array
+    sums: Sums
     count: int
     shape: tuple[int, int]
     anchor: tuple[int, int]
@@ -120,13 +115,6 @@ class Statistics:
             apart = channels == "alike" and np.ndim(mask) == 3
             used = np.broadcast_to(as_mask(mask, y.shape if apart else expected), y.shape)
             used = None if used.all() else used
-        if used is not None:
-            y = np.where(used, y, y.dtype.type(0))
-        if not np.isfinite(x).all() or not np.isfinite(y).all():
-            raise InvalidInput(
-                "before and after must be finite where they count, got NaN or infinity: "
-                "use learn, which leaves them out, or give a mask and fill them in"
-            )
         where = ((kh - 1) // 2, (kw - 1) // 2) if anchor is None else anchor
         if one_of(channels, ("alike", "full"), "channels") == "full":
             joint = None if used is None else used[0]
@@ -162,47 +150,41 @@ class Statistics:
         used: Array | None,
         threads: int | None,
     ) -> Statistics:
-        kh, kw = shape
-        taps = kh * kw
-        size = len(x) * taps + 1
-        places = y.shape[1] * y.shape[2]
-        count = places if used is None else int(np.count_nonzero(used))
-        if used is not None and count < places / 2:
-            gram = gram_of_outputs(x, shape, used)
-        else:
-            gram = np.empty((size, size))
-            gram[-1, -1] = places
-            for p, first in enumerate(x):
-                at = slice(p * taps, (p + 1) * taps)
-                gram[at, -1] = gram[-1, at] = window_sums(first, shape).ravel()
-                for q in range(p, len(x)):
-                    second = first if q == p else x[q]
-                    block = lag_gram(first, second, shape, threads=threads).reshape(taps, taps)
-                    to = slice(q * taps, (q + 1) * taps)
-                    gram[at, to] = block
-                    gram[to, at] = block.T
-            if used is not None:
-                gram -= gram_of_outputs(x, shape, ~used)
-        # y is 0 where it does not count, so these sums need no correction.
-        cross = np.empty((size, len(y)))
-        energy = np.empty(len(y))
-        for o, plane in enumerate(y):
-            for p, source in enumerate(x):
-                lags = lag_products(plane, source, kh, (0, kw - 1), threads=threads)
-                cross[p * taps : (p + 1) * taps, o] = lags.ravel()
-            cross[-1, o] = plane.sum(dtype=np.float64)
-            energy[o] = sum(sum_of_squares(rows) for rows in _float_strips(plane))
-        return cls(gram, cross, energy, count, shape, anchor)
+        total = sum_up(x, y, shape, used, threads)
+        count = y[0].size if used is None else int(np.count_nonzero(used))
+        return cls(total, count, shape, anchor)
+
+    @cached_property
+    def _plain(self) -> Sums:
+        return self.sums.about(np.zeros(self.inputs), np.zeros(self.outputs))
+
+    @property
+    def gram(self) -> Array:
+        """Sum over the output pixels of ``p p^T``, shape (P, P), P = in * kh * kw + 1.
+
+        p is the patch under the kernel, closed by a 1 for the bias.
+        """
+        return self._plain.gram
+
+    @property
+    def cross(self) -> Array:
+        """Sum of ``p y``, shape (P, out)."""
+        return self._plain.cross
+
+    @property
+    def energy(self) -> Array:
+        """Sum of ``y^2``, shape (out,)."""
+        return self._plain.energy
 
     @property
     def inputs(self) -> int:
         """Number of input channels."""
-        return (len(self.gram) - 1) // (self.shape[0] * self.shape[1])
+        return len(self.sums.before)
 
     @property
     def outputs(self) -> int:
         """Number of output channels."""
-        return len(self.energy)
+        return len(self.sums.energy)
 
     def __add__(self, other: Statistics) -> Statistics:
         return self._combined(other, 1)
@@ -222,11 +204,14 @@ class Statistics:
             )
         return replace(
             self,
-            gram=self.gram + sign * other.gram,
-            cross=self.cross + sign * other.cross,
-            energy=self.energy + sign * other.energy,
+            sums=self.sums.combined(other.sums, sign),
             count=self.count + sign * other.count,
         )
+
+    def about(self, other: Statistics) -> Statistics:
+        """Return the same statistics, counted from the levels of others."""
+        moved = self.sums.about(other.sums.before, other.sums.after)
+        return self if moved is self.sums else replace(self, sums=moved)
 
     def support(self, rows: slice, columns: slice) -> Statistics:
         """Return the statistics of a smaller support inside this one: a sub-matrix.
@@ -242,13 +227,13 @@ class Statistics:
             Over the same output pixels; the anchor stays on the same pixel of the image.
         """
         kh, kw = self.shape
-        kept = np.arange(len(self.gram) - 1).reshape(self.inputs, kh, kw)[:, rows, columns]
+        sums = self.sums
+        kept = np.arange(len(sums.gram) - 1).reshape(self.inputs, kh, kw)[:, rows, columns]
         top, left = rows.indices(kh)[0], columns.indices(kw)[0]
-        index = np.append(kept.ravel(), len(self.gram) - 1)
+        index = np.append(kept.ravel(), len(sums.gram) - 1)
         return replace(
             self,
-            gram=self.gram[np.ix_(index, index)],
-            cross=self.cross[index],
+            sums=replace(sums, gram=sums.gram[np.ix_(index, index)], cross=sums.cross[index]),
             shape=(kept.shape[1], kept.shape[2]),
             anchor=(self.anchor[0] - top, self.anchor[1] - left),
         )
@@ -265,8 +250,21 @@ class Statistics:
         -------
         Solution
             ``.weights`` has shape (P, out), the bias last.
+
+        Raises
+        ------
+        InvalidInput
+            If no pixel is in the sums, or they leave the range of numbers.
         """
-        return least_squares(self.gram, self.cross, bias=bias)
+        if self.count < 1 or not self.sums.weight > 0:
+            raise InvalidInput(
+                f"the statistics must hold at least one pixel, got {self.count}: add some first"
+            )
+        for squares in (np.diagonal(self.sums.gram)[:-1], self.sums.energy):
+            largest = float(squares.max()) / self.sums.weight
+            if largest > 0 and not RANGE[0] < largest < RANGE[1]:
+                refuse_range(largest**0.5)
+        return least_squares(self.sums, bias=bias)
 
     def descend(
         self, rate: float, steps: int, start: ArrayLike | None = None, *, bias: bool = True
@@ -322,10 +320,17 @@ class Statistics:
 
     def squared_error(self, weights: Array) -> Array:
         """Return the sum of squared errors of given weights (P, out), for each output channel."""
-        errors: Array = self.energy + np.sum(
-            weights * (self.gram @ weights - 2 * self.cross), axis=0
-        )
+        sums, local = self.sums, self.sums.local(weights)
+        errors: Array = sums.energy + np.sum(local * (sums.gram @ local - 2 * sums.cross), axis=0)
         return np.maximum(errors, 0.0)
+
+    def pull(self, weights: Array) -> Array:
+        """Return the sum of patch times residual of given weights, shape (P, out).
+
+        The patches are counted from the levels of `sums`.
+        """
+        pulled: Array = self.sums.cross - self.sums.gram @ self.sums.local(weights)
+        return pulled
 
 
 def check_memory(inputs: int, shape: tuple[int, int]) -> None:
@@ -343,12 +348,6 @@ def check_memory(inputs: int, shape: tuple[int, int]) -> None:
             f"(its statistics grow with the square), got {shape[0]}x{shape[1]} taps for "
             f"{inputs} input channel{'s' if inputs > 1 else ''}: ask for a smaller shape"
         )
-
-
-def _float_strips(plane: Array) -> Iterator[Array]:
-    """Give a plane in float64, a few rows at a time."""
-    for start in range(0, len(plane), 64):
-        yield plane[start : start + 64].astype(np.float64)
 
 
 def _spell(shape: tuple[int, int], anchor: tuple[int, int], inputs: int, outputs: int) -> str:

@@ -1,6 +1,7 @@
 """Statistics in files: a year of images, added night by night.
 
-A file is one NPY vector of float64: the numbers of `_HEADER`, then gram, cross and energy.
+A file is one NPY vector of float64: the numbers of `_HEADER`, then gram, cross, energy and the two
+levels that these are counted from (version 1 had none: its sums are those of the plain images).
 """
 
 from __future__ import annotations
@@ -17,12 +18,14 @@ from kernfit.kernel import Kernel
 from kernfit.learning.fit import Fit
 from kernfit.learning.least_squares import rounding_noise
 from kernfit.learning.statistics import Statistics
+from kernfit.learning.sums import Sums
 from kernfit.learning.uncertainty import from_blocks, white_noise
 from kernfit.learning.verdict import Status, judge
 
 # format and version, rows and columns, anchor, channels in and out, count
 _HEADER = 9
-_FORMAT, _VERSION = 9.0714, 1.0
+_FORMAT, _VERSION = 9.0714, 2.0
+_WITHOUT_LEVELS = 1.0
 _MOST_BYTES = 5 << 30
 # So many files say how far they disagree; fewer say too little.
 _LEAST_PARTS = 8
@@ -53,7 +56,8 @@ def save_statistics(statistics: Statistics, path: str | os.PathLike[str]) -> Non
         statistics.outputs,
         statistics.count,
     )
-    parts = (header, statistics.gram, statistics.cross, statistics.energy)
+    sums = statistics.sums
+    parts = (header, sums.gram, sums.cross, sums.energy, sums.before, sums.after)
     write_npy(path, np.concatenate([np.ravel(part) for part in parts]).astype(np.float64))
 
 
@@ -79,27 +83,24 @@ def load_statistics(path: str | os.PathLike[str]) -> Statistics:
     if numbers.ndim != 1 or numbers.dtype != np.float64 or numbers.size < _HEADER:
         raise refusal
     header = numbers[:_HEADER]
-    if tuple(header[:2]) != (_FORMAT, _VERSION) or not np.isfinite(numbers).all():
+    if header[0] != _FORMAT or header[1] not in (_VERSION, _WITHOUT_LEVELS):
         raise refusal
+    if not np.isfinite(numbers).all():
+        raise refusal
+    if header[1] == _WITHOUT_LEVELS:
+        numbers = np.append(numbers, np.zeros(int(min(max(sum(header[6:8]), 0), 1e6))))
     if not np.array_equal(header[2:], np.floor(header[2:])) or header[2:].max() > 2**53:
         raise refusal
     kh, kw, row, column, inputs, outputs, count = (int(value) for value in header[2:])
     if min(kh, kw, inputs, outputs) < 1 or count < 0:
         raise refusal
     size = kh * kw * inputs + 1
-    if numbers.size != _HEADER + size * size + size * outputs + outputs:
+    parts = np.cumsum([size * size, size * outputs, outputs, inputs, outputs])
+    if numbers.size != _HEADER + parts[-1]:
         raise refusal
-    gram, cross, energy = np.split(
-        numbers[_HEADER:], np.cumsum([size * size, size * outputs]).tolist()
-    )
-    return Statistics(
-        gram.reshape(size, size),
-        cross.reshape(size, outputs),
-        energy,
-        count,
-        (kh, kw),
-        (row, column),
-    )
+    gram, cross, energy, before, after = np.split(numbers[_HEADER:], parts[:-1].tolist())
+    sums = Sums(gram.reshape(size, size), cross.reshape(size, outputs), energy, before, after)
+    return Statistics(sums, count, (kh, kw), (row, column))
 
 
 def taken_out(whole: Statistics, part: Statistics) -> Statistics:
@@ -111,8 +112,9 @@ def taken_out(whole: Statistics, part: Statistics) -> Statistics:
         If the part cannot have been in it: what is left is no sum of squares.
     """
     rest = whole - part
-    least = float(np.linalg.eigvalsh(rest.gram)[0])
-    if rest.count < 0 or rest.energy.min() < 0 or least < -10 * rounding_noise(whole.gram):
+    least = float(np.linalg.eigvalsh(rest.sums.gram)[0])
+    noise = 10 * rounding_noise(whole.sums.gram)
+    if rest.count < 0 or rest.sums.energy.min() < 0 or least < -noise:
         raise InvalidInput("what is taken out must have been added before, got other statistics")
     return rest
 
@@ -153,7 +155,7 @@ def fit_statistics(parts: Sequence[Statistics], *, bias: bool = True) -> Fit:
     else:
         uncertainty = white_noise(solution, squared, total.count, bias=bias)
     rms = float(np.sqrt(squared.sum() / (total.count * total.outputs)))
-    variance = float((total.energy - total.cross[-1] ** 2 / total.count).sum())
+    variance = float(total.sums.variance.sum())
     taps = solution.weights[:-1].T.reshape(total.outputs, total.inputs, *total.shape)
     status = judge(solution, total, rms, None, exact=False, found=None, r2=1.0)
     if status.code == "good":

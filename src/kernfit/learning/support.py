@@ -5,11 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from kernfit.arrays import Array
-from kernfit.learning.least_squares import rounding_noise
+from kernfit.learning.least_squares import centred, rounding_noise
 from kernfit.learning.statistics import Statistics
+from kernfit.learning.sums import Sums
 
 # What the sums themselves cannot resolve, as a share of the after image's variance.
 _SUMS_RESOLVE = 1e-13
+# How much more than the centred sums the means may weigh.
+_MOST_CONDITION = 1e4
+_TINY = float(np.finfo(float).tiny)
 
 
 def choose_support(statistics: Statistics, *, bias: bool = True) -> tuple[slice, slice]:
@@ -33,14 +37,14 @@ def choose_support(statistics: Statistics, *, bias: bool = True) -> tuple[slice,
     tuple of slice
         ``taps[rows, columns]`` is the smallest support that explains the data.
     """
-    gram, cross, energy = _centred(statistics, bias)
+    gram, cross, energy = _equations(statistics.sums, bias)
     row, column = statistics.anchor
-    if not gram.any() or np.all(energy <= _SUMS_RESOLVE * statistics.energy):
+    if not gram.any() or np.all(energy <= _SUMS_RESOLVE * statistics.sums.energy):
         # A black before image or a flat after image asks for no tap at all.
         return slice(row, row + 1), slice(column, column + 1)
     # Undetermined directions get a stiffness just above rounding: they then cost nothing to
     # remove while other taps can stand in for them.
-    noise = rounding_noise(statistics.gram)
+    noise = max(rounding_noise(statistics.sums.gram), rounding_noise(gram))
     deficient = np.linalg.eigvalsh(gram)[0] < noise
     if deficient:
         gram = gram + 10 * noise * np.eye(len(gram))
@@ -86,12 +90,21 @@ def choose_support(statistics: Statistics, *, bias: bool = True) -> tuple[slice,
         places = np.arange(len(left)).reshape(len(places), bottom - top, last - first)
 
 
-def _centred(statistics: Statistics, bias: bool) -> tuple[Array, Array, Array]:
+def _equations(sums: Sums, bias: bool) -> tuple[Array, Array, Array]:
     """Return Gram matrix and cross sums of the taps and the energy, the bias eliminated."""
-    means = statistics.gram[:-1, -1] / statistics.count * bias
-    gram = statistics.gram[:-1, :-1] - statistics.count * np.outer(means, means)
-    cross = statistics.cross[:-1] - np.outer(means, statistics.cross[-1])
-    return gram, cross, statistics.energy - bias * statistics.cross[-1] ** 2 / statistics.count
+    gram, cross = centred(sums)
+    energy = sums.variance
+    if not bias:
+        # The means have to agree too. If a pedestal is in them, that is all but a condition, and
+        # as such counts no more than the rest of the sums can stand.
+        plain = sums.gram[:-1, -1] / sums.weight + sums.levels
+        mean = sums.cross[-1] / sums.weight + sums.after
+        most = _MOST_CONDITION * np.diagonal(gram).max() / max(float(plain @ plain), _TINY)
+        weight = min(sums.weight, most) if most > 0 else sums.weight
+        gram = gram + weight * np.outer(plain, plain)
+        cross = cross + weight * np.outer(plain, mean)
+        energy = energy + weight * mean**2
+    return gram, cross, energy
 
 
 def _worth(removed: Array, inverse: Array, weights: Array, variance: Array) -> float:

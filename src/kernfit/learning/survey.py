@@ -76,7 +76,7 @@ def _goes_on(statistics: Statistics, bias: bool) -> bool:
         float(sums.squared_error(sums.solve(bias=bias).weights).sum())
         for sums in (statistics, without)
     ]
-    resolved = _SUMS_RESOLVE * float(statistics.energy.sum())
+    resolved = _SUMS_RESOLVE * float(statistics.sums.energy.sum())
     return errors[1] > (1 + _RIM_MATTERS) * max(errors[0], resolved)
 
 

@@ -118,7 +118,7 @@ def from_blocks(solution: Solution, blocks: Sequence[Statistics], weights: Array
     solution : Solution
         Of all blocks together.
     blocks : sequence of Statistics
-        At least two, disjoint, adding up to the whole.
+        At least two, disjoint, adding up to the whole in this order.
     weights : ndarray, shape (P, out)
         The weights, as finally refined.
 
@@ -126,22 +126,26 @@ def from_blocks(solution: Solution, blocks: Sequence[Statistics], weights: Array
     -------
     Uncertainty
     """
-    scale = np.sqrt(np.diagonal(sum(block.gram for block in blocks)))
+    # Counted from the levels of the sums, where a pedestal hides nothing.
+    blocks = [block.about(blocks[0]) for block in blocks]
+    scale = np.sqrt(np.maximum(sum(np.diagonal(block.sums.gram) for block in blocks), 0.0))
     scale = np.where(scale > 0, scale, 1.0)
-    values, vectors = np.linalg.eigh(solution.inverse * np.outer(scale, scale))
+    values, vectors = np.linalg.eigh(solution.local * np.outer(scale, scale))
     kept = values > 1e-14 * values[-1]
     # root @ root.T is the inverse Gram matrix; in its terms a block's share is `leverage`.
     root = vectors[:, kept] * np.sqrt(values[kept]) / scale[:, np.newaxis]
     influence, own, shared = [], [], []
+    to_plain = blocks[0].sums.to_plain.T
     for block in blocks:
-        leverage = root.T @ block.gram @ root
+        leverage = root.T @ block.sums.gram @ root
         if len(scale) > _MANY:
             raised = root.T / np.sqrt(1 - 1 / len(blocks))
         else:
             share, axes = np.linalg.eigh(leverage)
             stretch = 1 / np.sqrt(1 - np.clip(share, 0, _MOST_LEVERAGE))
             raised = (axes * stretch) @ (axes.T @ root.T)
-        pull = root.T @ (block.cross - block.gram @ weights)
+        pull = root.T @ block.pull(weights)
+        raised = raised @ to_plain
         influence.append((raised.T @ pull).T)
         seen = leverage @ raised
         own.append(np.sum(raised * seen, axis=0))

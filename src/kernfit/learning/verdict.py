@@ -100,7 +100,8 @@ def judge(
         )
     if path is not None:
         least = float(statistics.squared_error(solution.weights).sum())
-        if path.losses[-1] > least * (1 + _ARRIVED) + _ARRIVED * float(statistics.energy.sum()):
+        resolved = _ARRIVED * float(statistics.sums.energy.sum())
+        if path.losses[-1] > least * (1 + _ARRIVED) + resolved:
             return Status(
                 "unfinished",
                 f"The descent has not arrived: its loss is {path.losses[-1]:.4g}, the least "
