@@ -86,9 +86,9 @@ def test_parts_with_other_levels_merge_and_come_out(seed, levels):
     for merged in (top + rest, rest + top):
         assert np.allclose(merged.gram, whole.gram, rtol=1e-12)
         true = whole.solve().weights
-        assert np.allclose(merged.solve().weights, true, atol=1e-8 * np.abs(true).max())
+        assert np.allclose(merged.solve().weights, true, atol=1e-6 * np.abs(true).max())
     again = (whole - rest).solve().weights
-    assert np.allclose(again, top.solve().weights, atol=1e-4 * np.abs(again).max())
+    assert np.allclose(again, top.solve().weights, atol=1e-3 * np.abs(again).max())
 
 
 @pytest.mark.parametrize("first", [1e-50, 1.0, 1e50])
@@ -154,5 +154,5 @@ def test_what_is_left_out_costs_nothing_however_large():
     x[40, 41] = 1e30
     mask = np.ones(x.shape, bool)
     mask[38:43, 39:44] = False
-    fit = learn(x, y, mask=mask)
+    fit = learn(x, y, mask=mask, shape=3)
     assert np.abs(fit.kernel.taps - KERNEL).max() < 1e-10

@@ -154,6 +154,21 @@ class Statistics:
         count = y[0].size if used is None else int(np.count_nonzero(used))
         return cls(total, count, shape, anchor)
 
+    @classmethod
+    def of_sums(
+        cls,
+        gram: Array,
+        cross: Array,
+        energy: Array,
+        count: int,
+        shape: tuple[int, int],
+        anchor: tuple[int, int],
+    ) -> Statistics:
+        """Return the statistics that hold these sums over plain images; see the properties."""
+        inputs = (len(gram) - 1) // (shape[0] * shape[1])
+        sums = Sums(gram, cross, energy, np.zeros(inputs), np.zeros(len(energy)))
+        return cls(sums, count, shape, anchor)
+
     @cached_property
     def _plain(self) -> Sums:
         return self.sums.about(np.zeros(self.inputs), np.zeros(self.outputs))

@@ -166,10 +166,13 @@ def around_solution(solution: VaryingSolution, blocks: list[Block]) -> list[Bloc
     for n, sums in enumerate(residual_sums(solution, blocks)):
         local = solution.design.at_block(blocks[n], solution.numbers)
         moved = sums.gram @ local
-        again = replace(
-            sums,
-            cross=sums.cross + moved[:, np.newaxis],
-            energy=sums.energy + 2 * local @ sums.cross[:, 0] + local @ moved,
+        again = Statistics.of_sums(
+            sums.gram,
+            sums.cross + moved[:, np.newaxis],
+            sums.energy + 2 * local @ sums.cross[:, 0] + local @ moved,
+            sums.count,
+            sums.shape,
+            sums.anchor,
         )
         found.append(replace(blocks[n], sums=again))
     return found
@@ -179,10 +182,13 @@ def residual_sums(solution: VaryingSolution, blocks: list[Block]) -> list[Statis
     """Return each block's statistics with the residual in the place of the after image."""
     left, taps = solution.residual, solution.design.taps
     return [
-        replace(
-            block.sums,
-            cross=np.append(left.pulls[n, :taps], left.total[n])[:, np.newaxis],
-            energy=left.squared[n : n + 1],
+        Statistics.of_sums(
+            block.sums.gram,
+            np.append(left.pulls[n, :taps], left.total[n])[:, np.newaxis],
+            left.squared[n : n + 1],
+            block.sums.count,
+            block.sums.shape,
+            block.sums.anchor,
         )
         for n, block in enumerate(blocks)
     ]

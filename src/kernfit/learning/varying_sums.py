@@ -271,7 +271,7 @@ def _weighted(
         gram = gram + weighted.T @ patches
         cross = cross + weighted.T @ part.y[0, rows][used[rows]].astype(np.float64)[:, np.newaxis]
     energy = np.array([np.sum(weights[used] * part.y[0][used].astype(np.float64) ** 2)])
-    return Statistics(
+    return Statistics.of_sums(
         np.asarray(gram), np.asarray(cross), energy, int(np.count_nonzero(used)), shape, anchor
     )
 
