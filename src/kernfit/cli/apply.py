@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from kernfit.cli.options import Memory, Scheduler, fits_whole, memory_for
+
 if TYPE_CHECKING:
     from kernfit.arrays import Array
+    from kernfit.kernel import Kernel
 
 
 def apply(
@@ -40,9 +43,16 @@ def apply(
     threads: Annotated[
         int | None, typer.Option(min=1, help="Threads.  [default: all cores]", show_default=False)
     ] = None,
+    memory: Memory = None,
+    scheduler: Scheduler = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
 ) -> None:
-    """Run a kernel over an image."""
+    """Run a kernel over an image.
+
+    An image that does not fit into the memory is worked on part by part; .zarr, .tif, .npy and
+    .fits are read so, and .zarr, .tif and .npy written. Such a run that was interrupted goes on
+    where it was when it is started again.
+    """
     import numpy as np
 
     from kernfit.cli.options import as_dtype, as_kernel, check_image_target
@@ -51,6 +61,17 @@ def apply(
     from kernfit.io.images import read_image, write_image
 
     weights = as_kernel(kernel)
+    most = memory_for(memory)
+    if scheduler is not None or out.suffix.lower() == ".zarr" or not fits_whole(most, image):
+        options = {
+            "mode": mode,
+            "boundary": boundary,
+            "fill_value": fill_value,
+            "dtype": None if dtype is None else as_dtype(dtype),
+            "overflow": overflow,
+        }
+        _apply_in_parts(weights, image, out, options, most, scheduler, threads, quiet)
+        return
     check_image_target(out)
     source = read_image(image)
     target = source.pixels.dtype if dtype is None else as_dtype(dtype)
@@ -86,6 +107,39 @@ def apply(
             print(f"note: {image.name}: {note}")
         if source.alpha is not None and alpha is None:
             print(f"note: {image.name}: its alpha does not fit the result and was left out")
+
+
+def _apply_in_parts(
+    kernel: Kernel,
+    image: Path,
+    out: Path,
+    options: dict[str, Any],
+    memory: int,
+    scheduler: str | None,
+    threads: int | None,
+    quiet: bool,
+) -> None:
+    """Work on an image of any size, from file to file."""
+    from kernfit.cli.progress import resumable
+    from kernfit.scale.files import apply_file
+    from kernfit.scale.workers import workers_at
+    from kernfit.see.pixels import open_pixels
+    from kernfit.see.results import check_target
+
+    check_target(out)
+    options["dtype"] = options["dtype"] or str(open_pixels(image).dtype)
+    with resumable(quiet) as told, workers_at(scheduler, threads) as workers:
+        shape, dtype = apply_file(
+            kernel,
+            image,
+            out,
+            workers=workers,
+            memory=memory,
+            progress=lambda done, total: told("tiles", done, total),
+            **options,
+        )
+    if not quiet:
+        print(f"{out}: {'x'.join(str(n) for n in shape[-2:])} {dtype}")
 
 
 # So large a share of the values at 0, of a kernel with negative taps, is worth a hint.

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from kernfit.cli.options import Memory, Scheduler, fits_whole, memory_for
 
 if TYPE_CHECKING:
     from kernfit.arrays import Array
@@ -71,10 +73,16 @@ def learn(
     threads: Annotated[
         int | None, typer.Option(min=1, help="Threads.  [default: all cores]", show_default=False)
     ] = None,
+    memory: Memory = None,
+    scheduler: Scheduler = None,
     json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
 ) -> None:
-    """Find the kernel that turns one image into another."""
+    """Find the kernel that turns one image into another.
+
+    Images that do not fit into the memory are worked on part by part: .zarr, .tif, .npy and .fits.
+    With -o, such a run that was interrupted goes on where it was when it is started again.
+    """
     from kernfit.arrays import one_of
     from kernfit.cli.options import as_shape, check_kernel_target
     from kernfit.cli.wording import options_of, with_options
@@ -112,20 +120,31 @@ def learn(
             "--background, --variance and --difference need --varying, got none: add --varying auto"
         )
     check_kernel_target(output)
-    first, second = read_image(before), read_image(after)
-    fit = learn_arrays(
-        first.pixels,
-        second.pixels,
-        shape=wanted,
-        bias=with_bias,
-        clip=clip or _levels(second),
-        mask=None if mask is None else _mask(mask),
-        channels=channels,
-        robust=robust,
-        descent=descent,
-        steps=steps,
-        threads=threads,
-    )
+    options: dict[str, Any] = {
+        "shape": wanted,
+        "bias": with_bias,
+        "channels": channels,
+        "robust": robust,
+        "descent": descent,
+        "steps": steps,
+    }
+    files = [path for path in (before, after, mask) if path is not None]
+    most = memory_for(memory)
+    notes: list[str] = []
+    if scheduler is None and fits_whole(most, *files):
+        first, second = read_image(before), read_image(after)
+        fit = learn_arrays(
+            first.pixels,
+            second.pixels,
+            clip=clip or _levels(second),
+            mask=None if mask is None else _mask(mask),
+            threads=threads,
+            **options,
+        )
+        for path, image in ((before, first), (after, second)):
+            notes += [f"note: {path.name}: {note}" for note in image.notes]
+    else:
+        fit = _learn_parts(files, options, clip, output, most, scheduler, threads, quiet)
     if output is not None:
         fit.kernel.save(output)
     if json:
@@ -134,11 +153,52 @@ def learn(
         print(dumps(fit.to_dict(), indent=2, allow_nan=False))
     elif not quiet:
         print(with_options(describe(fit), options_of(context.command)))
-        for path, image in ((before, first), (after, second)):
-            for note in image.notes:
-                print(f"note: {path.name}: {note}")
+        for note in notes:
+            print(note)
         if output is not None:
             print(f"kernel written to {output}")
+
+
+def _learn_parts(
+    files: list[Path],
+    options: dict[str, Any],
+    clip: tuple[float, float] | None,
+    output: Path | None,
+    memory: int,
+    scheduler: str | None,
+    threads: int | None,
+    quiet: bool,
+) -> Fit:
+    """Learn from images of any size; where they fit, in memory all the same."""
+    from kernfit.cli.progress import resumable
+    from kernfit.learning import learn as learn_arrays
+    from kernfit.scale.images import fits_into
+    from kernfit.scale.learning import learn_files
+    from kernfit.scale.workers import workers_at
+    from kernfit.see.pixels import open_pixels
+
+    before, after, *masks = files
+    if clip is None and (kind := open_pixels(after).dtype).kind in "iu":
+        import numpy as np
+
+        clip = float(np.iinfo(kind).min), float(np.iinfo(kind).max)
+    if scheduler is None and fits_into(memory, *files):
+        images = [open_pixels(path)[:, :, :] for path in files]
+        mask = (images[2] != 0).any(axis=0) if masks else None
+        return learn_arrays(*images[:2], clip=clip, mask=mask, threads=threads, **options)
+    keep = None if output is None else output.with_name(f".{output.name}.sums")
+    with resumable(quiet) as told, workers_at(scheduler, threads) as workers:
+        return learn_files(
+            before,
+            after,
+            mask=masks[0] if masks else None,
+            clip=clip,
+            workers=workers,
+            memory=memory,
+            keep=keep,
+            progress=told,
+            **options,
+        )
 
 
 def describe(fit: Fit) -> str:

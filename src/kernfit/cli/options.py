@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from kernfit.errors import InvalidInput
 
@@ -11,6 +14,40 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kernfit.kernel import Kernel
+
+
+Memory = Annotated[
+    str | None,
+    typer.Option(
+        help="What may be in use at a time, such as 1GB.  [default: half of the machine's]",
+        show_default=False,
+    ),
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        help="Work on a Dask cluster: the address of its scheduler, such as tcp://host:8786.",
+        show_default=False,
+    ),
+]
+
+
+def memory_for(text: str | None) -> int:
+    """Return how many bytes may be in use."""
+    from kernfit.scale.layout import as_bytes, usual_memory
+
+    return usual_memory() if text is None else as_bytes(text, "--memory")
+
+
+def fits_whole(memory: int, *paths: Path) -> bool:
+    """Say whether images are of a kind that is read as a whole, and small enough for it."""
+    from kernfit.scale.images import fits_into
+    from kernfit.see.stores import is_zarr
+
+    in_parts = (".npy", ".tif", ".tiff", ".fits", ".fit", ".fts")
+    if any(is_zarr(path) or path.suffix.lower() in in_parts[3:] for path in paths):
+        return False
+    return fits_into(memory, *(path for path in paths if path.suffix.lower() in in_parts))
 
 
 def as_shape(text: str) -> str | tuple[int, int]:
@@ -26,8 +63,6 @@ def as_shape(text: str) -> str | tuple[int, int]:
 
 def as_kernel(text: str) -> Kernel:
     """Return the kernel of a file, or of that name in the catalogue."""
-    from pathlib import Path
-
     from kernfit.kernel import Kernel
     from kernfit.named_kernels import catalogue
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -51,6 +49,7 @@ def tile(
     when it is started again.
     """
     from kernfit.arrays import one_of
+    from kernfit.cli.progress import resumable
     from kernfit.cli.see import as_size
     from kernfit.see.pixels import open_pixels
     from kernfit.see.planning import tile_plan
@@ -72,39 +71,17 @@ def tile(
         print(plan)
         print(f"halo for bioimage.io: y {plan.bioimageio_halo[0]}, x {plan.bioimageio_halo[1]}")
         return
-    try:
-        with _progress(quiet) as progress:
-            run_tiled(
-                model,
-                image,
-                out,
-                plan=plan,
-                pad=None if pad == "none" else pad,
-                layer=layer,
-                divide=divide,
-                pointwise=pointwise or (),
-                progress=progress,
-            )
-    except KeyboardInterrupt:
-        import sys
-
-        print("kernfit: interrupted, the finished tiles are kept: start again", file=sys.stderr)
-        raise typer.Exit(130) from None
+    with resumable(quiet) as told:
+        run_tiled(
+            model,
+            image,
+            out,
+            plan=plan,
+            pad=None if pad == "none" else pad,
+            layer=layer,
+            divide=divide,
+            pointwise=pointwise or (),
+            progress=lambda done, total: told("tiles", done, total),
+        )
     if not quiet:
         print(f"{out}: {plan.result[0]}x{plan.result[1]}, {plan.count} tiles")
-
-
-@contextmanager
-def _progress(quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
-    """Give what draws a bar, on a terminal; nothing elsewhere."""
-    import sys
-
-    if quiet or not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True)) as bar:
-        task = bar.add_task("tiles", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)

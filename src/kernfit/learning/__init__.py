@@ -131,7 +131,7 @@ def learn(
 def learn_pair(
     pair: Pair,
     *,
-    shape: str | int | Sequence[int],
+    shape: str | int | Sequence[int] = "auto",
     bias: bool = True,
     descent: float | None = None,
     steps: int = 10,

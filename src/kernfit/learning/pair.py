@@ -54,7 +54,7 @@ class Pair:
         """Check two images against one another; see `learn` for the parameters."""
         first, second = as_image(before, "before"), as_image(after, "after")
         for name, image in (("before", first), ("after", second)):
-            _refuse_channels_last(image.shape, name)
+            refuse_channels_last(image.shape, name)
         x, y = as_planes(first, "before"), as_planes(second, "after")
         one_of(channels, ("alike", "full"), "channels")
         if channels == "alike" and len(x) != len(y):
@@ -68,7 +68,7 @@ class Pair:
                 "before: swap them, or crop the padding away"
             )
         used = None if mask is None else as_mask(mask, y.shape[1:])
-        return cls(x, y, _levels(clip, y.dtype), used, channels)
+        return cls(x, y, levels_of(clip, y.dtype), used, channels)
 
     @property
     def same_size(self) -> bool:
@@ -86,7 +86,22 @@ class Pair:
     def equations(
         self, shape: tuple[int, int], anchor: tuple[int, int], *, margin: int = 0
     ) -> Equations:
-        """Return what counts for a kernel of this shape and anchor.
+        """Return what counts for a kernel of this shape and anchor; see `outputs`.
+
+        Raises
+        ------
+        InvalidInput
+            If the image is smaller than the kernel, or nothing that counts is left.
+        """
+        found = self.outputs(shape, anchor, margin=margin)
+        if not found.used.any():
+            refuse_nothing(found.left_out, self.after.size)
+        return found
+
+    def outputs(
+        self, shape: tuple[int, int], anchor: tuple[int, int], *, margin: int = 0
+    ) -> Equations:
+        """Return the outputs of a kernel of this shape and anchor, whether any counts or not.
 
         Parameters
         ----------
@@ -104,7 +119,7 @@ class Pair:
         Raises
         ------
         InvalidInput
-            If the image is smaller than the kernel, or nothing that counts is left.
+            If the image is smaller than the kernel.
         """
         kh, kw = shape
         if kh > self.before.shape[1] or kw > self.before.shape[2]:
@@ -113,8 +128,8 @@ class Pair:
             )
         if not self.same_size:
             anchor, margin = (0, 0), 0
-        rows = _outputs_with_patch(self.before.shape[1], kh, anchor[0], margin)
-        columns = _outputs_with_patch(self.before.shape[2], kw, anchor[1], margin)
+        rows = outputs_with_patch(self.before.shape[1], kh, anchor[0], margin)
+        columns = outputs_with_patch(self.before.shape[2], kw, anchor[1], margin)
         inside = (rows, columns)
         y = self.after[:, rows, columns]
         x = self.before[
@@ -144,15 +159,15 @@ class Pair:
             "clipped": int(np.count_nonzero(known & wanted & ~open_)),
             "outliers": int(np.count_nonzero(known & wanted & open_ & ~tame)),
         }
-        if not used.any():
-            refuse_nothing(left_out, self.after.size)
         return Equations(x, y, used, left_out)
 
     def statistics(
         self, shape: tuple[int, int], anchor: tuple[int, int], *, threads: int | None = None
     ) -> Statistics:
         """Sum up all that counts for a kernel of this shape and anchor."""
-        found = self.equations(shape, anchor)
+        found = self.outputs(shape, anchor)
+        if not found.used.any():
+            refuse_nothing(found.left_out, self.after.size)
         return found.statistics(shape, anchor, channels=self.channels, threads=threads)
 
     def crop(self, rows: slice, columns: slice) -> Pair:
@@ -173,7 +188,7 @@ def refuse_nothing(left_out: dict[str, int], pixels: int) -> NoReturn:
     )
 
 
-def _refuse_channels_last(shape: tuple[int, ...], name: str) -> None:
+def refuse_channels_last(shape: tuple[int, ...], name: str) -> None:
     """Refuse what looks like (rows, columns, channels): it would be taken for other channels."""
     if len(shape) > 3:
         raise InvalidInput(
@@ -186,13 +201,13 @@ def _refuse_channels_last(shape: tuple[int, ...], name: str) -> None:
         )
 
 
-def _outputs_with_patch(length: int, taps: int, anchor: int, margin: int) -> slice:
+def outputs_with_patch(length: int, taps: int, anchor: int, margin: int) -> slice:
     """Return the places along one axis that have their whole patch and keep the margin."""
     start = max(anchor, margin)
     return slice(start, max(start, length - max(taps - 1 - anchor, margin)))
 
 
-def _levels(clip: Sequence[float] | None, dtype: np.dtype[Any]) -> tuple[float, float]:
+def levels_of(clip: Sequence[float] | None, dtype: np.dtype[Any]) -> tuple[float, float]:
     """Return the levels at which the after image saturates."""
     if clip is None:
         # 32-bit and wider integers are results of arithmetic, not of a sensor or an image file.

@@ -101,7 +101,7 @@ def fit_pair(
         Width of the border that is left out at least.
     """
     anchor = ((shape[0] - 1) // 2, (shape[1] - 1) // 2)
-    equations = pair.equations(shape, anchor, margin=margin)
+    equations: EquationSource = pair.equations(shape, anchor, margin=margin)
     blocks = _blocks(pair, equations, shape, anchor, threads)
     total = blocks[0]
     for block in blocks[1:]:

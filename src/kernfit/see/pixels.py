@@ -9,14 +9,11 @@ from typing import Any
 import numpy as np
 
 from kernfit.arrays import Array
-from kernfit.errors import InvalidInput, RefusedFile
-from kernfit.files import size_of_file
+from kernfit.errors import InvalidInput
 from kernfit.heap import give_back
-from kernfit.interop.packages import need
 from kernfit.interop.runner import digest
 from kernfit.io.images import read_image
-
-CHANNELS_LAST = 4  # so few samples at the end of a shape are taken for channels
+from kernfit.see.stores import fits_array, is_zarr, npy_array, tiff_array, zarr_array
 
 
 class Pixels:
@@ -25,28 +22,44 @@ class Pixels:
     Parameters
     ----------
     source : array-like
-        (rows, columns) or (channels, rows, columns), with ``shape``, ``dtype`` and slices.
+        (rows, columns) or (channels, rows, columns), with ``shape``, ``dtype`` and slices. Axes
+        of length 1 before these do not count.
     mark : str
         Tells this image from others.
     last : bool
         The channels are the last axis instead.
+
+    Attributes
+    ----------
+    shape : (channels, rows, columns)
+    dtype : numpy.dtype
+    chunk : (rows, columns)
+        In what parts the source is stored; (1, columns) where it is read row by row.
     """
 
     def __init__(self, source: Any, mark: str, *, last: bool = False) -> None:
-        if len(source.shape) not in (2, 3) or 0 in source.shape:
+        shape = tuple(int(n) for n in source.shape)
+        extra = max(0, len(shape) - 3)
+        if len(shape) < 2 or 0 in shape or any(n != 1 for n in shape[:extra]):
             raise InvalidInput(
-                "image must have shape (rows, columns) or (channels, rows, columns), got "
-                f"{tuple(source.shape)}"
+                f"image must have shape (rows, columns) or (channels, rows, columns), got {shape}"
             )
         if np.dtype(source.dtype).kind not in "biuf":
             raise InvalidInput(f"image must hold real numbers, got dtype {source.dtype}")
         self._source, self._last, self.mark = source, last, mark
-        shape = tuple(int(n) for n in source.shape)
+        self._extra = (0,) * extra
+        self.dtype = np.dtype(source.dtype).newbyteorder("=")
+        shape = shape[extra:]
+        chunks = tuple(getattr(source, "chunks", None) or ())[extra:]
         if len(shape) == 2:
             shape = (1, *shape)
         elif last:
             shape = (shape[2], *shape[:2])
-        self.channels, self.rows, self.columns = shape
+            chunks = chunks[:2]
+        self.shape: tuple[int, int, int] = (shape[0], shape[1], shape[2])
+        self.channels, self.rows, self.columns = self.shape
+        plain = len(chunks) > 1 and all(isinstance(side, int) for side in chunks)
+        self.chunk = (chunks[-2], chunks[-1]) if plain else (1, self.columns)
 
     def read(self, rows: Array, columns: Array) -> Array:
         """Return some rows and columns, given by number, as (channels, rows, columns).
@@ -57,15 +70,39 @@ class Pixels:
             Numbers within the image, in any order, near each other.
         """
         top, left = int(rows.min()), int(columns.min())
-        part = slice(top, int(rows.max()) + 1), slice(left, int(columns.max()) + 1)
+        block = self.box((top, int(rows.max()) + 1), (left, int(columns.max()) + 1))
+        taken: Array = block[:, rows - top][:, :, columns - left]
+        return taken
+
+    def box(self, rows: tuple[int, int], columns: tuple[int, int]) -> Array:
+        """Return the pixels from one row and column up to another, as (channels, rows, columns)."""
+        part = slice(*rows), slice(*columns)
         if len(self._source.shape) == 2:
             block = np.asarray(self._source[part])[np.newaxis]
         elif self._last:
             block = np.moveaxis(np.asarray(self._source[part]), -1, 0)
         else:
-            block = np.asarray(self._source[(slice(None), *part)])
-        taken: Array = block[:, rows - top][:, :, columns - left]
-        return taken
+            block = np.asarray(self._source[(*self._extra, slice(None), *part)])
+        return block if block.dtype == self.dtype else block.astype(self.dtype)
+
+    def __getitem__(self, index: tuple[slice, slice, slice]) -> Array:
+        """Return a part, given by slices of channels, rows and columns."""
+        channels, rows, columns = index
+        part = self.box(rows.indices(self.rows)[:2], columns.indices(self.columns)[:2])
+        return part[channels]
+
+    def __len__(self) -> int:
+        return self.channels
+
+    @property
+    def size(self) -> int:
+        """Number of pixels in all channels."""
+        return self.channels * self.rows * self.columns
+
+    @property
+    def nbytes(self) -> int:
+        """How much memory the whole would take."""
+        return self.size * int(self.dtype.itemsize)
 
     def release(self) -> None:
         """Give memory back that reading has taken."""
@@ -78,8 +115,8 @@ def open_pixels(image: Any) -> Pixels:
     Parameters
     ----------
     image : array-like or path
-        A NumPy or Zarr array, or the path of a .zarr, .npy or .tif file, which are read a part
-        at a time, or of any other image file.
+        A NumPy or Zarr array; or the path of a file: Zarr (an array, or an OME-Zarr image, whose
+        first level is taken), .npy, .tif and .fits are read a part at a time, others as a whole.
 
     Raises
     ------
@@ -93,48 +130,21 @@ def open_pixels(image: Any) -> Pixels:
             image = np.asarray(image)
         return Pixels(image, _mark_of_array(image))
     path = Path(image)
-    if path.suffix.lower() == ".zarr":
-        return Pixels(_zarr(path), _mark_of_file(path))
-    size_of_file(path)
-    if path.suffix.lower() == ".npy":
-        try:
-            array = np.load(path, mmap_mode="r", allow_pickle=False)
-        except (ValueError, OSError, EOFError) as error:
-            raise RefusedFile(f"{path} is not a readable NPY file: write it again") from error
-        last = array.ndim == 3 and array.shape[2] <= CHANNELS_LAST < array.shape[0]
-        return Pixels(array, _mark_of_file(path), last=last)
-    if path.suffix.lower() in (".tif", ".tiff"):
-        mapped = _mapped_tiff(path)
-        if mapped is not None:
-            return Pixels(mapped[0], _mark_of_file(path), last=mapped[1])
-    return Pixels(read_image(path).pixels, _mark_of_file(path))
-
-
-def _zarr(path: Path) -> Any:
-    zarr = need("zarr", "zarr")
-    try:
-        return zarr.open_array(str(path), mode="r")
-    # What is missing or damaged makes it raise nearly anything.
-    except Exception as error:
-        raise RefusedFile(f"{path} is not a readable Zarr array: check the name") from error
-
-
-def _mapped_tiff(path: Path) -> tuple[Any, bool] | None:
-    """Return an uncompressed TIFF as a mapped array, and whether its channels come last."""
-    import tifffile
-
-    try:
-        with tifffile.TiffFile(path) as tiff:
-            page = tiff.pages[0]
-            plain = len(tiff.pages) == 1 and page.axes in ("YX", "YXS", "SYX")
-            upright = page.tags.valueof(274, default=1) == 1
-            if not (plain and upright and page.is_memmappable and int(page.photometric) in (1, 2)):
-                return None
-            last = page.axes == "YXS"
-        return tifffile.memmap(path, mode="r"), last
-    # The usual reader says what is wrong with it.
-    except Exception:
-        return None
+    mark = _mark_of_file(path) if path.exists() else ""
+    kind = path.suffix.lower()
+    if is_zarr(path):
+        return Pixels(zarr_array(path), mark)
+    found = None
+    if kind == ".npy":
+        found = npy_array(path)
+    elif kind in (".tif", ".tiff"):
+        found = tiff_array(path)
+    elif kind in (".fits", ".fit", ".fts"):
+        found = fits_array(path), False
+    if found is None:
+        return Pixels(read_image(path).pixels, mark)
+    array, last = found
+    return Pixels(array, mark, last=last)
 
 
 def _mark_of_file(path: Path) -> str:

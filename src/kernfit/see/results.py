@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,40 @@ def check_target(path: str | os.PathLike[str]) -> Path:
     return target
 
 
+class PartWriter:
+    """Writes parts of an array that is open for writing; of a Zarr array in any process.
+
+    Parameters
+    ----------
+    pixels : array-like
+        (rows, columns) or (channels, rows, columns), a mapped file or a Zarr array.
+    path : path
+        Where it lies.
+    """
+
+    def __init__(self, pixels: Any, path: Path) -> None:
+        self._pixels, self._path = pixels, path
+
+    def __reduce__(self) -> tuple[Any, tuple[str]]:
+        return _writer_of_zarr, (str(self._path),)
+
+    def write(self, rows: slice, columns: slice, values: Array) -> None:
+        """Write one part (channels, rows, columns)."""
+        if values.shape[0] == 1 and len(self._pixels.shape) == 2:
+            self._pixels[rows, columns] = values[0]
+        else:
+            self._pixels[:, rows, columns] = values
+        if isinstance(self._pixels, np.memmap):
+            # In the file before anybody says so, even if the machine stops.
+            self._pixels.flush()
+        give_back(self._pixels)
+
+
+@lru_cache(maxsize=2)
+def _writer_of_zarr(path: str) -> PartWriter:
+    return PartWriter(need("zarr", "zarr").open_array(path, mode="r+"), Path(path))
+
+
 class Result:
     """A file in the making: its pixels beside a journal of the tiles that are in it.
 
@@ -67,28 +102,30 @@ class Result:
         self._pixels_path = self.path.with_name(f".{self.path.stem}.part{self.path.suffix}")
         self._journal = self.path.with_name(f".{self.path.name}.tiles")
         head = json.dumps({"mark": mark, "shape": shape, "dtype": str(np.dtype(dtype))})
-        self.done = self._done_before(head)
+        done = self._done_before(head)
         try:
-            self._pixels = self._open(shape, np.dtype(dtype), chunk, new=self.done is None)
-            if self.done is None:
+            pixels = self._open(shape, np.dtype(dtype), chunk, new=done is None)
+            self._writer = PartWriter(pixels, self._pixels_path)
+            if done is None:
                 self._journal.write_text(head + "\n")
         except OSError as error:
             raise RefusedFile(
                 f"{path} cannot be written ({error.strerror or error}): choose a folder that "
                 "exists and has room"
             ) from error
-        self.done = self.done or set()
+        self.done = done or set()
 
     def put(self, number: int, rows: slice, columns: slice, values: Array) -> None:
         """Write one tile (channels, rows, columns), then note it."""
-        if values.shape[0] == 1 and len(self._pixels.shape) == 2:
-            self._pixels[rows, columns] = values[0]
-        else:
-            self._pixels[:, rows, columns] = values
-        if isinstance(self._pixels, np.memmap):
-            # In the file before the journal says so, even if the machine stops.
-            self._pixels.flush()
-            give_back(self._pixels)
+        self._writer.write(rows, columns, values)
+        self.note(number)
+
+    def writer(self) -> PartWriter:
+        """Return what writes tiles, from any thread, or of Zarr from any process."""
+        return self._writer
+
+    def note(self, number: int) -> None:
+        """Note that a tile is written."""
         with open(self._journal, "a") as journal:
             journal.write(f"{number}\n")
             journal.flush()
@@ -96,7 +133,7 @@ class Result:
 
     def finish(self) -> None:
         """Let the result appear under its name."""
-        self._pixels = None
+        del self._writer
         self._pixels_path.replace(self.path)
         self._journal.unlink(missing_ok=True)
 

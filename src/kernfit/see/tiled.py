@@ -112,7 +112,7 @@ def run_tiled(
                 result = np.empty(shape, values.dtype)
             else:
                 file = Result(out, shape, values.dtype, mark, values.shape[1:])
-                done = file.done or set()
+                done = file.done
         if file is not None and number not in done:
             file.put(number, slice(row.first, row.last), slice(column.first, column.last), values)
         elif result is not None:

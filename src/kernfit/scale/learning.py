@@ -1,0 +1,204 @@
+"""Learn from image files of any size, part by part."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from kernfit.arrays import Array
+from kernfit.errors import InvalidInput
+from kernfit.interop.runner import digest
+from kernfit.learning import Fit, learn_pair
+from kernfit.learning.residual import Residual
+from kernfit.learning.statistics import Statistics
+from kernfit.learning.sums import Sums
+from kernfit.scale.checkpoint import Checkpoint
+from kernfit.scale.images import LargeImage
+from kernfit.scale.layout import Layout, layout_for
+from kernfit.scale.pairs import Function, LargeEquations, LargePair, Place, Sides, Window, mark_of
+from kernfit.scale.workers import Workers
+
+# Told the stage of the work, how many of its parts are done, and of how many.
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """How the sums over a pair are made: by whom, in what parts, and what is kept of them."""
+
+    workers: Workers
+    layout: Layout
+    checkpoint: Checkpoint
+    progress: Progress | None
+
+
+@dataclass(frozen=True)
+class FilePair(LargePair):
+    """A pair of `LargeImage`."""
+
+    job: Job | None = None
+
+    def equations(  # type: ignore[override]
+        self, shape: Sides, anchor: Sides, *, margin: int = 0
+    ) -> LargeEquations:
+        """Return what counts for a kernel of this shape and anchor."""
+        assert self.job is not None
+        return _FileEquations(self, self.place(shape, anchor, margin), self.job)
+
+
+class _FileEquations(LargeEquations):
+    """Sums by workers that read the files, each part by itself."""
+
+    def __init__(self, pair: FilePair, place: Place, job: Job) -> None:
+        super().__init__(pair, place)
+        self._job = job
+
+    def _sums(
+        self, function: Function, blocks: list[tuple[slice, slice]]
+    ) -> tuple[list[Any], dict[str, int]]:
+        job, place = self._job, self.place
+        window = Window(place, self.pair.clip, self.pair.channels)
+        tasks = _tasks(job.layout, place, blocks)
+        key = digest(window.mark.encode(), mark_of(function).encode(), bytes([len(blocks)]))
+        done, totals, left_out = job.checkpoint.load(key)
+        totals = totals or [None] * len(blocks)
+        stage = getattr(getattr(function, "func", function), "__name__", "sum").strip("_")
+        look = _Look(window, function, self.pair.before, self.pair.after, self.pair.mask)
+        places = [(rows, columns) for _, rows, columns in tasks[done:]]
+        if job.progress is not None:
+            job.progress(stage, done, len(tasks))
+        for value, counts in job.workers.map(look, places):
+            block = tasks[done][0]
+            totals[block] = value if totals[block] is None else totals[block] + value
+            for reason, count in counts.items():
+                left_out[reason] = left_out.get(reason, 0) + count
+            done += 1
+            job.checkpoint.save(key, done, totals, left_out, last=done == len(tasks))
+            if job.progress is not None:
+                job.progress(stage, done, len(tasks))
+        return totals, left_out
+
+
+@dataclass(frozen=True, eq=False)
+class _Look:
+    """Reads a part of both images and looks at it, in whatever process."""
+
+    window: Window
+    function: Function
+    before: Any
+    after: Any
+    mask: Any
+
+    def __call__(self, place: tuple[slice, slice]) -> tuple[Any, dict[str, int]]:
+        seen, outputs = self.window.before(*place), self.window.after(*place)
+        mask = None if self.mask is None else _box(self.mask, outputs)
+        return self.window.look(
+            self.function, _box(self.before, seen), _box(self.after, outputs), mask
+        )
+
+
+def _box(image: LargeImage, place: tuple[slice, slice]) -> Array:
+    rows, columns = place
+    return image.box((rows.start, rows.stop), (columns.start, columns.stop))
+
+
+def _tasks(
+    layout: Layout, place: Place, blocks: list[tuple[slice, slice]]
+) -> list[tuple[int, slice, slice]]:
+    """Cut blocks of outputs where tiles of the after image begin; (block, rows, columns) each."""
+    numbers = {(rows.start, columns.start): n for n, (rows, columns) in enumerate(blocks)}
+    cuts, starts = [], []
+    for axis in (0, 1):
+        edges = sorted({(block[axis].start, block[axis].stop) for block in blocks})
+        size, tile = place.size[axis], layout.tile[axis]
+        first = tile - place.after[axis] % tile
+        cuts.append(sorted({0, size, *(edge[0] for edge in edges), *range(first, size, tile)}))
+        starts.append([edge[0] for edge in edges])
+    down, across = cuts
+    # Blocks cut tiles too, so more of them make a stripe.
+    tiles = -(-place.size[1] // layout.tile[1])
+    layout = replace(layout, stripe=layout.stripe * (len(across) - 1) // tiles)
+    tasks = []
+    for row, column in layout.order(len(down) - 1, len(across) - 1):
+        rows = slice(down[row], down[row + 1])
+        columns = slice(across[column], across[column + 1])
+        top = max(start for start in starts[0] if start <= rows.start)
+        left = max(start for start in starts[1] if start <= columns.start)
+        tasks.append((numbers[top, left], rows, columns))
+    return tasks
+
+
+def learn_files(
+    before: Any,
+    after: Any,
+    *,
+    workers: Workers,
+    memory: int,
+    mask: Any = None,
+    clip: Any = None,
+    channels: str = "alike",
+    keep: Path | None = None,
+    progress: Progress | None = None,
+    **options: Any,
+) -> Fit:
+    """Learn from a pair of images of any size, in bounded memory; the answer is that of `learn`.
+
+    Parameters
+    ----------
+    before, after, mask : path or array-like
+        As `open_pixels` takes them. A mask is not 0 where a pixel counts.
+    workers : Workers
+        Who sums up.
+    memory : int
+        Bytes that this process may use.
+    clip, channels
+        As for `learn`.
+    keep : path, optional
+        A folder for sums on their way: a job that was interrupted and is started again goes on
+        from them. It is gone at the end.
+    progress : callable, optional
+        Called with a word for the stage, the number of its parts that are done, and of all.
+    **options
+        As for `learn`, but for `robust` and `threads`.
+
+    Returns
+    -------
+    Fit
+
+    Raises
+    ------
+    InvalidInput
+        As for `learn`; or if the memory is too little.
+    RefusedFile
+        If a file cannot be read, or `keep` not be written.
+    """
+    if options.pop("robust", False):
+        raise InvalidInput(
+            "robust (--robust) must have both images in memory: give more --memory, or learn from "
+            "a part of them"
+        )
+    images = [LargeImage(image, 0) for image in (before, after)]
+    shown = None if mask is None else LargeImage(mask, 0)
+    pair = FilePair.of_images(*images, clip=clip, mask=shown, channels=channels)
+    block = max(image.block[0] for image in images), max(image.block[1] for image in images)
+    pixel = sum(image.shape[0] * image.dtype.itemsize for image in images)
+    # Windows, flags and what the sums over a strip of rows turn into float64.
+    work = 2 * pixel + 8 * len(images[1].shape) + 8
+    layout = layout_for(
+        images[1].shape[1:], block, pixel=pixel, work=work, memory=memory, workers=workers.beside
+    )
+    for image in images:
+        share = image.shape[0] * image.dtype.itemsize / pixel
+        image.keep(int(layout.room * share))
+    if shown is not None:
+        shown.keep(layout.room // pixel)
+    settings = (layout, clip, channels, sorted((k, repr(v)) for k, v in options.items()))
+    marks = [image.mark for image in (*images, shown) if image is not None]
+    mark = digest(repr((settings, marks)).encode())
+    checkpoint = Checkpoint(keep, mark, (Statistics, Sums, Residual))
+    pair = replace(pair, job=Job(workers, layout, checkpoint, progress))
+    fit = learn_pair(pair, threads=1, **options)
+    checkpoint.discard()
+    return fit

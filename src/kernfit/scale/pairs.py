@@ -1,0 +1,250 @@
+"""A pair of images larger than memory, as the learning sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Any, Self
+
+import numpy as np
+
+from kernfit.arrays import Array
+from kernfit.errors import InvalidInput
+from kernfit.heap import give_back
+from kernfit.interop.runner import digest
+from kernfit.learning.equations import Equations, Strip, block_grid, strip_grid
+from kernfit.learning.pair import Pair, outputs_with_patch, refuse_channels_last, refuse_nothing
+from kernfit.learning.statistics import Statistics
+
+Sides = tuple[int, int]
+Function = Callable[[Equations], Any]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the equations of one kernel's shape lie in a pair of images.
+
+    Attributes
+    ----------
+    shape : (kh, kw)
+        The support.
+    before, after : (row, column)
+        The first pixel of the first patch, and the first output.
+    size : (rows, columns)
+        How many outputs there are.
+    """
+
+    shape: Sides
+    before: Sides
+    after: Sides
+    size: Sides
+
+
+class LargePair(Pair):
+    """A pair whose images are not in memory: they are known by their shape, dtype and parts.
+
+    Where a `Pair` gives equations that are in memory, this one gives `LargeEquations`.
+    """
+
+    @classmethod
+    def of_images(cls, before: Any, after: Any, *, clip: Any, mask: Any, channels: str) -> Self:
+        """Check two images against one another, without a look at their pixels.
+
+        Parameters
+        ----------
+        before, after : object
+            With ``shape`` (channels, rows, columns), ``dtype`` and slices.
+        clip, channels
+            As for `learn`.
+        mask : object or None
+            Like the images, of the after image's size; not 0 where a pixel counts.
+
+        Raises
+        ------
+        InvalidInput
+            As for `learn`.
+        """
+        for name, image in (("before", before), ("after", after)):
+            refuse_channels_last(image.shape, name)
+        rows, columns = (after.shape[axis] for axis in (1, 2))
+        if mask is not None and mask.shape[1:] != (rows, columns):
+            raise InvalidInput(
+                f"mask must have the after image's {rows}x{columns} pixels, got "
+                f"{mask.shape[1]}x{mask.shape[2]}"
+            )
+        # The rules for arrays, on arrays of the same shape that take no memory.
+        stand_ins = [np.broadcast_to(np.zeros((), i.dtype), i.shape) for i in (before, after)]
+        pair = Pair.of(*stand_ins, clip=clip, channels=channels)
+        found = cls(before, after, pair.clip, mask, pair.channels)
+        if not found.same_size and max(found.valid_shape) > max(31, min(64, rows, columns)):
+            raise InvalidInput(
+                f"after must have the size of before, or lack as many pixels as a kernel does, "
+                f"where they do not fit into memory, got {rows}x{columns} after and "
+                f"{before.shape[1]}x{before.shape[2]} before: cut before to where after lies"
+            )
+        return found
+
+    def crop(self, rows: slice, columns: slice) -> Pair:
+        """Return the same part of both images, in memory."""
+        inside = (slice(None), rows, columns)
+        mask = None if self.mask is None else (self.mask[inside] != 0).any(axis=0)
+        return Pair(self.before[inside], self.after[inside], self.clip, mask, self.channels)
+
+    def place(self, shape: Sides, anchor: Sides, margin: int) -> Place:
+        """Say where the equations of a kernel's shape lie."""
+        if shape[0] > self.before.shape[1] or shape[1] > self.before.shape[2]:
+            raise InvalidInput(
+                f"the kernel must fit into the before image, got {shape[0]}x{shape[1]} for "
+                f"{self.before.shape[1]}x{self.before.shape[2]}"
+            )
+        if not self.same_size:
+            anchor, margin = (0, 0), 0
+        rows, columns = (
+            outputs_with_patch(self.before.shape[n + 1], shape[n], anchor[n], margin)
+            for n in (0, 1)
+        )
+        return Place(
+            shape,
+            (rows.start - anchor[0], columns.start - anchor[1]),
+            (rows.start, columns.start),
+            (rows.stop - rows.start, columns.stop - columns.start),
+        )
+
+    def equations(  # type: ignore[override]
+        self, shape: Sides, anchor: Sides, *, margin: int = 0
+    ) -> LargeEquations:
+        """Return what counts for a kernel of this shape and anchor."""
+        raise NotImplementedError
+
+    def statistics(self, shape: Sides, anchor: Sides, *, threads: int | None = None) -> Statistics:
+        """Sum up all that counts for a kernel of this shape and anchor."""
+        look = partial(
+            Equations.statistics,
+            shape=shape,
+            anchor=anchor,
+            channels=self.channels,
+            threads=threads,
+        )
+        (found,) = self.equations(shape, anchor).sums(look, shape)
+        return found  # type: ignore[no-any-return]
+
+
+class LargeEquations:
+    """The equations of a large pair: how they are summed up is for the children to say."""
+
+    def __init__(self, pair: LargePair, place: Place) -> None:
+        self.pair, self.place = pair, place
+        self._left_out: dict[str, int] | None = None
+        self._strips: dict[int, list[Strip]] = {}
+
+    @property
+    def size(self) -> int:
+        """Number of outputs, in all channels, whether they count or not."""
+        return len(self.pair.after) * self.place.size[0] * self.place.size[1]
+
+    @property
+    def left_out(self) -> dict[str, int]:
+        """How many pixels of the after image do not count, by reason; known after a first sum."""
+        assert self._left_out is not None, "nothing was summed up yet"
+        return {**self._left_out, "border": self.pair.after.size - self.size}
+
+    @property
+    def count(self) -> int:
+        """Number of outputs that count, in all channels."""
+        return int(self.pair.after.size) - sum(self.left_out.values())
+
+    def sums(self, function: Function, shape: Sides, number: int = 1) -> list[Any]:
+        """Return what a function, whose results add up, gives for each of about so many blocks."""
+        totals, left_out = self._sums(function, block_grid(self.place.size, number))
+        self._left_out = left_out
+        if not self.count:
+            refuse_nothing(self.left_out, self.pair.after.size)
+        return totals
+
+    def _sums(
+        self, function: Function, blocks: list[tuple[slice, slice]]
+    ) -> tuple[list[Any], dict[str, int]]:
+        """Return the sum over each block, and how many pixels were left out in all."""
+        raise NotImplementedError
+
+    def strips(self, shape: Sides, every: int = 1) -> Iterator[Strip]:
+        """Give the outputs strip by strip; only every so many-th strip if told so."""
+        # The same few are asked for again and again.
+        if every not in self._strips:
+            grid = strip_grid(self.place.size, every)
+            parts = self._parts(grid)
+            self._strips = {every: [Strip(*at, part) for at, part in zip(grid, parts, strict=True)]}
+        yield from self._strips[every]
+
+    def _parts(self, places: list[tuple[slice, slice]]) -> list[Equations]:
+        """Return the equations of some outputs."""
+        window = Window(self.place, self.pair.clip, self.pair.channels)
+        before, after, mask = self.pair.before, self.pair.after, self.pair.mask
+        found = []
+        for rows, columns in places:
+            x, y = window.before(rows, columns), window.after(rows, columns)
+            shown = None if mask is None else mask[slice(None), *y]
+            found.append(window.equations(before[slice(None), *x], after[slice(None), *y], shown))
+        return found
+
+
+@dataclass(frozen=True)
+class Window:
+    """Turns parts of two images into equations, in whatever process."""
+
+    place: Place
+    clip: tuple[float, float]
+    channels: str
+
+    def before(self, rows: slice, columns: slice) -> tuple[slice, slice]:
+        """Return the pixels of the before image that some outputs see."""
+        (top, left), (kh, kw) = self.place.before, self.place.shape
+        return (
+            slice(rows.start + top, rows.stop + top + kh - 1),
+            slice(columns.start + left, columns.stop + left + kw - 1),
+        )
+
+    def after(self, rows: slice, columns: slice) -> tuple[slice, slice]:
+        """Return the pixels of the after image that are some outputs."""
+        top, left = self.place.after
+        return (
+            slice(rows.start + top, rows.stop + top),
+            slice(columns.start + left, columns.stop + left),
+        )
+
+    def equations(self, x: Array, y: Array, mask: Array | None) -> Equations:
+        """Return the equations of such parts."""
+        shown = None if mask is None else (mask != 0).any(axis=0)
+        return Pair(x, y, self.clip, shown, self.channels).outputs(self.place.shape, (0, 0))
+
+    def look(
+        self, function: Function, x: Array, y: Array, mask: Array | None
+    ) -> tuple[Any, dict[str, int]]:
+        """Return what a function makes of such parts, and how many pixels do not count."""
+        from threadpoolctl import threadpool_limits
+
+        found = self.equations(x, y, mask)
+        # The matrices are small: threads of their own would cost linear algebra more than they give
+        with threadpool_limits(1, user_api="blas"):
+            value = function(found)
+        give_back()
+        return value, found.left_out
+
+    @cached_property
+    def mark(self) -> str:
+        """What tells these equations from others."""
+        return digest(repr((self.place, self.clip, self.channels)).encode())
+
+
+def mark_of(function: Function) -> str:
+    """Return what tells a function with its settings, a `functools.partial`, from others."""
+    if not isinstance(function, partial):
+        return digest(function.__qualname__.encode())
+    parts = [function.func.__qualname__.encode()]
+    for name, value in sorted(function.keywords.items()):
+        if isinstance(value, np.ndarray):
+            parts += [name.encode(), repr(value.shape).encode(), value.tobytes()]
+        elif name != "threads":
+            parts += [name.encode(), repr(value).encode()]
+    return digest(*parts)
