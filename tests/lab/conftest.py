@@ -39,6 +39,7 @@ def browser_page(chromium, lab, refusals):
     """A page at the lab; afterwards: no error on its console, no request to anywhere else."""
     context = chromium.new_context(viewport={"width": 1280, "height": 900})
     page = context.new_page()
+    page.set_default_timeout(15_000)
     errors, elsewhere = [], []
     page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
     page.on("pageerror", lambda error: errors.append(str(error)))

@@ -88,7 +88,7 @@ def edges(given: Mapping[str, Any]) -> dict[str, Any]:
         if not isinstance(several, list) or not 1 <= len(several) <= 2:
             raise InvalidInput("kernels must be one or two kernels, or give a detector's name")
         kernels = [kernel(one) for one in several]
-    views = ("strength", "direction", "first", "second")
+    views = ("strength", "direction", "first", "second", "levels")
     return {
         "kernels": kernels,
         "view": one_of(str(given.get("view", "strength")), views, "view"),

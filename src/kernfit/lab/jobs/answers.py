@@ -34,8 +34,9 @@ def edges(
         The image, .npy.
     kernels : sequence of dict
         One or two, as `Kernel.to_dict` has them.
-    view : {"strength", "direction", "first", "second"}
-        The length of both answers; the same and where it points; or one answer with its sign.
+    view : {"strength", "direction", "first", "second", "levels"}
+        The length of both answers; the same and where it points; one answer with its sign; or
+        the first answer as the levels of an image.
     boundary : str
         As `correlate2d` has it.
     gain : float
@@ -47,12 +48,17 @@ def edges(
         "rows", "columns", "planes", "unit" (grey levels for each step of a byte), "largest"
         (of the answers shown), "share" (of pixels above a tenth of it).
     planes : bytes
-        "strength" and "direction": 0 to 255, then for "direction" the angle, 0 to 255 for a full
-        turn, clockwise from the right as rows grow downwards. "first" and "second": the signed
-        answer, 128 being zero.
+        "strength", "direction" and "levels": 0 to 255; for "direction" then the angle, 0 to 255
+        for a full turn, clockwise from the right as rows grow downwards. "first" and "second":
+        the signed answer, 128 being zero.
     """
     image = np.load(grey, mmap_mode="r")
     chosen = [Kernel.from_dict(record) for record in kernels]
+    if view == "levels":
+        answer = _answer(image, chosen[0], boundary)
+        unit = _range(image, float(np.nanmax(image, initial=0))) / 255 / gain
+        shown = _bytes(answer * np.float32(1 / unit), 0)
+        return _about(image, [shown], unit, float(np.abs(answer).max(initial=0)), np.abs(answer))
     if view in ("first", "second"):
         kernel = chosen[-1 if view == "second" else 0]
         answer = _answer(image, kernel, boundary)

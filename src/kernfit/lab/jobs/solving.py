@@ -93,7 +93,7 @@ def learn(
         "name": name,
         "file": file_of(fit.kernel),
         "statistics": sums(pair, fit) if single else None,
-        "images": pictures(x, y, fit) if single and fit.offset is None else None,
+        "images": pictures(x, y, fit, limits) if single and fit.offset is None else None,
     }
 
 
@@ -140,7 +140,7 @@ def sums(pair: Pair, fit: Fit) -> dict[str, Any] | None:
     }
 
 
-def pictures(x: Array, y: Array, fit: Fit) -> dict[str, Any]:
+def pictures(x: Array, y: Array, fit: Fit, limits: tuple[float, float]) -> dict[str, Any]:
     """Return small pictures of the pair and of what the kernel leaves, in one scale each."""
     first = x if x.ndim == 2 else x[len(x) // 2]
     second = y if y.ndim == 2 else y[len(y) // 2]
@@ -150,10 +150,12 @@ def pictures(x: Array, y: Array, fit: Fit) -> dict[str, Any]:
         predicted = fit.predict(first.astype(np.float64))
         if predicted.shape != second.shape:
             return {}
+    # What saturates in the after image saturates in the prediction.
+    predicted = np.clip(predicted, *limits)
     left = second - predicted
     finite = np.abs(left[np.isfinite(left)])
-    # Borders and clipped pixels, which were not explained, must not hide the rest.
-    reach = float(np.quantile(finite, 0.999)) if finite.size else 0.0
+    # Borders, which were not explained, must not hide the rest.
+    reach = float(np.quantile(finite, 0.99)) if finite.size else 0.0
     low = float(min(np.nanmin(first), np.nanmin(second)))
     high = float(max(np.nanmax(first), np.nanmax(second)))
     return {
@@ -163,7 +165,7 @@ def pictures(x: Array, y: Array, fit: Fit) -> dict[str, Any]:
         "before": shown(first, low, high),
         "after": shown(second, low, high),
         "predicted": shown(predicted, low, high),
-        "residual": shown(left, -reach, reach),
+        "residual": shown(left, -(reach or 1.0), reach or 1.0),
     }
 
 

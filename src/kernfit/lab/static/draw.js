@@ -111,7 +111,7 @@ export function tapsTable(taps, { errors = null, caption = "", text = String } =
       if (errors) {
         const error = errors[a][b];
         const small = document.createElement("small");
-        small.textContent = error === null ? "not determined" : `± ${error.toPrecision(2)}`;
+        small.textContent = error === null ? "not determined" : `± ${Number(error.toPrecision(2))}`;
         cell.append(small);
       }
     });

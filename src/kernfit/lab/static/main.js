@@ -5,8 +5,10 @@ import { announce, h } from "./dom.js";
 import { parse, read, write } from "./state.js";
 import { Shelf } from "./shelf.js";
 import * as slide from "./slide.js";
+import * as edges from "./edges.js";
+import * as learn from "./learn.js";
 
-const benches = { slide };
+const benches = { slide, edges, learn };
 const main = document.getElementById("main");
 const lab = { api, announce, kernels: [], detectors: {}, shelf: null };
 let open = null; // the bench that is shown: {name, state, bench}
@@ -35,7 +37,13 @@ function show() {
       if (open.name === name) history.replaceState(null, "", write(name, state, DEFAULTS));
     }, 150);
   };
-  open.bench = start(main, { ...lab, state, save }) ?? {};
+  // A bench that changes many things at a time is opened anew from its state.
+  const reopen = () => {
+    clearTimeout(saving);
+    history.replaceState(null, "", write(name, state, DEFAULTS));
+    show();
+  };
+  open.bench = start(main, { ...lab, state, save, reopen }) ?? {};
   lab.shelf.use(open.bench.slots ?? []);
 }
 

@@ -12,6 +12,7 @@ export class Shelf {
     this.items = items.filter((item) => !item.model);
     this.announce = announce;
     this.slots = [];
+    this.next = 0;
     this.list = h("ul", { class: "images" });
     this.file = h("input", {
       type: "file", multiple: true, class: "hidden", id: "file",
@@ -41,8 +42,9 @@ export class Shelf {
 
   // The places that the open bench has for images: [{name, get, set}].
   use(slots, onmodel = null) {
+    const same = slots.length === this.slots.length && slots.every((slot, n) => slot.name === this.slots[n].name);
+    if (!same) this.next = 0;
     this.slots = slots;
-    this.next = 0;
     this.onmodel = onmodel ?? slots.onmodel ?? null;
     this.show();
   }
@@ -92,7 +94,10 @@ export class Shelf {
   async add(files) {
     this.stop = new AbortController();
     this.bar.hidden = this.cancel.hidden = false;
-    if (files.length > 1) this.next = 0;
+    if (files.length > 1) {
+      this.next = 0;
+      this.slots.onpair?.(); // two at a time are before and after
+    }
     const added = [];
     try {
       for (const file of files) {
