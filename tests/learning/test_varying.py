@@ -62,8 +62,8 @@ def test_equals_brute_force(shape):
     fit = learn_varying(x, y, shape=shape, degree=2, background=1, mask=mask)
     exact = brute_force(x, y, mask, shape, 2, 1)
     errors = errors_of(fit)
-    assert np.all(np.abs(numbers(fit) - exact) < 0.1 * errors)
-    assert np.sqrt(np.mean(((numbers(fit) - exact) / errors) ** 2)) < 0.03
+    assert np.all(np.abs(numbers(fit) - exact) < 0.2 * errors)
+    assert np.sqrt(np.mean(((numbers(fit) - exact) / errors) ** 2)) < 0.05
 
 
 @pytest.mark.parametrize("each", [1, 4, 20])
@@ -75,7 +75,7 @@ def test_blocks_cost_less_than_the_errors(monkeypatch, each):
     monkeypatch.setattr(room, "_BLOCKS_EACH", each)
     monkeypatch.setattr(room, "_LEAST_BLOCKS", 1)
     found = numbers(learn_varying(before, after, shape=3, degree=2, background=1))
-    assert np.sqrt(np.mean(((found - exact) / errors) ** 2)) < 0.03
+    assert np.sqrt(np.mean(((found - exact) / errors) ** 2)) < 0.05
 
 
 def test_without_noise_the_field_is_exact():
@@ -159,7 +159,7 @@ def test_degree_0_is_the_plain_kernel():
     x = scene((100, 120)).astype(float)
     y = correlate2d(x, [[0.2, 0.5], [0.1, 0.3]], mode="same") + rng.normal(0, 1, x.shape)
     fit, plain = learn_varying(x, y, shape=2, degree=0, background=0), learn(x, y, shape=2)
-    assert np.all(np.abs(fit.kernel.taps - plain.kernel.taps) < 0.02 * plain.stderr)
+    assert np.all(np.abs(fit.kernel.taps - plain.kernel.taps) < 0.05 * plain.stderr)
     assert np.allclose(fit.stderr_at(50, 50), plain.stderr, rtol=0.05)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.polynomial.legendre import legvander
@@ -43,8 +43,11 @@ class Polynomial:
 
     def at(self, row: float, column: float) -> Array:
         """Return each term at one place, shape (terms,)."""
-        down, across = self._along(0, np.array([row])), self._along(1, np.array([column]))
-        values: Array = down[0, self.powers[:, 0]] * across[0, self.powers[:, 1]]
+        down, across = (
+            _legendre(np.array([place]), length, self.degree)[0]
+            for place, length in zip((row, column), self.size, strict=True)
+        )
+        values: Array = down[self.powers[:, 0]] * across[self.powers[:, 1]]
         return values
 
     def over(self, rows: slice, columns: slice) -> Array:
@@ -88,13 +91,16 @@ class Polynomial:
         return found
 
     def _grid(self, rows: slice, columns: slice) -> tuple[Array, Array]:
-        return (
-            self._along(0, np.arange(rows.start, rows.stop)),
-            self._along(1, np.arange(columns.start, columns.stop)),
-        )
+        down, across = (_all_places(length, self.degree) for length in self.size)
+        return down[rows], across[columns]
 
-    def _along(self, axis: int, places: Array) -> Array:
-        """Return the Legendre polynomials at places along one axis, shape (places, degree + 1)."""
-        scaled = 2 * places / max(1, self.size[axis] - 1) - 1
-        values: Array = legvander(scaled, max(0, self.degree))
-        return values
+
+@lru_cache(maxsize=32)
+def _all_places(length: int, degree: int) -> Array:
+    return _legendre(np.arange(length), length, degree)
+
+
+def _legendre(places: Array, length: int, degree: int) -> Array:
+    """Return the Legendre polynomials at places along an axis, shape (places, degree + 1)."""
+    values: Array = legvander(2 * places / max(1, length - 1) - 1, max(0, degree))
+    return values

@@ -12,6 +12,7 @@ from kernfit.learning.varying_sums import Block
 
 # A block that alone holds all that is known of a direction cannot vouch for it.
 _MOST_LEVERAGE = 0.999
+_STIFF = 1e-12
 # Beyond so many taps the leverage of each block is taken as its share of the whole.
 _MANY = 300
 
@@ -95,8 +96,9 @@ def block_influence(solution: VaryingSolution, blocks: list[Block]) -> Array:
             least = min(0.9, len(design.kernel) / len(blocks))
             influence[n] /= np.sqrt(1 - least)
             continue
-        values, vectors = np.linalg.eigh(block.sums.gram)
-        root = vectors * np.sqrt(np.maximum(values, 0))
+        gram = block.sums.gram
+        # A trace of stiffness, for flat blocks have no Cholesky factor.
+        root = np.linalg.cholesky(gram + _STIFF * np.diag(gram.diagonal() + gram.diagonal().mean()))
         # What V holds of the block's own taps and bias; pulls[n] acts on all numbers.
         seen = design.at_block(block, inverse)
         share, axes = np.linalg.eigh(root.T @ design.at_block(block, seen.T).T @ root)

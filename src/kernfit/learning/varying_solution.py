@@ -14,7 +14,7 @@ from kernfit.learning.varying_sums import Block, BlockResidual, Design, block_re
 
 # Refinement ends when its next step would change the numbers by less than this share of their
 # errors, in the mean square, or after so many steps.
-_SHARE = 0.01
+_SHARE = 0.03
 _STEPS = 30
 # The images' own rounding, as a share of their energy: below it there is nothing to gain.
 _ROUNDING = 1e-20
