@@ -165,10 +165,16 @@ def taps_as_html(
             cells.append(
                 f'<td style="background:{colour};text-align:right;padding:0.2em 0.6em;'
                 f"font-family:monospace;white-space:nowrap{frame if (i, j) == anchor else ''}"
-                f'">{escape(texts[i][j].strip())}</td>'
+                f'">{_in_two_lines(texts[i][j])}</td>'
             )
         rows.append(f"<tr>{''.join(cells)}</tr>")
     words = [caption] if caption else []
     words += [f"in units of {unit:g}"] if unit != 1 else []
     title = f"<caption>{escape(', '.join(words))}</caption>" if words else ""
     return f'<div style="overflow-x:auto"><table>{title}{"".join(rows)}</table></div>'
+
+
+def _in_two_lines(cell: str) -> str:
+    """Return a number with its error below, for narrow pages."""
+    number, _, error = escape(cell.strip()).partition(" ± ")
+    return f"{number}<br><small>± {error}</small>" if error else number

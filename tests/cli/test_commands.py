@@ -95,6 +95,17 @@ def test_learn_quiet_prints_nothing(capsys, pair, tmp_path):
     assert Kernel.load(tmp_path / "k.json").shape == (3, 3)
 
 
+def test_learn_writes_a_report(capsys, pair, tmp_path):
+    assert run("learn", *pair, "--shape", "3x3", "--report", tmp_path / "r.html") == 0
+    assert f"report written to {tmp_path / 'r.html'}" in capsys.readouterr().out
+    text = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert "<h1>before.png → after.png</h1>" in text
+    assert "It is Pillow SHARPEN" in text
+    assert run("learn", *pair, "--report", tmp_path / "r.pdf") == 2
+    assert "the report's suffix must be one of .html" in capsys.readouterr().err
+    assert not (tmp_path / "r.pdf").exists()
+
+
 def test_learn_by_descent(capsys, tmp_path):
     np.save(tmp_path / "x.npy", x := np.eye(8) + np.arange(8) % 3)
     np.save(tmp_path / "y.npy", x[:, :-1] - x[:, 1:])

@@ -23,6 +23,10 @@ def learn(
         Path | None,
         typer.Option("-o", "--output", help="Write the kernel here (.json, .npy or .txt)."),
     ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(help="Write a page for the browser here (.html), with pictures."),
+    ] = None,
     shape: Annotated[
         str, typer.Option(help="Rows x columns of the kernel, such as 3x3, or 'auto'.")
     ] = "auto",
@@ -94,7 +98,12 @@ def learn(
     if varying is not None:
         from kernfit.cli.varying import learn_varying_files
 
-        refused = {"--bias": not with_bias, "--channels": channels != "alike", "--descent": descent}
+        refused = {
+            "--bias": not with_bias,
+            "--channels": channels != "alike",
+            "--descent": descent,
+            "--report": report,
+        }
         learn_varying_files(
             before,
             after,
@@ -120,6 +129,11 @@ def learn(
             "--background, --variance and --difference need --varying, got none: add --varying auto"
         )
     check_kernel_target(output)
+    if report is not None:
+        from kernfit.files import check_target
+
+        one_of(report.suffix.lower(), (".html", ".htm"), "the report's suffix")
+        check_target(report)
     options: dict[str, Any] = {
         "shape": wanted,
         "bias": with_bias,
@@ -131,22 +145,24 @@ def learn(
     files = [path for path in (before, after, mask) if path is not None]
     most = memory_for(memory)
     notes: list[str] = []
+    shown: dict[str, Any] = {}  # what a report can show: images that are in memory
     if scheduler is None and fits_whole(most, *files):
         first, second = read_image(before), read_image(after)
-        fit = learn_arrays(
-            first.pixels,
-            second.pixels,
-            clip=clip or _levels(second),
-            mask=None if mask is None else _mask(mask),
-            threads=threads,
-            **options,
-        )
+        shown = {
+            "before": first.pixels,
+            "after": second.pixels,
+            "clip": clip or _levels(second),
+            "mask": None if mask is None else _mask(mask),
+        }
+        fit = learn_arrays(**shown, threads=threads, **options)
         for path, image in ((before, first), (after, second)):
-            notes += [f"note: {path.name}: {note}" for note in image.notes]
+            notes += [f"{path.name}: {note}" for note in image.notes]
     else:
         fit = _learn_parts(files, options, clip, output, most, scheduler, threads, quiet)
     if output is not None:
         fit.kernel.save(output)
+    if report is not None:
+        fit.report(report, **shown, title=f"{before.name} → {after.name}", notes=notes)
     if json:
         from json import dumps
 
@@ -154,9 +170,11 @@ def learn(
     elif not quiet:
         print(with_options(describe(fit), options_of(context.command)))
         for note in notes:
-            print(note)
+            print(f"note: {note}")
         if output is not None:
             print(f"kernel written to {output}")
+        if report is not None:
+            print(f"report written to {report}")
 
 
 def _learn_parts(

@@ -84,12 +84,10 @@ def write_kernel_record(path: PathLike, record: Mapping[str, Any]) -> None:
     """
     suffix = kernel_suffix(path)
     if suffix == ".json":
-        content = {"format": FORMAT, "version": VERSION, **record}
-        try:  # one line for each key, so that a person can read it
-            lines = [f"{json.dumps(key)}: {_json(value)}" for key, value in content.items()]
+        try:
+            text = kernel_as_json(record)
         except ValueError:
             raise RefusedFile(f"{path} cannot hold NaN or infinity: give finite taps") from None
-        text = "{" + ",\n ".join(lines) + "}"
         _write_text(path, text + "\n")
         return
     weight = np.asarray(record["weight"])
@@ -106,6 +104,29 @@ def write_kernel_record(path: PathLike, record: Mapping[str, Any]) -> None:
     # repr gives the shortest digits that read back as the same number.
     table = (" ".join(repr(tap) for tap in row) for row in weight[0, 0].tolist())
     _write_text(path, "\n".join(table) + "\n")
+
+
+def kernel_as_json(record: Mapping[str, Any]) -> str:
+    """Return a kernel's record as its .json file holds it.
+
+    Parameters
+    ----------
+    record : mapping
+        As `kernfit.Kernel.to_dict` gives it.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    ValueError
+        If a number is NaN or infinite.
+    """
+    content = {"format": FORMAT, "version": VERSION, **record}
+    # One line for each key, so that a person can read it.
+    lines = [f"{json.dumps(key)}: {_json(value)}" for key, value in content.items()]
+    return "{" + ",\n ".join(lines) + "}"
 
 
 def kernel_suffix(path: PathLike) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +12,6 @@ from numpy.typing import ArrayLike
 
 from kernfit.arrays import Array
 from kernfit.correlate import correlate2d
-from kernfit.display import taps_as_html, taps_as_text
 from kernfit.errors import InvalidInput
 from kernfit.kernel import Kernel
 from kernfit.learning.descent import Descent
@@ -282,8 +283,57 @@ class Fit:
         from kernfit.plots import plot_taps
 
         self._own(output, source)
-        errors = self.stderr.reshape(self.kernel.weight.shape)
-        return plot_taps(self.kernel.weight[output, source], errors[output, source], ax=ax)
+        errors = self.stderr.reshape(self.kernel.weight.shape)[output, source]
+        return plot_taps(self.kernel.weight[output, source], errors, ax=ax)
+
+    def report(
+        self,
+        path: str | os.PathLike[str],
+        before: ArrayLike | None = None,
+        after: ArrayLike | None = None,
+        *,
+        clip: Sequence[float] | None = None,
+        mask: ArrayLike | None = None,
+        title: str = "",
+        notes: Sequence[str] = (),
+    ) -> None:
+        """Write the answer as one page for the browser, which needs nothing else.
+
+        Verdict, images side by side, kernel, frequency response, residual, what cannot be told,
+        and how to use the kernel in other programs.
+
+        Parameters
+        ----------
+        path : path-like
+            Ends in .html. An existing file is replaced once the new one is whole.
+        before, after, clip, mask
+            As they were given to `learn`. Without the images the page has no pictures.
+        title : str
+            Put above.
+        notes : sequence of str
+            To be said beside the figures.
+
+        Raises
+        ------
+        InvalidInput
+            If these are not the images that were learnt from, or the suffix is another.
+        RefusedFile
+            If the file cannot be written.
+        """
+        from kernfit.learning.scenes import views_for
+        from kernfit.report import write_report
+
+        scene, views = views_for(
+            self.kernel,
+            before,
+            after,
+            rms=self.residual_rms,
+            clip=clip,
+            mask=mask,
+            left_out=self.left_out,
+            offset=self.offset,
+        )
+        write_report(self, path, scene, views=views, title=title, notes=list(notes))
 
     def sentences(self) -> list[str]:
         """Return the answer in a few sentences: what, how sure, the verdict, what it is called.
@@ -294,9 +344,7 @@ class Fit:
         """
         from kernfit.learning.words import in_sentences
 
-        named = self.kernel.weight.shape[:2] == (1, 1) and self.history is None
-        errors = self.stderr.reshape(self.kernel.weight.shape)
-        return in_sentences(self.kernel, errors, self.status, self.recognise() if named else None)
+        return in_sentences(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the whole answer as plain numbers, lists and strings; NaN becomes None.
@@ -306,74 +354,16 @@ class Fit:
         dict
             With the attributes' names as keys.
         """
-        record: dict[str, Any] = {
-            "kernel": self.kernel.to_dict(),
-            "stderr": _plain(self.stderr),
-            "bias_stderr": _plain(self.bias_stderr),
-            "residual_rms": _plain(self.residual_rms),
-            "residual_floor": self.residual_floor,
-            "r2": _plain(self.r2),
-            "used": self.used,
-            "reproduced": self.reproduced,
-            "left_out": dict(self.left_out),
-            "status": {
-                "code": self.status.code,
-                "sentence": self.status.sentence,
-                "remedy": self.status.remedy,
-                "kind": self.status.kind,
-            },
-            "undetermined": _plain(self.undetermined),
-            "offset": None if self.offset is None else list(self.offset),
-        }
-        if self.kernel.weight.shape[:2] == (1, 1):
-            record["recognition"] = self.recognise().to_dict()
-        if self.history is not None:
-            record["history"] = {
-                "losses": _plain(self.history.losses),
-                "largest_rate": _plain(self.history.largest_rate),
-            }
-        return record
+        from kernfit.learning.words import as_record
+
+        return as_record(self)
 
     def __repr__(self) -> str:
-        rows, columns = self.kernel.shape
-        outputs, inputs = self.kernel.weight.shape[:2]
-        lines = [f"Fit: {rows}x{columns} kernel. {self.status}"]
-        errors = self.stderr.reshape(self.kernel.weight.shape)
-        for o in range(outputs):
-            for i in range(inputs):
-                if (outputs, inputs) != (1, 1):
-                    lines.append(f" output channel {o} from input channel {i}")
-                lines.append(taps_as_text(self.kernel.weight[o, i], errors[o, i]))
-        bias = "   ".join(
-            f"{b:.4g} ± {e:.2g}" if np.isfinite(e) else f"{b:.4g} ?"
-            for b, e in zip(self.kernel.bias, self.bias_stderr, strict=True)
-        )
-        lines.append(f" bias {bias}")
-        lines.append(
-            f" residual {self.residual_rms:.4g} (floor {self.residual_floor:.3g}), "
-            f"{self.used} pixels used"
-        )
-        return "\n".join(lines)
+        from kernfit.learning.words import as_text
+
+        return as_text(self)
 
     def _repr_html_(self) -> str:
-        errors = self.stderr.reshape(self.kernel.weight.shape)
-        tables = "".join(
-            taps_as_html(self.kernel.weight[o, i], errors[o, i])
-            for o, i in np.ndindex(*self.kernel.weight.shape[:2])
-        )
-        rows, columns = self.kernel.shape
-        bias = ", ".join(f"{b:.4g}" for b in self.kernel.bias)
-        return (
-            f"<div><p><b>{rows}x{columns} kernel</b>: {self.status}</p>{tables}"
-            f"<p>bias {bias}; residual {self.residual_rms:.4g} "
-            f"(floor {self.residual_floor:.3g}); {self.used} pixels used</p></div>"
-        )
+        from kernfit.learning.words import as_html
 
-
-def _plain(value: Any) -> Any:
-    """Return nested lists of numbers in which what is not finite has become None."""
-    if isinstance(value, np.ndarray):
-        return [_plain(item) for item in value.tolist()]
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    return float(value) if np.isfinite(value) else None
+        return as_html(self)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _SIZE = (5.2, 3.2)  # inches
+_LARGEST = 1e250  # of what matplotlib's logarithmic scale bears with its margins
 
 
 def plot_response(
@@ -95,7 +96,8 @@ def plot_histogram(
     ax.set_ylim(bottom=0)
     ax.set_xlabel("residual, grey levels")
     ax.set_ylabel("share of pixels per grey level")
-    ax.legend(frameon=False)
+    # Above the axes: the bars may be anywhere within.
+    ax.legend(frameon=False, loc="lower right", bbox_to_anchor=(1, 1), ncols=2)
     return ax
 
 
@@ -105,7 +107,7 @@ def plot_losses(losses: Array, *, ax: Axes | None = None) -> Axes:
     Parameters
     ----------
     losses : ndarray, shape (steps + 1,)
-        What is not finite is left out.
+        What is not finite, or out of all bounds, is left out.
     ax : matplotlib Axes, optional
         Where to draw. Default: a new figure.
 
@@ -114,7 +116,7 @@ def plot_losses(losses: Array, *, ax: Axes | None = None) -> Axes:
     matplotlib Axes
     """
     ax = axes_of(ax, _SIZE)
-    known = np.isfinite(losses) & (losses > 0)
+    known = (losses > 0) & (losses < _LARGEST)
     steps = np.flatnonzero(known)
     ax.plot(steps, losses[known], "o-" if len(steps) < 60 else "-", color=FIRST, markersize=3)
     if known.any():

@@ -1,0 +1,119 @@
+"""The pair behind a fit, put together again so that it can be shown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from kernfit.arrays import Array
+from kernfit.errors import InvalidInput
+from kernfit.kernel import Kernel
+from kernfit.learning.pair import Pair
+from kernfit.report import Scene, Views, views_of
+
+# A residual this many times that of the fit belongs to other images.
+_OTHER_IMAGES = 2.0
+# A residual below this share of the after image's levels is that of arithmetic.
+_ARITHMETIC = 1e-6
+
+
+def scene_of(
+    kernel: Kernel,
+    before: ArrayLike,
+    after: ArrayLike,
+    *,
+    clip: Sequence[float] | None,
+    mask: ArrayLike | None,
+    left_out: dict[str, int],
+    offset: tuple[int, int] | None,
+) -> Scene:
+    """Return a pair with the pixels that counted; outliers are kept, to be seen.
+
+    Parameters
+    ----------
+    kernel : Kernel
+    before, after, clip, mask
+        As they were given to `learn`.
+    left_out, offset
+        As in `Fit`.
+
+    Raises
+    ------
+    InvalidInput
+        If the images cannot belong to such a kernel.
+    """
+    outputs, inputs, *_ = kernel.weight.shape
+    pair = Pair.of(
+        before,
+        after,
+        clip=clip,
+        mask=mask,
+        channels="alike" if (outputs, inputs) == (1, 1) else "full",
+    )
+    if (outputs, inputs) != (1, 1) and (len(pair.after), len(pair.before)) != (outputs, inputs):
+        raise InvalidInput(
+            f"before and after must have {inputs} and {outputs} channels, as the kernel has, got "
+            f"{len(pair.before)} and {len(pair.after)}"
+        )
+    seen = pair.before
+    if offset is not None:
+        row, column = offset
+        height, width = pair.after.shape[1:]
+        seen = seen[:, row : row + height, column : column + width]
+        pair = Pair(seen, pair.after, pair.clip, pair.mask, pair.channels)
+    same = pair.same_size
+    if not same and pair.valid_shape != kernel.shape:
+        raise InvalidInput(
+            f"before and after must be the pair that was learnt from, got sizes that differ by a "
+            f"{pair.valid_shape[0]}x{pair.valid_shape[1]} kernel's, not a "
+            f"{kernel.shape[0]}x{kernel.shape[1]} one's"
+        )
+    # Where the size was found and not told, a wider border was left out.
+    for margin in (max(kernel.shape) // 2, 0):
+        found = pair.equations(kernel.shape, kernel.anchor, margin=margin)
+        if found.left_out["border"] == left_out.get("border"):
+            break
+    used = np.zeros(pair.after.shape, bool)
+    top, left = (max(tap, margin) if same else 0 for tap in kernel.anchor)
+    used[:, top : top + found.used.shape[1], left : left + found.used.shape[2]] = found.used
+    return Scene(pair.before, pair.after, used, kernel)
+
+
+def views_for(
+    kernel: Kernel, before: ArrayLike | None, after: ArrayLike | None, *, rms: float, **given: Any
+) -> tuple[Scene | None, Views | None]:
+    """Return a pair and what can be shown of it; refuse one that was not learnt from.
+
+    Parameters
+    ----------
+    kernel : Kernel
+    before, after
+        The images; None if there are none.
+    rms : float
+        The residual of the fit.
+    **given
+        As for `scene_of`.
+
+    Raises
+    ------
+    InvalidInput
+        If only one image is given, or the residual is not that of the fit.
+    """
+    if (before is None) != (after is None):
+        raise InvalidInput("before and after must be given both or neither, got one of them")
+    if before is None or after is None:
+        return None, None
+    scene = scene_of(kernel, before, after, **given)
+    views = views_of(scene)
+    levels: Array = views.overview.after[np.isfinite(views.overview.after)]
+    floor = _ARITHMETIC * float(np.abs(levels).max(initial=0.0))
+    outliers = given["left_out"].get("outliers")  # they are shown, and have no limit
+    if not outliers and views.rms > _OTHER_IMAGES * max(rms, floor):
+        raise InvalidInput(
+            "before and after must be the pair that was learnt from, with the same clip and mask, "
+            f"got a residual of {views.rms:.3g} grey levels where the fit has {rms:.3g}"
+        )
+    return scene, views
