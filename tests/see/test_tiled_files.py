@@ -59,6 +59,45 @@ def test_every_format_in_and_out(tmp_path, suffix):
     assert sorted(p.name for p in tmp_path.iterdir()) == [f"image{suffix}", f"result{suffix}"]
 
 
+@pytest.mark.parametrize("colours", [False, True])
+@pytest.mark.parametrize("how", [{"tile": (64, 48)}, {"rowsperstrip": 20}], ids=["tiles", "strips"])
+def test_compressed_tiff_in_and_out_a_part_at_a_time(tmp_path, how, colours, monkeypatch):
+    model = onnx_models.plain(channels=3) if colours else MODEL
+    pixels = np.stack([IMAGE, IMAGE[::-1], 4 - IMAGE], -1) if colours else IMAGE
+    source, target = tmp_path / "x.tif", tmp_path / "y.tif"
+    kind = "rgb" if colours else "minisblack"
+    tifffile.imwrite(source, pixels, compression="zlib", predictor=True, photometric=kind, **how)
+    expected = run_tiled(model, np.moveaxis(pixels, -1, 0) if colours else pixels, tile=1000)
+
+    def whole(*args, **more):
+        raise AssertionError("the whole file is read")
+
+    monkeypatch.setattr(tifffile.TiffPage, "asarray", whole)
+    with pytest.raises(Interrupted):
+        run_tiled(model, source, target, tile=96, compress=True, progress=stop_at(3))
+    run_tiled(model, source, target, tile=96, compress=True)
+    monkeypatch.undo()
+    np.testing.assert_array_equal(read(target), expected)
+    with tifffile.TiffFile(target) as tiff:
+        assert tiff.pages[0].is_tiled
+        assert int(tiff.pages[0].compression) == 8
+    assert target.stat().st_size < expected.nbytes
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["x.tif", "y.tif"]
+    with pytest.raises(RefusedFile, match=r"must end in \.tif to be compressed"):
+        run_tiled(model, source, tmp_path / "y.npy", compress=True)
+
+
+def test_a_damaged_strip_is_named(tmp_path):
+    tifffile.imwrite(tmp_path / "x.tif", IMAGE, compression="zlib", rowsperstrip=20)
+    with tifffile.TiffFile(tmp_path / "x.tif") as tiff:
+        offset = tiff.pages[0].dataoffsets[9]
+    data = bytearray((tmp_path / "x.tif").read_bytes())
+    data[offset : offset + 40] = b"x" * 40
+    (tmp_path / "x.tif").write_bytes(data)
+    with pytest.raises(RefusedFile, match=r"x\.tif is damaged at tile or strip 9 \("):
+        run_tiled(MODEL, tmp_path / "x.tif", tile=96)
+
+
 @pytest.mark.parametrize("suffix", [".npy", ".tif", ".zarr"])
 def test_a_run_killed_half_way_goes_on(tmp_path, suffix):
     if suffix == ".zarr":

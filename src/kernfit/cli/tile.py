@@ -34,6 +34,9 @@ def tile(
         typer.Option(help="The node to give.  [default: the output]", show_default=False),
     ] = None,
     divide: Annotated[float, typer.Option(help="Divide pixels by this first, such as 255.")] = 1.0,
+    compress: Annotated[
+        bool, typer.Option("--compress", help="Pack a .tif, without loss, once it is whole.")
+    ] = False,
     pointwise: Annotated[
         list[str] | None,
         typer.Option(help="An operation to take for element-wise; may be given several times."),
@@ -80,6 +83,7 @@ def tile(
             pad=None if pad == "none" else pad,
             layer=layer,
             divide=divide,
+            compress=compress,
             pointwise=pointwise or (),
             progress=lambda done, total: told("tiles", done, total),
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -13,14 +14,16 @@ import numpy as np
 
 from kernfit.arrays import Array
 from kernfit.errors import RefusedFile
+from kernfit.files import whole_file
 from kernfit.heap import give_back
 from kernfit.interop.packages import need
 
 KINDS = (".npy", ".tif", ".tiff", ".zarr")
+PACKED = 512  # rows and columns of a compressed tile
 Shape3 = tuple[int, int, int]
 
 
-def check_target(path: str | os.PathLike[str]) -> Path:
+def check_target(path: str | os.PathLike[str], *, compress: bool = False) -> Path:
     """Return the path of a result that can be written a part at a time, or refuse it.
 
     Raises
@@ -31,6 +34,8 @@ def check_target(path: str | os.PathLike[str]) -> Path:
     target = Path(path)
     if target.suffix.lower() not in KINDS:
         raise RefusedFile(f"{path} must end in one of {', '.join(KINDS)}: choose one")
+    if compress and target.suffix.lower() not in (".tif", ".tiff"):
+        raise RefusedFile(f"{path} must end in .tif to be compressed: Zarr is so by itself")
     if target.is_dir():
         raise RefusedFile(f"{path} is there already, as a folder: remove it or choose a name")
     if not target.absolute().parent.is_dir():
@@ -88,6 +93,8 @@ class Result:
         What the result is made from. Work that was begun from anything else is thrown away.
     chunk : (rows, columns)
         Of Zarr.
+    compress : bool
+        Pack a .tif once it is whole.
 
     Raises
     ------
@@ -96,9 +103,17 @@ class Result:
     """
 
     def __init__(
-        self, path: str | os.PathLike[str], shape: Shape3, dtype: Any, mark: str, chunk: Any
+        self,
+        path: str | os.PathLike[str],
+        shape: Shape3,
+        dtype: Any,
+        mark: str,
+        chunk: Any,
+        *,
+        compress: bool = False,
     ) -> None:
-        self.path = check_target(path)
+        self.path = check_target(path, compress=compress)
+        self._compress = compress
         self._pixels_path = self.path.with_name(f".{self.path.stem}.part{self.path.suffix}")
         self._journal = self.path.with_name(f".{self.path.name}.tiles")
         head = json.dumps({"mark": mark, "shape": shape, "dtype": str(np.dtype(dtype))})
@@ -134,7 +149,12 @@ class Result:
     def finish(self) -> None:
         """Let the result appear under its name."""
         del self._writer
-        self._pixels_path.replace(self.path)
+        if self._compress:
+            with whole_file(self.path) as temporary:
+                _pack(self._pixels_path, temporary)
+            self._pixels_path.unlink()
+        else:
+            self._pixels_path.replace(self.path)
         self._journal.unlink(missing_ok=True)
 
     def _done_before(self, head: str) -> set[int] | None:
@@ -177,3 +197,32 @@ class Result:
                 metadata=None,
             )
         return tifffile.memmap(name, mode="r+")
+
+
+def _pack(source: Path, target: Path) -> None:
+    """Write a TIFF again in compressed tiles, a row of tiles at a time."""
+    import tifffile
+
+    pixels = tifffile.memmap(source, mode="r")
+
+    def tiles() -> Iterator[Array]:
+        for plane in pixels.reshape(-1, *pixels.shape[-2:]):
+            for top in range(0, plane.shape[0], PACKED):
+                band = np.array(plane[top : top + PACKED])
+                give_back(pixels)
+                for left in range(0, plane.shape[1], PACKED):
+                    yield band[:, left : left + PACKED]
+
+    tifffile.imwrite(
+        target,
+        tiles(),
+        shape=pixels.shape,
+        dtype=pixels.dtype,
+        tile=(PACKED, PACKED),
+        compression="zlib",
+        bigtiff=pixels.nbytes > 2**31,
+        photometric="minisblack",
+        planarconfig="separate" if pixels.ndim == 3 else None,
+        metadata=None,
+        maxworkers=1,
+    )

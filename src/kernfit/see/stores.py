@@ -15,6 +15,7 @@ from kernfit.errors import RefusedFile
 from kernfit.files import size_of_file
 from kernfit.heap import give_back
 from kernfit.interop.packages import need
+from kernfit.io.tiff_parts import TiffParts
 
 CHANNELS_LAST = 4  # so few samples at the end of a shape are taken for channels
 
@@ -63,8 +64,8 @@ def npy_array(path: Path) -> tuple[Any, bool] | None:
 def tiff_array(path: Path) -> tuple[Any, bool] | None:
     """Open a TIFF that is one plain image; also say whether its channels come last.
 
-    None stands for a file that is to be read as a whole, by the usual reader: small compressed
-    ones, and those whose pixels need more than to be copied.
+    None stands for a file that is to be read as a whole, by the usual reader: those whose pixels
+    need more than to be unpacked and copied, or whose codec is not at hand.
     """
     import tifffile
 
@@ -75,20 +76,16 @@ def tiff_array(path: Path) -> tuple[Any, bool] | None:
             plain = len(tiff.pages) == 1 and page.axes in ("YX", "YXS", "SYX")
             upright = page.tags.valueof(274, default=1) == 1
             opaque = not any(int(kind) for kind in page.extrasamples)
-            known = page.bitspersample in (8, 16, 32, 64) and int(page.photometric) in (1, 2)
+            # JPEG keeps colours as YCbCr and gives RGB.
+            kinds = (1, 2, 6) if int(page.compression) == 7 else (1, 2)
+            known = page.bitspersample in (8, 16, 32, 64) and int(page.photometric) in kinds
             if not (plain and upright and opaque and known):
                 return None
             last = page.axes == "YXS"
             mapped = page.is_memmappable
         if mapped:
             return _Mapped(tifffile.memmap(path, mode="r")), last
-        zarr = need("zarr", "zarr")
-
-        def open_file() -> tuple[Any, Callable[[], None]]:
-            store = tifffile.imread(path, aszarr=True)
-            return zarr.open_array(store, mode="r"), store.close
-
-        return _OpenedInParts(open_file), last
+        return TiffParts(path), last
     # The usual reader says what is wrong with it.
     except Exception:
         return None

@@ -31,6 +31,7 @@ def run_tiled(
     pad: str | None = None,
     layer: str | None = None,
     divide: float = 1.0,
+    compress: bool = False,
     pointwise: Collection[str] = (),
     progress: Progress | None = None,
 ) -> Array | None:
@@ -46,7 +47,8 @@ def run_tiled(
         function from (channels, rows, columns) to the same of the result.
     image : array-like or path
         (rows, columns) or (channels, rows, columns): a NumPy or Zarr array, or a file (.zarr,
-        .npy and uncompressed .tif are read a part at a time).
+        .npy and .tif are read a part at a time). For a model that takes several images of one
+        size, their channels lie side by side.
     out : path-like, optional
         Where to write: .npy, .tif or .zarr. A run that was interrupted and is started again
         keeps the tiles that are there. Default: an array is returned.
@@ -59,6 +61,8 @@ def run_tiled(
         number. The result then is the model's on the extended image, cut back.
     divide : float
         Pixels are divided by this, for example 255 for a model that takes 0 to 1.
+    compress : bool, default False
+        Pack a .tif, without loss, once it is whole; until then it takes its full size.
     progress : function, optional
         Called with the number of tiles done, and of all.
 
@@ -85,7 +89,7 @@ def run_tiled(
     True
     """
     if out is not None:
-        check_target(out)
+        check_target(out, compress=compress)
     pixels = open_pixels(image)
     size = pixels.rows, pixels.columns
     runner, model_mark = runner_for(model, layer, pointwise=pointwise)
@@ -111,7 +115,7 @@ def run_tiled(
             if out is None:
                 result = np.empty(shape, values.dtype)
             else:
-                file = Result(out, shape, values.dtype, mark, values.shape[1:])
+                file = Result(out, shape, values.dtype, mark, values.shape[1:], compress=compress)
                 done = file.done
         if file is not None and number not in done:
             file.put(number, slice(row.first, row.last), slice(column.first, column.last), values)
