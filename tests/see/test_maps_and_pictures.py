@@ -13,6 +13,7 @@ from kernfit import (
     plot_maps,
     plot_window,
     receptive_field,
+    run_tiled,
 )
 from kernfit.io.images import read_image, write_image
 from kernfit.see.pictures import save_figure
@@ -47,8 +48,36 @@ def test_maps_of_a_kernel_that_mixes_channels():
     np.testing.assert_allclose(feature_maps(kernel, image), expected)
     with pytest.raises(InvalidInput, match="must have the kernel's 3 channels, got 1"):
         feature_maps(kernel, image[0])
-    with pytest.raises(InvalidInput, match="layer must be left out for kernels"):
+    with pytest.raises(InvalidInput, match="layer must be a node of the model, got 'conv': try"):
         feature_maps(kernel, image, "conv")
+
+
+def test_kernels_one_after_another(tmp_path):
+    edges = [Kernel([[1, -1]], anchor=(0, 1), name="edge"), catalogue["sobel_y"]]
+    mixed = Kernel(np.arange(60.0).reshape(3, 2, 2, 5), anchor=(0, 4))
+    stack = [edges, mixed, [catalogue["box_3"]]]
+    first = feature_maps(stack, IMAGE, "layer1")
+    np.testing.assert_array_equal(first, feature_maps(edges, IMAGE))
+    np.testing.assert_array_equal(feature_maps(stack, IMAGE, "layer1:1"), first[1:])
+    second = feature_maps(stack, IMAGE, "layer2")
+    np.testing.assert_array_equal(second, feature_maps(mixed, first))
+    np.testing.assert_array_equal(
+        feature_maps(stack, IMAGE), feature_maps(catalogue["box_3"], second)
+    )
+    # By hand: columns from -1 - 4 - 1 on, to 1 + 1; rows from -1 - 1 to 1 + 1 + 1.
+    field = receptive_field(stack)
+    assert field.window(0, 0) == ((-2, 4), (-6, 3))
+    assert receptive_field(stack, "layer1:0").size == (1, 2)
+    with pytest.raises(InvalidInput, match="layer must be a node of the model, got 'layer4'"):
+        feature_maps(stack, IMAGE, "layer4")
+    assert plot_window(field, 3, 4, IMAGE).get_title() == "layer3 [3, 4] sees 6x9"
+
+
+def test_tiles_of_kernels_equal_the_whole():
+    stack = [[catalogue["sobel_x"], Kernel(np.arange(8).reshape(2, 4))], [catalogue["box_3"]]]
+    np.testing.assert_array_equal(
+        run_tiled(stack, IMAGE, tile=12), feature_maps(stack, IMAGE.astype(np.float32))
+    )
 
 
 def test_the_contact_sheet_has_a_label_for_every_map():

@@ -46,6 +46,33 @@ def test_see_one_layer_as_json_and_picture(files, capsys):
     assert read_image(picture).pixels.shape[0] == 3
 
 
+def test_see_draws_a_chosen_element_and_the_maps_on_a_picture(files, capsys):
+    window, maps = files / "window.png", files / "maps.png"
+    arguments = ("--image", files / "image.tif", "--plot", window, "--element", "3,5")
+    run("see", files / "unet.onnx", "--layer", "maxpool2", *arguments, "--maps", maps)
+    said = capsys.readouterr().out
+    assert f"picture written to {window}" in said
+    assert f"picture written to {maps}" in said
+    assert read_image(window).pixels.shape[0] == read_image(maps).pixels.shape[0] == 3
+    assert run("see", "sobel_x", "--maps", maps, "--image", files / "image.tif", "--json") == 0
+    assert json.loads(capsys.readouterr().out)[1]["size"] == [3, 3]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--element", "3"), "--element must be a row and a column such as 3,7, got '3'"),
+        (("--maps", "m.png"), "--image must be an image file for --maps"),
+        (("--image", "no.png"), "no.png does not exist"),
+    ],
+)
+def test_see_refuses_in_one_line(files, capsys, options, message):
+    assert run("see", files / "unet.onnx", *options) == 2
+    said = capsys.readouterr().err
+    assert message in said
+    assert said.count("\n") == 1
+
+
 def test_see_says_why_it_is_the_whole_image(files, capsys):
     m = onnx_models.Model()
     onnx.save(m.build(m.op("GlobalMaxPool", m.conv("image", 2), name="top")), files / "global.onnx")

@@ -12,14 +12,21 @@ if TYPE_CHECKING:
 
 
 def see(
-    model: Annotated[Path, typer.Argument(help="An ONNX file.", show_default=False)],
+    model: Annotated[
+        str,
+        typer.Argument(
+            help="An ONNX file, a kernel file, or a name from 'kernfit kernels'.",
+            show_default=False,
+        ),
+    ],
     layer: Annotated[
         str | None, typer.Option(help="Only this node.  [default: all]", show_default=False)
     ] = None,
     image: Annotated[
         str,
         typer.Option(
-            help="Rows x columns of the image, such as 224x224, where padding depends on it."
+            help="Rows x columns of the image, such as 224x224, where padding depends on it; or an "
+            "image file, on which --plot draws."
         ),
     ] = "",
     pointwise: Annotated[
@@ -28,30 +35,82 @@ def see(
     ] = None,
     plot: Annotated[
         Path | None,
-        typer.Option(help="Draw the window of the middle output here (.png, .pdf or .svg)."),
+        typer.Option(help="Draw the window of an output element here (.png, .pdf or .svg)."),
     ] = None,
+    element: Annotated[
+        str,
+        typer.Option(help="Row and column of that element, such as 3,7.  [default: the middle]"),
+    ] = "",
+    maps: Annotated[
+        Path | None,
+        typer.Option(help="Draw the feature maps of the image file here (.png, .pdf or .svg)."),
+    ] = None,
+    divide: Annotated[
+        float, typer.Option(help="For --maps, divide pixels by this first, such as 255.")
+    ] = 1.0,
     json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
     """Show what each layer of a model looks at: its receptive field."""
+    from kernfit.errors import InvalidInput
     from kernfit.interop.read import graph_of
     from kernfit.see.field import describe, fields_of
 
-    graph = graph_of(model, shape=as_size(image, "--image"), pointwise=pointwise or ())
+    given = _model(model)
+    picture = None
+    if image and Path(image).suffix:
+        from kernfit.io.images import read_image
+
+        picture = read_image(image).pixels
+    elif maps is not None:
+        raise InvalidInput("--image must be an image file for --maps, got none: give one")
+    shape = as_size(image, "--image") if picture is None else picture.shape[-2:]
+    at = _place(element)
+    graph = graph_of(given, shape=shape, pointwise=pointwise or ())
     fields = fields_of(graph)
     chosen = graph.find(layer)
     shown = fields if layer is None else {chosen: fields[chosen]}
     if plot is not None:
         from kernfit.see.pictures import save_window
 
-        save_window(fields[chosen], plot)
+        save_window(fields[chosen], plot, picture, at)
+    if maps is not None:
+        from kernfit.see.maps import feature_maps
+        from kernfit.see.pictures import plot_maps, save_figure
+
+        options: dict[str, Any] = {"divide": divide, "pointwise": pointwise or ()}
+        save_figure(plot_maps(feature_maps(given, image, layer, **options)), maps)
     if json:
         from json import dumps
 
         print(dumps([describe(field) for field in shown.values()], indent=2))
         return
     _table({name: (graph.nodes[name].op, field) for name, field in shown.items()})
-    if plot is not None:
-        print(f"picture written to {plot}")
+    for path in (plot, maps):
+        if path is not None:
+            print(f"picture written to {path}")
+
+
+def _model(text: str) -> Any:
+    """Return an ONNX file's path, or a kernel by its file or name."""
+    if Path(text).suffix.lower() in (".json", ".npy", ".txt") or not Path(text).suffix:
+        from kernfit.cli.options import as_kernel
+
+        return as_kernel(text)
+    return Path(text)
+
+
+def _place(text: str) -> tuple[int, int] | None:
+    """Return "3,7" as (3, 7), and nothing as None."""
+    import re
+
+    from kernfit.errors import InvalidInput
+
+    if not text:
+        return None
+    found = re.fullmatch(r"\s*(\d{1,9})\s*[,xX]\s*(\d{1,9})\s*", text)
+    if not found:
+        raise InvalidInput(f"--element must be a row and a column such as 3,7, got {text!r}")
+    return int(found.group(1)), int(found.group(2))
 
 
 def as_size(text: str, option: str) -> tuple[int, int] | None:

@@ -99,4 +99,6 @@ def _upto(keras: Any, function: Any, layer: str | None) -> Any:
         for node in nodes
         if node.operation.name == layer
     ]
-    return keras.Model(list(function.inputs), outputs[0] if outputs else function.outputs[0])
+    inputs = list(function.inputs)
+    images = inputs if len(inputs) > 1 else inputs[0]
+    return keras.Model(images, outputs[0] if outputs else function.outputs[0])

@@ -11,6 +11,7 @@ from typing import Any
 from kernfit.arrays import as_pair_of_ints
 from kernfit.errors import InvalidInput, RefusedFile
 from kernfit.see.graph import LayerGraph, Pair, as_graph, is_layers
+from kernfit.see.stack import as_stack, stack_graph
 
 
 def graph_of(
@@ -47,6 +48,8 @@ def graph_of(
         if shape is not None:
             graph = LayerGraph(graph.nodes, graph.aliases, graph.results, shape)
         return graph
+    if (stack := as_stack(model)) is not None:
+        return stack_graph(stack, shape)
     kind = framework_of(model)
     if kind == "onnx":
         from kernfit.interop.onnx import read_onnx
@@ -88,6 +91,6 @@ def framework_of(model: Any) -> str:
     if torch is not None and isinstance(model, torch.nn.Module):
         return "torch"
     raise InvalidInput(
-        "model must be a torch.nn.Module, a Keras model, an ONNX file or model, or layers, got "
-        f"{type(model).__name__}"
+        "model must be a torch.nn.Module, a Keras model, an ONNX file or model, kernels, or layers "
+        f"where no weights are needed, got {type(model).__name__}"
     )

@@ -7,7 +7,8 @@ from collections.abc import Collection
 from typing import Any
 
 from kernfit.interop.read import framework_of
-from kernfit.interop.runner import Runner
+from kernfit.interop.runner import Runner, digest
+from kernfit.see.stack import as_stack, stack_maps
 
 
 def runner_for(
@@ -17,7 +18,7 @@ def runner_for(
 
     Parameters
     ----------
-    model : model, path or function
+    model : model, path, kernels or function
         A function takes and gives (channels, rows, columns), float32.
     layer : str, optional
         The node whose feature map is wanted. Default: the model's (first) output.
@@ -37,6 +38,9 @@ def runner_for(
     """
     if _is_function(model):
         return model, getattr(model, "__qualname__", type(model).__name__)
+    if (stack := as_stack(model)) is not None:
+        marks = (str(kernel.to_dict()).encode() for kernels in stack for kernel in kernels)
+        return lambda image: stack_maps(stack, image, layer), digest(str(layer).encode(), *marks)
     kind = framework_of(model)
     if kind == "onnx":
         from kernfit.interop.onnx_run import onnx_runner

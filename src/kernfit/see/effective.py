@@ -12,6 +12,8 @@ from kernfit.errors import InvalidInput
 from kernfit.interop.read import framework_of
 from kernfit.see.field import ReceptiveField
 from kernfit.see.graph import Pair
+from kernfit.see.perturbing import perturbed
+from kernfit.see.stack import as_stack
 from kernfit.see.windows import receptive_field
 
 
@@ -27,6 +29,13 @@ class EffectiveField:
         The window that it lies in.
     spread : (rows, columns)
         Standard deviation of the squared gradient's place, in pixels.
+
+    Examples
+    --------
+    >>> from kernfit import catalogue, effective_field
+    >>> found = effective_field(catalogue["box_3"], (9, 9))
+    >>> found.field.size, [round(width, 3) for width in found.spread]
+    ((3, 3), [0.816, 0.816])
     """
 
     strength: Array
@@ -42,8 +51,12 @@ def effective_field(
     element: Pair | None = None,
     images: int = 8,
     seed: int = 0,
+    grain: int | None = None,
 ) -> EffectiveField:
     """Return how much each pixel counts for an element of a layer, by the model's own gradient.
+
+    A torch module gives its gradient. Of an ONNX or Keras model it is measured, by moving blocks
+    of pixels up and down: two runs of the element's window for each block and image.
 
     The window of a deep network is large, but most of it hardly counts (W. Luo, Y. Li, R. Urtasun,
     R. Zemel, Understanding the effective receptive field in deep convolutional neural networks,
@@ -51,7 +64,8 @@ def effective_field(
 
     Parameters
     ----------
-    model : torch.nn.Module
+    model : model, path or kernels
+        As `receptive_field` takes it, but not bare layers.
     shape : (rows, columns)
         Of the images.
     layer : str, optional
@@ -62,6 +76,9 @@ def effective_field(
         Random images, over which is averaged.
     seed : int
         Of those.
+    grain : int, optional
+        Rows and columns of the blocks, over which ``strength`` then is a mean. Default: 1 for
+        windows of up to 32 pixels, larger in proportion.
 
     Returns
     -------
@@ -70,14 +87,28 @@ def effective_field(
     Raises
     ------
     InvalidInput
-        If it is not a torch module, or has no such layer or element.
+        If it cannot be run, or has no such layer or element, or that depends on no pixel.
+
+    Examples
+    --------
+    Two means over 3x3 pixels make a pyramid:
+
+    >>> from kernfit import catalogue
+    >>> found = effective_field([[catalogue["box_3"]], [catalogue["box_3"]]], (9, 9))
+    >>> (found.strength[4] * 3).round(3)
+    array([0., 0., 1., 2., 3., 2., 1., 0., 0.])
     """
     size = as_pair_of_ints(shape, "shape", least=1)
-    if (kind := framework_of(model)) != "torch":
-        raise InvalidInput(f"model must be a torch.nn.Module, which has gradients, got {kind}")
-    from kernfit.interop.torch_gradient import torch_gradient
+    for name, number in (("images", images), ("grain", grain)):
+        if number is not None and number < 1:
+            raise InvalidInput(f"{name} must be at least 1, got {number}")
+    field = receptive_field(model, layer, shape=size)
+    if as_stack(model) is None and framework_of(model) == "torch":
+        from kernfit.interop.torch_gradient import torch_gradient
 
-    strength = torch_gradient(model, layer, size, element, images, seed)
+        strength = torch_gradient(model, layer, size, element, images, seed)
+    else:
+        strength = perturbed(model, layer, field, size, element, images, seed, grain)
     power = strength**2
     total = power.sum()
     if total == 0:
@@ -87,5 +118,4 @@ def effective_field(
         weights, places = power.sum(1 - axis) / total, np.arange(size[axis])
         centre = (weights * places).sum()
         spread.append(float(np.sqrt((weights * (places - centre) ** 2).sum())))
-    field = receptive_field(model, layer, shape=size)
     return EffectiveField(strength / strength.max(), field, (spread[0], spread[1]))

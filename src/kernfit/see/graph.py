@@ -42,6 +42,15 @@ class LayerSpec:
     InvalidInput
         If one of them is not an integer or a pair of integers, or too small, or `padding` is
         another word, or "same" for a transposed convolution.
+
+    Examples
+    --------
+    A convolution of 3x3 taps, two apart, and a pooling of 1x2:
+
+    >>> LayerSpec(3, dilation=2, padding=2).rules[0].taps(0)
+    range(-2, 3, 2)
+    >>> LayerSpec((1, 2), stride=(1, 2)).stride
+    (1, 2)
     """
 
     size: int | Pair

@@ -49,6 +49,12 @@ class Verification:
     ----------
     layer : str
     checks : tuple of Check
+
+    Examples
+    --------
+    >>> found = Verification("conv", (Check("rows", 5, (4, 6), (4, 6)),))
+    >>> print(found)
+    conv: all 1 measured windows are as worked out
     """
 
     layer: str
@@ -118,6 +124,17 @@ def verify(
     ------
     InvalidInput
         If the layer sees the whole image, or the model cannot be run.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from kernfit import catalogue, verify
+    >>> from kernfit.interop.kernels import to_onnx
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     to_onnx(catalogue["box_3"], path := Path(folder) / "box.onnx")
+    ...     print(verify(path))
+    kernel: all 2 measured windows are as worked out
     """
     marked = frozenset((pointwise,) if isinstance(pointwise, str) else pointwise)
     kind = framework_of(model)

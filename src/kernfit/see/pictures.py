@@ -42,6 +42,13 @@ def plot_maps(maps: ArrayLike, names: Sequence[str] | None = None, *, columns: i
     ------
     InvalidInput
         If there are not three axes, or not as many names as maps.
+
+    Examples
+    --------
+    >>> from kernfit import catalogue, feature_maps, scene
+    >>> figure = plot_maps(feature_maps(catalogue["sobel_x"], scene((64, 64))), ["edges"])
+    >>> figure.axes[0].get_title().split(":")[0]
+    'edges'
     """
     from matplotlib.figure import Figure
 
@@ -93,6 +100,13 @@ def plot_window(
     ------
     InvalidInput
         If the window is the whole image and its size is not known.
+
+    Examples
+    --------
+    >>> from kernfit import catalogue, receptive_field, scene
+    >>> ax = plot_window(receptive_field(catalogue["box_3"]), 20, 30, scene((64, 64)))
+    >>> ax.get_title()
+    'layer1 [20, 30] sees 3x3'
     """
     from matplotlib.patches import Rectangle
 
@@ -124,8 +138,22 @@ def plot_window(
     return ax
 
 
-def save_window(field: ReceptiveField, path: str | os.PathLike[str]) -> None:
-    """Draw the window of the element in the middle into a picture file.
+def save_window(
+    field: ReceptiveField,
+    path: str | os.PathLike[str],
+    image: ArrayLike | None = None,
+    element: tuple[int, int] | None = None,
+) -> None:
+    """Draw the window of an element, by default the one in the middle, into a picture file.
+
+    Parameters
+    ----------
+    field : ReceptiveField
+    path : path-like
+        Ends in .png, .pdf or .svg.
+    image : array_like, optional
+        To draw on.
+    element : (row, column), optional
 
     Raises
     ------
@@ -138,7 +166,8 @@ def save_window(field: ReceptiveField, path: str | os.PathLike[str]) -> None:
     for axis, extent in enumerate((field.rows.extent, field.columns.extent)):
         if extent is not None and field.shape is not None:
             middle[axis] = int(field.shape[axis] / extent.stride) // 2
-    save_figure(plot_window(field, middle[0], middle[1]).figure, path)
+    row, column = element or middle
+    save_figure(plot_window(field, row, column, image).figure, path)
 
 
 def save_figure(figure: Any, path: str | os.PathLike[str]) -> None:

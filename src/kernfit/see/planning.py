@@ -65,6 +65,15 @@ class TilePlan:
         The node that it gives.
     bytes_needed : int or None
         An estimate of what the model needs for the largest tile, None if channels are unknown.
+
+    Examples
+    --------
+    >>> from kernfit import LayerSpec, tile_plan
+    >>> plan = tile_plan([LayerSpec(5, padding=2)], (100, 60), tile=40)
+    >>> plan.count, plan.tile, plan.halo
+    (6, (40, 38), ((2, 2), (2, 2)))
+    >>> plan.rows[1]
+    Strip(start=34, stop=74, first=36, last=72, skip=2)
     """
 
     shape: Pair

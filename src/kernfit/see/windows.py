@@ -23,7 +23,9 @@ def receptive_field(
     ----------
     model : model, path or layers
         A `torch.nn.Module`, a Keras 3 model, an ONNX file (path) or `onnx.ModelProto`, a
-        `LayerGraph`, or a sequence of `LayerSpec`; an empty one is the image itself.
+        `LayerGraph`, a sequence of `LayerSpec` (an empty one is the image itself), or kernels as
+        `feature_maps` takes them. If it takes several images of one size, windows are those of
+        all of them.
     layer : str, optional
         A node's name, or a module's path. Default: the model's (first) output.
     shape : (rows, columns), optional
