@@ -47,7 +47,8 @@ class TiffParts:
             self.shape, self.dtype = tuple(page.shape), np.dtype(page.dtype)
             # What decoding needs from the file is read while it is open.
             self._tables = {"jpegtables": page.jpegtables, "jpegheader": page.jpegheader}
-            page.dataoffsets, page.databytecounts, page.decode  # noqa: B018
+            self._offsets, self._counts = page.dataoffsets, page.databytecounts
+            self._decode = page.decode
         self._kept: OrderedDict[int, Array] = OrderedDict()
         self._lock = Lock()
         self._segment(0)
@@ -96,9 +97,9 @@ class TiffParts:
         page = self._page
         try:
             with open(self._path, "rb") as file, silent_tifffile():
-                file.seek(page.dataoffsets[number])
-                data = file.read(page.databytecounts[number])
-                found, _, shape = page.decode(data or None, number, **self._tables)
+                file.seek(self._offsets[number])
+                data = file.read(self._counts[number])
+                found, _, shape = self._decode(data or None, number, **self._tables)
         # Codecs answer damage with any kind of error.
         except Exception as error:
             reason = " ".join(str(error).split())[:120] or type(error).__name__
@@ -107,7 +108,7 @@ class TiffParts:
             ) from error
         if found is None:  # an empty one stands for no data
             found = np.full(shape, page.nodata, self.dtype)
-        values = found.reshape(found.shape[1:])  # depth is 1
+        values: Array = found.reshape(found.shape[1:])  # depth is 1
         if page.axes != "YXS":
             values = values[..., 0]
         if page.axes == "SYX":
