@@ -174,6 +174,27 @@ def taps_as_html(
     return f'<div style="overflow-x:auto"><table>{title}{"".join(rows)}</table></div>'
 
 
+def pairs_as_html(caption: str, lines: list[tuple[str, str]]) -> str:
+    """Return names and values as a table.
+
+    Parameters
+    ----------
+    caption : str
+        Put above.
+    lines : list of (name, value)
+
+    Returns
+    -------
+    str
+    """
+    rows = "".join(
+        f'<tr><th scope="row" style="text-align:left">{escape(name)}</th>'
+        f'<td style="text-align:left">{escape(value)}</td></tr>'
+        for name, value in lines
+    )
+    return f"<table><caption>{escape(caption)}</caption>{rows}</table>"
+
+
 def _in_two_lines(cell: str) -> str:
     """Return a number with its error below, for narrow pages."""
     number, _, error = escape(cell.strip()).partition(" ± ")

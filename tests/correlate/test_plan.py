@@ -166,3 +166,14 @@ def test_out_beside_the_image_in_one_array_is_fine():
     image, out = both[:, ::2], both[:3, 1:17:2]
     assert correlate2d(image, K, out=out) is out
     assert (out == 9).all()
+
+
+def test_a_plan_shows_itself():
+    plan = make_plan((64, 64), "float32", [[1, -1]])
+    assert repr(plan) == f"Plan: {plan}"
+    assert str(plan).splitlines()[0] == "64 x 64 float32 -> 64 x 63 float32"
+    html = plan._repr_html_()
+    for line in str(plan).splitlines()[1:]:
+        name, value = line.split(":", 1)
+        assert f">{name}</th>" in html
+        assert value.strip().split(",")[0] in html

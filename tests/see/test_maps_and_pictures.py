@@ -102,3 +102,35 @@ def test_the_window_is_drawn_where_it_is(tmp_path):
     assert read_image(tmp_path / "window.png").pixels.shape[0] == 3
     with pytest.raises(InvalidInput, match="the picture's suffix must be one of"):
         save_figure(ax.figure, tmp_path / "window.bmp")
+
+
+def test_a_field_draws_itself_in_the_middle():
+    from matplotlib.figure import Figure
+
+    field = receptive_field([LayerSpec(3, 2, padding=1)])
+    ax = Figure().add_subplot()
+    assert field.plot(IMAGE, ax=ax) is ax
+    assert ax.get_title() == "layer1 [5, 7] sees 3x3"
+    assert field.plot(element=(1, 0)).patches[0].get_y() == field.window(1, 0)[0][0] - 0.5
+    assert field.plot().get_title() == "layer1 [0, 0] sees 3x3"
+
+
+def test_maps_are_drawn_into_a_figure_and_bear_what_is_not_finite():
+    from matplotlib.figure import Figure
+
+    maps = np.ones((2, 4, 4))
+    maps[0, 1, 1], maps[0, 2, 2], maps[1] = np.nan, np.inf, np.nan
+    figure = Figure()
+    assert plot_maps(maps, figure=figure) is figure
+    assert [ax.get_title() for ax in figure.axes] == ["map 0: ±1", "map 1: ±1"]
+    image = figure.axes[0].images[0]
+    assert image.get_clim() == (-1, 1)
+    assert image.get_array().mask.sum() == 2
+
+
+def test_fields_show_themselves():
+    field = receptive_field([LayerSpec((3, 5), stride=2), LayerSpec(3)])
+    assert repr(field) == "ReceptiveField of 'layer2': size 7 x 9, stride 2 x 2, padding 0 x 0"
+    html = field._repr_html_()
+    assert html.count("<th") == html.count("<td") == 3
+    assert "7 x 9" in html

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,10 +12,11 @@ from kernfit.arrays import Array, as_image, as_mask
 from kernfit.correlate.boundary import Frame
 from kernfit.correlate.direct import correlate_rows
 from kernfit.correlate.run import Work, run_samples
+from kernfit.display import pairs_as_html
 from kernfit.errors import InvalidInput
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Plan:
     """How a correlation will be computed, and why; call it with an image to do so.
 
@@ -58,11 +59,12 @@ class Plan:
     dtype: np.dtype[Any]
     threads: int
     masked: bool
-    work: Work = field(repr=False)
-    straight: Array | None = field(repr=False)  # the taps, where one call is all there is to do
-    frame: Frame | None = field(repr=False)  # what that call needs around the image, if anything
+    work: Work
+    straight: Array | None  # the taps, where one call is all there is to do
+    frame: Frame | None  # what that call needs around the image, if anything
 
-    def __str__(self) -> str:
+    def _lines(self) -> list[tuple[str, str]]:
+        """Return what there is to say, as names and values."""
         image = " x ".join(map(str, self.image_shape))
         result = " x ".join(map(str, self.shape))
         threads = "1 thread" if self.threads == 1 else f"{self.threads} threads"
@@ -71,12 +73,24 @@ class Plan:
             if self.error_bound
             else "0: the result is exact"
         )
-        return (
-            f"{image} {self.image_dtype} -> {result} {self.dtype}\n"
-            f"method:         {self.method}, {self.reason}\n"
-            f"predicted cost: {_time(self.cost)} of one core, on {threads}\n"
-            f"error bound:    {bound}"
-        )
+        return [
+            ("image", f"{image} {self.image_dtype}"),
+            ("result", f"{result} {self.dtype}"),
+            ("method", f"{self.method}, {self.reason}"),
+            ("predicted cost", f"{_time(self.cost)} of one core, on {threads}"),
+            ("error bound", bound),
+        ]
+
+    def __str__(self) -> str:
+        (_, image), (_, result), *others = self._lines()
+        lines = (f"{name + ':':<15} {value}" for name, value in others)
+        return "\n".join([f"{image} -> {result}", *lines])
+
+    def __repr__(self) -> str:
+        return f"Plan: {self}"
+
+    def _repr_html_(self) -> str:
+        return pairs_as_html("plan", self._lines())
 
     def __call__(
         self, image: ArrayLike, *, mask: ArrayLike | None = None, out: Array | None = None

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Orange and blue are told apart by colour-blind readers, and by their lightness in grey print.
+# Orange and blue are told apart by colour-blind readers; white, in the middle, is zero.
+SIGNED = "PuOr_r"
+# The same for curves, told apart by their lightness in grey print.
 FIRST = "#1f6fb4"
 SECOND = "#d95f02"
 QUIET = "#777777"

@@ -10,13 +10,11 @@ import numpy as np
 from kernfit.arrays import Array, one_of
 from kernfit.display import tap_cells, unit_of
 from kernfit.files import whole_file
-from kernfit.plots.axes import axes_of
+from kernfit.plots.axes import SIGNED, axes_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Orange and blue are told apart by colour-blind readers; white, in the middle, is zero.
-SIGNED = "PuOr_r"
 _MOST_NUMBERS = 15 * 15  # beyond that, numbers in the cells could not be read
 
 

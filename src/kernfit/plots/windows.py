@@ -1,4 +1,4 @@
-"""The window behind an element of a feature map, on its image."""
+"""Feature maps, and the window behind one of their elements."""
 
 from __future__ import annotations
 
@@ -7,12 +7,37 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kernfit.arrays import Array
-from kernfit.plots.axes import axes_of
+from kernfit.plots.axes import SIGNED, axes_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Span = tuple[int, int]
+
+
+def draw_map(plane: Array, *, title: str = "", ax: Axes | None = None) -> Axes:
+    """Draw one feature map; white is zero, its largest magnitude has the strongest colour.
+
+    Parameters
+    ----------
+    plane : ndarray, shape (rows, columns)
+        What is not finite is left out.
+    title : str
+        Put above, with the scale.
+    ax : matplotlib Axes, optional
+        Where to draw. Default: a new figure.
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    ax = axes_of(ax, (4, 4))
+    finite = plane[np.isfinite(plane)]
+    limit = float(np.abs(finite).max(initial=0.0)) or 1.0
+    ax.imshow(np.ma.masked_invalid(plane), cmap=SIGNED, vmin=-limit, vmax=limit)
+    ax.set_title(f"{title}: ±{limit:.3g}", size=7)
+    ax.set_axis_off()
+    return ax
 
 
 def draw_window(

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from numpy.typing import ArrayLike
+
+from kernfit.arrays import as_image
+from kernfit.display import pairs_as_html
 from kernfit.errors import InvalidInput
 from kernfit.see.extent import ONE_TO_ONE, Extent
 from kernfit.see.graph import LayerGraph, Node, Pair
 from kernfit.see.rules import Rule, Whole
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 Number = int | Fraction
 AXES = ("rows", "columns")
@@ -34,7 +41,7 @@ class Axis:
     aligned: bool = True
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ReceptiveField:
     """Every place of the input that may affect one output element, for all output elements.
 
@@ -129,6 +136,78 @@ class ReceptiveField:
         """
         return self._along(0, row), self._along(1, column)
 
+    def plot(
+        self,
+        image: ArrayLike | None = None,
+        *,
+        element: Pair | None = None,
+        ax: Axes | None = None,
+    ) -> Axes:
+        """Draw the window behind one element of the feature map on the image.
+
+        Parameters
+        ----------
+        image : array_like, optional
+            (rows, columns) or (channels, rows, columns); three channels are drawn in colour.
+            Default: an empty frame.
+        element : (row, column), optional
+            Default: the one in the middle of the image, the first where its size is not known.
+        ax : matplotlib Axes, optional
+            Where to draw. Default: a new figure, which is ``ax.figure`` of what is returned.
+
+        Returns
+        -------
+        matplotlib Axes
+
+        Raises
+        ------
+        InvalidInput
+            If the window is the whole image and its size is not known.
+
+        Examples
+        --------
+        >>> from kernfit import catalogue, receptive_field, scene
+        >>> receptive_field(catalogue["box_3"]).plot(scene((64, 64))).get_title()
+        'layer1 [32, 32] sees 3x3'
+        """
+        from kernfit.plots import draw_window
+
+        pixels = None if image is None else as_image(image)
+        shape = self.shape if pixels is None else (pixels.shape[-2], pixels.shape[-1])
+        if element is None:
+            row, column = (self._middle(axis, shape) for axis in (0, 1))
+        else:
+            row, column = element
+        window = self.window(row, column)
+        (top, bottom), (left, right) = window
+        title = f"{self.layer} [{row}, {column}] sees {bottom - top}x{right - left}"
+        return draw_window(window, pixels, shape=shape, title=title, ax=ax)
+
+    def _middle(self, axis: int, shape: Pair | None) -> int:
+        extent = self.axes[axis].extent
+        return 0 if extent is None or shape is None else int(shape[axis] / extent.stride) // 2
+
+    def _lines(self) -> list[tuple[str, str]]:
+        """Return what there is to say, as names and values."""
+        lines = [
+            ("size", _both(self.size, "the whole image")),
+            ("stride", _both(self.stride, "-")),
+            ("padding", _both(self.padding, "-")),
+        ]
+        reason = next((reason for reason in self.whole if reason), "")
+        if reason:
+            lines.append(("whole image", reason))
+        if not all(self.aligned):
+            lines.append(("aligned", "no: paths that meet have other centres"))
+        return lines
+
+    def __repr__(self) -> str:
+        said = ", ".join(f"{name} {value}" for name, value in self._lines())
+        return f"ReceptiveField of {self.layer!r}: {said}"
+
+    def _repr_html_(self) -> str:
+        return pairs_as_html(f"receptive field of {self.layer}", self._lines())
+
     def _along(self, axis: int, element: int) -> Pair:
         extent = self.axes[axis].extent
         if extent is None:
@@ -210,6 +289,12 @@ def _merge(node: Node, one: Axis, other: Axis, along: str) -> Axis:
 def _assumed(graph: LayerGraph) -> Pair:
     """Return a size for "same" padding where none is known: one that all strides divide."""
     return 2**12 * 3**2 * 5, 2**12 * 3**2 * 5
+
+
+def _both(pair: tuple[Any, Any], nothing: str) -> str:
+    """Return "3x3", or the word for nothing where an axis has none."""
+    texts = [nothing if n is None else str(n) for n in pair]
+    return nothing if texts == [nothing] * 2 else " x ".join(texts)
 
 
 def _plain(number: Fraction) -> Number:

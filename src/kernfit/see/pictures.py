@@ -7,23 +7,28 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import ArrayLike
 
-from kernfit.arrays import Array, as_image, one_of
+from kernfit.arrays import as_image, one_of
 from kernfit.errors import InvalidInput
 from kernfit.files import whole_file
-from kernfit.plots import SIGNED
+from kernfit.plots import draw_map
 from kernfit.see.field import ReceptiveField
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, SubFigure
 
 FORMATS = (".png", ".pdf", ".svg")
 
 
-def plot_maps(maps: ArrayLike, names: Sequence[str] | None = None, *, columns: int = 8) -> Figure:
+def plot_maps(
+    maps: ArrayLike,
+    names: Sequence[str] | None = None,
+    *,
+    columns: int = 8,
+    figure: Figure | SubFigure | None = None,
+) -> Figure | SubFigure:
     """Draw feature maps as a labelled contact sheet; white is zero, each has its own scale.
 
     Parameters
@@ -33,10 +38,13 @@ def plot_maps(maps: ArrayLike, names: Sequence[str] | None = None, *, columns: i
         One for each map. Default: their numbers.
     columns : int, default 8
         Maps in a row.
+    figure : matplotlib Figure or SubFigure, optional
+        Where to draw; it needs as many axes as there are maps. Default: a new one.
 
     Returns
     -------
-    matplotlib Figure
+    matplotlib Figure or SubFigure
+        With one axes for each map, in ``figure.axes``.
 
     Raises
     ------
@@ -61,14 +69,11 @@ def plot_maps(maps: ArrayLike, names: Sequence[str] | None = None, *, columns: i
     across = min(columns, len(planes))
     down = -(-len(planes) // across)
     height = 1.5 * planes.shape[1] / planes.shape[2] + 0.3
-    figure = Figure(figsize=(max(3.0, 1.6 * across), max(2.0, height * down)), layout="constrained")
-    axes: Any = figure.subplots(down, across, squeeze=False)
-    for ax in axes.flat:
-        ax.set_axis_off()
-    for ax, plane, label in zip(axes.flat, planes, labels, strict=False):
-        limit = float(np.nanmax(np.abs(plane), initial=0.0)) or 1.0
-        ax.imshow(plane, cmap=SIGNED, vmin=-limit, vmax=limit)
-        ax.set_title(f"{label}: ±{limit:.3g}", size=7)
+    if figure is None:
+        size = (max(3.0, 1.6 * across), max(2.0, height * down))
+        figure = Figure(figsize=size, layout="constrained")
+    for place, (plane, label) in enumerate(zip(planes, labels, strict=True)):
+        draw_map(plane, title=label, ax=figure.add_subplot(down, across, place + 1))
     return figure
 
 
@@ -108,34 +113,7 @@ def plot_window(
     >>> ax.get_title()
     'layer1 [20, 30] sees 3x3'
     """
-    from matplotlib.patches import Rectangle
-
-    (top, bottom), (left, right) = field.window(row, column)
-    pixels = None if image is None else as_image(image)
-    if ax is None:
-        from matplotlib.figure import Figure
-
-        ax = Figure(figsize=(5, 5), layout="constrained").add_subplot()
-    shape = field.shape if pixels is None else (pixels.shape[-2], pixels.shape[-1])
-    if pixels is not None:
-        ax.imshow(_shown(pixels), cmap="gray")
-    elif shape is not None:
-        ax.add_patch(Rectangle((-0.5, -0.5), shape[1], shape[0], fill=False, color="0.5"))
-    for colour, line in (("white", 4), ("#e66101", 2)):  # seen on dark and on light images
-        ax.add_patch(
-            Rectangle(
-                (left - 0.5, top - 0.5), right - left, bottom - top,
-                fill=False, edgecolor=colour, linewidth=line,
-            )
-        )  # fmt: skip
-    rows, columns = shape or (bottom, right)
-    ax.set_xlim(min(left, 0) - 1.5, max(right, columns) + 0.5)
-    ax.set_ylim(max(bottom, rows) + 0.5, min(top, 0) - 1.5)
-    ax.set_aspect("equal")
-    ax.set_title(f"{field.layer} [{row}, {column}] sees {bottom - top}x{right - left}", size=9)
-    ax.set_xlabel("column")
-    ax.set_ylabel("row")
-    return ax
+    return field.plot(image, element=(row, column), ax=ax)
 
 
 def save_window(
@@ -162,12 +140,7 @@ def save_window(
     RefusedFile
         If the file cannot be written.
     """
-    middle = [0, 0]
-    for axis, extent in enumerate((field.rows.extent, field.columns.extent)):
-        if extent is not None and field.shape is not None:
-            middle[axis] = int(field.shape[axis] / extent.stride) // 2
-    row, column = element or middle
-    save_figure(plot_window(field, row, column, image).figure, path)
+    save_figure(field.plot(image, element=element).figure, path)
 
 
 def save_figure(figure: Any, path: str | os.PathLike[str]) -> None:
@@ -183,15 +156,3 @@ def save_figure(figure: Any, path: str | os.PathLike[str]) -> None:
     one_of(Path(path).suffix.lower(), FORMATS, "the picture's suffix")
     with whole_file(path) as temporary:
         figure.savefig(temporary, dpi=120)
-
-
-def _shown(pixels: Array) -> Array:
-    """Return what matplotlib draws: grey, or colours from 0 to 1."""
-    if pixels.ndim == 2:
-        return pixels
-    if pixels.shape[0] != 3:
-        first: Array = pixels.reshape(-1, *pixels.shape[-2:])[0]
-        return first
-    low, high = float(pixels.min()), float(pixels.max())
-    shown: Array = np.moveaxis((pixels - low) / ((high - low) or 1.0), 0, -1)
-    return shown
