@@ -14,7 +14,7 @@ from kernfit.named_kernels import detectors
 
 LONGEST_SIDE = 63  # of a kernel
 MOST_LAYERS = 40
-MOST_PIXELS = 2**24  # along one side of an image that is only thought of
+MOST_PIXELS = 2**16  # along one side of an image that is only thought of
 
 
 def number(given: Mapping[str, Any], name: str, low: float, high: float, usual: float) -> float:

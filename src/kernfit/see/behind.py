@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 
-from kernfit.see.extent import Span, union
 from kernfit.see.graph import LayerGraph, Pair, Rules
 from kernfit.see.rules import Rule, Whole
 
 Box = tuple[Pair, Pair]
+
+# So many elements along one axis are followed one by one, since transposed layers leave gaps.
+_MANY = 4096
 
 
 def lengths_of(graph: LayerGraph, shape: Pair) -> dict[str, Pair]:
@@ -66,36 +68,29 @@ def behind(graph: LayerGraph, target: str, element: Pair, shape: Pair) -> dict[s
 def _along(
     graph: LayerGraph, target: str, axis: int, element: int, sized: dict[str, tuple[Pair, Rules]]
 ) -> dict[str, Pair]:
-    spans: dict[str, Span] = {target: (element, element)}
+    needed: dict[str, Collection[int]] = {target: (element,)}
     for node in reversed(graph.upto(target)):
-        span = spans.get(node.name)
-        if span is None:
+        if not needed.get(node.name):
             continue
         rule = sized[node.name][1][axis]
         for name in node.inputs:
-            needed = _inputs(rule, span, sized[name][0][axis])
-            spans[name] = union((spans.get(name), needed))
-    return {name: (span[0], span[1] + 1) for name, span in spans.items() if span is not None}
+            found = _inputs(rule, needed[node.name], sized[name][0][axis])
+            known = needed.get(name)
+            needed[name] = {*known, *found} if known else found
+    return {name: (min(found), max(found) + 1) for name, found in needed.items() if found}
 
 
-def _inputs(rule: Rule, span: tuple[int, int], length: int) -> Span:
-    """Return the first and last input behind the outputs from first to last."""
+def _inputs(rule: Rule, outputs: Collection[int], length: int) -> Collection[int]:
+    """Return the inputs behind some outputs; of very many, all from the first to the last."""
     if isinstance(rule, Whole):
-        return 0, length - 1
-    return union(_ends(rule.taps(output)) for output in _outermost(span, rule.period[0]))
-
-
-def _outermost(span: tuple[int, int], period: int) -> Iterable[int]:
-    """Return the outputs of the first and the last period: those between reach no farther."""
-    first, last = span
-    if last - first < 2 * period:
-        return range(first, last + 1)
-    return (*range(first, first + period), *range(last - period + 1, last + 1))
-
-
-def _ends(taps: Iterable[int]) -> Span:
-    places = list(taps)
-    return (min(places), max(places)) if places else None
+        return range(length)
+    if len(outputs) <= _MANY:
+        return {tap for output in outputs for tap in rule.taps(output)}
+    # Those of the first and the last period reach farthest.
+    first, last, period = min(outputs), max(outputs), rule.period[0]
+    ends = (*range(first, first + period), *range(last - period + 1, last + 1))
+    taps = [tap for output in ends for tap in rule.taps(output)]
+    return range(min(taps), max(taps) + 1) if taps else ()
 
 
 def _sized(graph: LayerGraph, shape: Pair) -> dict[str, tuple[Pair, Rules]]:

@@ -120,3 +120,25 @@ export function everyFrame(action) {
     });
   };
 }
+
+// Run one at a time; of the wishes that come meanwhile only the last one counts.
+export function oneAtATime(action) {
+  let busy = false;
+  let again = false;
+  return async function run() {
+    if (busy) {
+      again = true;
+      return;
+    }
+    busy = true;
+    try {
+      await action();
+    } finally {
+      busy = false;
+      if (again) {
+        again = false;
+        run();
+      }
+    }
+  };
+}

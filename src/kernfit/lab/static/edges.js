@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { BOUNDARIES, geometry, windowAt } from "./correlate.js";
-import { button, h, labelled, labelledSlider, say, select, slider } from "./dom.js";
+import { button, h, labelled, labelledSlider, oneAtATime, say, select, slider } from "./dom.js";
 import { scaleOf, signed, tapsTable } from "./draw.js";
 import { KernelEditor } from "./editor.js";
 import { isTaps, wordOr } from "./state.js";
@@ -108,16 +108,8 @@ export function start(root, lab) {
     ask();
   }
 
-  // One request at a time; of the wishes that come meanwhile the last one counts.
-  let busy = false;
-  let again = false;
-  async function ask() {
-    if (!item) return;
-    if (busy) {
-      again = true;
-      return;
-    }
-    busy = true;
+  const ask = oneAtATime(async () => {
+    if (!item || closed) return;
     const begun = performance.now();
     const wish = {
       image: item.id, view: state.view, boundary: state.boundary, gain: 2 ** state.gain,
@@ -137,14 +129,8 @@ export function start(root, lab) {
       }
     } catch (error) {
       if (!closed) lab.announce(error.message);
-    } finally {
-      busy = false;
-      if (again && !closed) {
-        again = false;
-        ask();
-      }
     }
-  }
+  });
 
   function paint({ rows, columns, planes }, shown) {
     if (result.width !== columns || result.height !== rows) {

@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { Descent, factor } from "./descent.js";
-import { button, checkbox, h, labelled, labelledSlider, numberInput, say, select, slider } from "./dom.js";
+import { button, checkbox, h, labelled, labelledSlider, numberInput, oneAtATime, say, select, slider } from "./dom.js";
 import { colour, resize, signed, tapsTable } from "./draw.js";
 import { KernelEditor } from "./editor.js";
 import { isTaps, wholeOr } from "./state.js";
@@ -107,17 +107,12 @@ export function start(root, lab) {
     return found;
   }
 
-  // One at a time; of the wishes that come meanwhile the last one counts.
-  let again = false;
-  async function learn() {
+  const learn = oneAtATime(async () => {
+    if (closed) return;
     save();
     lab.shelf.use(slots());
     if (!state.make && !lab.shelf.find(state.after)) {
       verdict.replaceChildren(h("p", { class: "hint" }, "Pick the after image on the shelf, or drop it on the page."));
-      return;
-    }
-    if (stop) {
-      again = true;
       return;
     }
     stop = new AbortController();
@@ -149,12 +144,8 @@ export function start(root, lab) {
       stop = null;
       cancel.disabled = true;
       bar.hidden = true;
-      if (again && !closed) {
-        again = false;
-        learn();
-      }
     }
-  }
+  });
 
   function wish() {
     const shape = state.shape === "auto" ? "auto" : state.shape.split("x").map(Number);

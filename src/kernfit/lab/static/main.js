@@ -7,8 +7,9 @@ import { Shelf } from "./shelf.js";
 import * as slide from "./slide.js";
 import * as edges from "./edges.js";
 import * as learn from "./learn.js";
+import * as see from "./see.js";
 
-const benches = { slide, edges, learn };
+const benches = { slide, edges, learn, see };
 const main = document.getElementById("main");
 const lab = { api, announce, kernels: [], detectors: {}, shelf: null };
 let open = null; // the bench that is shown: {name, state, bench}
