@@ -100,7 +100,14 @@ def test_nan_and_mask_are_left_out_on_both_sides():
     fit = learn(x, y, mask=mask, shape=3)
     assert np.abs(fit.kernel.taps - ASYMMETRIC).max() < 1e-9
     # 9 outputs see (5, 5), one each is (30, 30) itself and sees (0, 0).
-    counts = {"border": 158, "missing": 11, "masked": 5 * 39, "clipped": 0, "outliers": 0}
+    counts = {
+        "border": 158,
+        "missing": 11,
+        "masked": 5 * 39,
+        "clipped": 0,
+        "clipped before": 0,
+        "outliers": 0,
+    }
     assert fit.left_out == counts
     assert fit.used + sum(fit.left_out.values()) == y.size
 

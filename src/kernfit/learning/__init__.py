@@ -5,32 +5,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
 from numpy.typing import ArrayLike
-from threadpoolctl import threadpool_limits
 
-from kernfit.arrays import as_pair_of_ints
-from kernfit.correlate.threads import thread_count
 from kernfit.errors import InvalidInput
+from kernfit.learning.answering import learn_pair, placed
 from kernfit.learning.fit import Fit
 from kernfit.learning.kernel_field import KernelField
-from kernfit.learning.offset import find_offset
 from kernfit.learning.pair import Pair
-from kernfit.learning.robust import residuals_of_fit, without_outliers
-from kernfit.learning.solution import fit_pair
 from kernfit.learning.statistics import Statistics
-from kernfit.learning.survey import smallest_exact, survey
 from kernfit.learning.varying import learn_varying
 from kernfit.learning.varying_fit import VaryingFit
 from kernfit.learning.verdict import Status
 
-# Where the size is to be found among outliers, these are first found with a kernel of this size.
-_FIRST_LOOK = 7
-# A larger difference in size than that of such a kernel is that of a crop.
-_LARGEST_VALID = 31
-# So alike must the slopes of two images be if one is to be a crop of the other.
-_SURELY_THERE = 0.5
-
-__all__ = ["Fit", "KernelField", "Statistics", "Status", "VaryingFit", "learn", "learn_varying"]
+__all__ = [
+    "Fit",
+    "KernelField",
+    "Statistics",
+    "Status",
+    "VaryingFit",
+    "learn",
+    "learn_pair",
+    "learn_varying",
+]
 
 
 def learn(
@@ -40,7 +37,9 @@ def learn(
     shape: str | int | Sequence[int] = "auto",
     bias: bool = True,
     clip: Sequence[float] | None = None,
+    clip_before: Sequence[float] | None = None,
     mask: ArrayLike | None = None,
+    variance: ArrayLike | None = None,
     channels: str = "alike",
     descent: float | None = None,
     steps: int = 10,
@@ -71,8 +70,16 @@ def learn(
     clip : (low, high), optional
         Levels at which the after image saturates; pixels at or beyond them are left out. Default:
         the limits of an 8- or 16-bit integer dtype, none for others.
-    mask : array_like of bool, shape of the after image, optional
-        True where a pixel of the after image shall count. NaN is always left out.
+    clip_before : (low, high), optional
+        Levels at which the before image saturates; what sees a pixel at or beyond them is left
+        out. Default: for 8- and 16-bit integers it is found out whether the after image was made
+        from more light than the before image shows at its limits; ``fit.notes`` says so.
+    mask : array_like of bool, shape (H, W) of the after image, optional
+        True where a pixel of the after image shall count, in all channels. NaN is always left out.
+    variance : array_like, shape (H, W) or (channels, H, W) of the after image, optional
+        Variance of the noise of each pixel, in the after image's unit squared. Pixels then count
+        by one over it, and ``fit.chi2`` is 1 if that noise is all that is left. Infinite or NaN:
+        the pixel does not count. Slower, since weighted sums take no short cuts.
     channels : {"alike", "full"}, default "alike"
         "alike": one kernel serves every channel. "full": a kernel (out, in, kh, kw) that mixes
         them.
@@ -113,7 +120,20 @@ def learn(
     >>> learn(x, y).kernel.taps.round(9)
     array([[ 1., -1.]])
     """
-    pair, offset = _placed(Pair.of(before, after, clip=clip, mask=mask, channels=channels), shape)
+    _check_options(bias=bias, whole_levels=whole_levels, robust=robust)
+    _check_descent(descent, steps, start)
+    pair, offset = placed(
+        Pair.of(
+            before,
+            after,
+            clip=clip,
+            clip_before=clip_before,
+            mask=mask,
+            variance=variance,
+            channels=channels,
+        ),
+        shape,
+    )
     fit = learn_pair(
         pair,
         shape=shape,
@@ -128,84 +148,23 @@ def learn(
     return replace(fit, offset=offset)
 
 
-def learn_pair(
-    pair: Pair,
-    *,
-    shape: str | int | Sequence[int] = "auto",
-    bias: bool = True,
-    descent: float | None = None,
-    steps: int = 10,
-    start: ArrayLike | None = None,
-    whole_levels: bool = True,
-    robust: bool = False,
-    threads: int | None = None,
-) -> Fit:
-    """Learn from a pair whose images lie one on the other; see `learn` for the parameters."""
-    threads = thread_count(threads)
-
-    def answer(pair: Pair, shape: str | int | Sequence[int] = shape) -> Fit:
-        size = _size(pair, shape, threads=threads)
-        found = isinstance(shape, str)
-
-        def of_size(size: tuple[int, int]) -> Fit:
-            # Whatever the border's rule, a program leaves a border as wide as its kernel on every
-            # side. If the size was found and not told, zeros around the taps may hide how wide
-            # that is, so the wider of the two margins serves all four sides.
-            return fit_pair(
-                pair,
-                size,
-                bias=bias,
-                margin=(max(size) // 2) if found else 0,
-                descent=descent,
-                steps=steps,
-                start=start,
-                whole_levels=whole_levels,
-                threads=threads,
-            )
-
-        fit = of_size(size)
-        return smallest_exact(fit, of_size) if found else fit
-
-    # The matrices are small: threads of their own would cost linear algebra more than they give.
-    with threadpool_limits(1, user_api="blas"):
-        if not robust:
-            return answer(pair)
-        if isinstance(shape, str) and pair.same_size:
-            # A kernel found too small among outliers would make outliers of what it lacks.
-            largest = min(_FIRST_LOOK, *pair.before.shape[1:])
-            pair = without_outliers(pair, lambda part: answer(part, largest), residuals_of_fit)[1]
-        return without_outliers(pair, answer, residuals_of_fit)[0]
+def _check_options(**options: object) -> None:
+    for name, value in options.items():
+        if not isinstance(value, (bool, np.bool_)):
+            raise InvalidInput(f"{name} must be True or False, got {value!r}")
 
 
-def _placed(pair: Pair, shape: str | int | Sequence[int]) -> tuple[Pair, tuple[int, int] | None]:
-    """Return the pair, and, where the after image was cropped, both cut to where it lies."""
-    if pair.same_size:
-        return pair, None
-    if isinstance(shape, str):
-        cropped = max(pair.valid_shape) > _LARGEST_VALID
-    else:
-        cropped = as_pair_of_ints(shape, "shape", least=1) != pair.valid_shape
-    if not cropped:
-        return pair, None
-    (row, column), correlation = find_offset(pair.before, pair.after)
-    if correlation < _SURELY_THERE:
-        rows, columns = pair.valid_shape
-        raise InvalidInput(
-            f"after must show a part of before, or shape must be {rows}x{columns}, the difference "
-            f"between the images' sizes, got shape {shape!r} and no place where they are alike"
-        )
-    height, width = pair.after.shape[1:]
-    before = pair.before[:, row : row + height, column : column + width]
-    return replace(pair, before=before), (row, column)
-
-
-def _size(pair: Pair, shape: str | int | Sequence[int], *, threads: int | None) -> tuple[int, int]:
-    """Return the kernel's shape, asking the data if told to."""
-    if isinstance(shape, str):
-        if shape != "auto":
+def _check_descent(descent: object, steps: object, start: object) -> None:
+    """Check what belongs to gradient descent before anything is summed up."""
+    if isinstance(steps, bool) or not isinstance(steps, (int, np.integer)) or steps < 0:
+        raise InvalidInput(f"steps must be an integer of at least 0, got {steps!r}")
+    if descent is None:
+        if start is not None:
             raise InvalidInput(
-                f"shape must be 'auto', an integer or (rows, columns), got {shape!r}"
+                "start is where gradient descent begins, got no descent: give a learning rate, "
+                "for example descent=0.01"
             )
-        # Without a constant, taps far off would stand in for what rounding shifts all levels by.
-        return survey(pair, threads=threads) if pair.same_size else pair.valid_shape
-    return as_pair_of_ints(shape, "shape", least=1)
+        return
+    number = isinstance(descent, (int, float, np.number)) and not isinstance(descent, bool)
+    if not number or not 0 < float(descent) < np.inf:  # type: ignore[arg-type]
+        raise InvalidInput(f"descent must be a positive learning rate, got {descent!r}")

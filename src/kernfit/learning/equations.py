@@ -62,12 +62,15 @@ class Equations:
         Which of them count.
     left_out : dict
         How many pixels of the after image do not, by reason.
+    variance : ndarray, shape (1 or out, H, W), or None
+        Of the noise of each pixel of the after image, if that is known.
     """
 
     x: Array
     y: Array
     used: Array
     left_out: dict[str, int]
+    variance: Array | None = None
 
     @property
     def size(self) -> int:
@@ -108,7 +111,8 @@ class Equations:
             slice(columns.start, columns.stop + shape[1] - 1),
         )
         inside = (slice(None), rows, columns)
-        return Equations(self.x[:, *reach], self.y[inside], self.used[inside], {})
+        variance = None if self.variance is None else self.variance[inside]
+        return Equations(self.x[:, *reach], self.y[inside], self.used[inside], {}, variance)
 
     def statistics(
         self, shape: tuple[int, int], anchor: tuple[int, int], *, channels: str, threads: int | None
@@ -116,8 +120,18 @@ class Equations:
         """Sum them up."""
         # Fully mixed channels share one mask, which `Pair.equations` has made equal for all.
         mask = self.used if channels == "alike" else self.used[0]
+        variance = self.variance
+        if variance is not None and channels == "full":
+            variance = variance[0]
         return Statistics.of(
-            self.x, self.y, shape, anchor=anchor, mask=mask, channels=channels, threads=threads
+            self.x,
+            self.y,
+            shape,
+            anchor=anchor,
+            mask=mask,
+            variance=variance,
+            channels=channels,
+            threads=threads,
         )
 
 

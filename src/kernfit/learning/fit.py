@@ -39,7 +39,8 @@ class Fit:
     residual_rms : float
         Root mean square of what the kernel leaves unexplained, in the after image's unit.
     residual_floor : float
-        What rounding to whole levels alone would leave: 1/sqrt(12) for integer images, else 0.
+        What rounding to whole levels alone would leave: 1/sqrt(12) for integer images, else 0. The
+        root mean square noise where the variance was given.
     r2 : float
         Share of the after image's variance that is explained. A poor judge: non-linear programs
         reach 0.994. Compare `residual_rms` with `residual_floor` instead.
@@ -51,7 +52,8 @@ class Fit:
         after image is not made of integers. If it is all of them, the taps are those that keep
         every pixel within its half level, which no shift by rounding touches.
     left_out : dict
-        How many did not, as "border", "missing", "masked", "clipped" and "outliers".
+        How many did not, as "border", "missing", "masked", "clipped" (after), "clipped before"
+        (they see a pixel that was) and "outliers".
     status : Status
         The verdict.
     undetermined : ndarray, shape (directions, in, kh, kw)
@@ -60,6 +62,11 @@ class Fit:
         The path of gradient descent, if that was asked for.
     offset : (row, column) or None
         Where in the before image the after image lies, if it was found to be cropped.
+    chi2 : float or None
+        Mean square of the residual over the given variance; 1 if that is all there is. None where
+        no variance was given.
+    notes : tuple of str
+        What was done with the images, or was seen of them, one sentence each.
     """
 
     kernel: Kernel
@@ -74,6 +81,8 @@ class Fit:
     undetermined: Array
     history: Descent | None = None
     offset: tuple[int, int] | None = None
+    chi2: float | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def stderr(self) -> Array:
@@ -185,7 +194,7 @@ class Fit:
             bias=Bias(
                 float(self.kernel.bias[output]),
                 float(self.bias_stderr[output]),
-                whole_levels=self.residual_floor > 0,
+                whole_levels=self.reproduced is not None,
             ),
         )
 

@@ -125,7 +125,9 @@ def sum_of_squares(values: Array) -> float:
     return float(np.einsum("ij,ij->", values, values))
 
 
-def gram_of_outputs(planes: Array, shape: tuple[int, int], outputs: Array) -> Array:
+def gram_of_outputs(
+    planes: Array, shape: tuple[int, int], outputs: Array, weight: Array | None = None
+) -> Array:
     """Return ``sum of p p^T`` over chosen output pixels, patch by patch, a 1 closing each patch.
 
     Parameters
@@ -136,6 +138,8 @@ def gram_of_outputs(planes: Array, shape: tuple[int, int], outputs: Array) -> Ar
         Size of a patch.
     outputs : ndarray of bool, shape (H, W)
         The output pixels to sum over.
+    weight : ndarray, shape (H, W), optional
+        How much each of them counts, not negative. Default 1.
 
     Returns
     -------
@@ -152,5 +156,7 @@ def gram_of_outputs(planes: Array, shape: tuple[int, int], outputs: Array) -> Ar
         patches = np.ones((rows_at[chosen].size, size))
         found = windows[:, rows_at[chosen], columns_at[chosen]]  # (C, outputs, kh, kw)
         patches[:, :-1] = found.transpose(1, 0, 2, 3).reshape(len(patches), -1)
+        if weight is not None:
+            patches *= np.sqrt(weight[rows_at[chosen], columns_at[chosen], np.newaxis])
         total += patches.T @ patches
     return total

@@ -296,7 +296,7 @@ def _tone(error: Array, predicted: Array) -> float:
 
 def _drift(blocks: Sequence[Statistics], weights: Array) -> float:
     """Return the size of the blocks' mean residuals relative to the residual's."""
-    counts = np.array([block.count for block in blocks], float)
+    counts = np.array([block.sums.weight for block in blocks])
     means = np.array([block.pull(weights)[-1] for block in blocks])
     means /= counts[:, np.newaxis]
     squared = sum(block.squared_error(weights).sum() for block in blocks) / weights.shape[1]

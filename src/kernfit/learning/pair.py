@@ -14,6 +14,7 @@ from kernfit.errors import InvalidInput
 from kernfit.learning.equations import Equations
 from kernfit.learning.footprint import any_under_kernel
 from kernfit.learning.statistics import Statistics
+from kernfit.learning.sums import usual_level
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,12 @@ class Pair:
         Whether each channel is one more image under one kernel, or all are mixed.
     wild : ndarray of bool, shape (H', W'), or None
         True where a pixel of the after image was found to be an outlier.
+    variance : ndarray, shape (1 or out, H', W'), or None
+        Of the noise of each pixel of the after image, if it is known; finite where it counts.
+    clip_before : (low, high)
+        Levels at and beyond which a pixel of the before image is not known.
+    limits : (low, high)
+        Levels at which the before image may be saturated, which is to be found out.
     """
 
     before: Array
@@ -40,6 +47,9 @@ class Pair:
     mask: Array | None
     channels: str
     wild: Array | None = None
+    variance: Array | None = None
+    clip_before: tuple[float, float] = (-np.inf, np.inf)
+    limits: tuple[float, float] = (-np.inf, np.inf)
 
     @classmethod
     def of(
@@ -49,6 +59,8 @@ class Pair:
         *,
         clip: Sequence[float] | None = None,
         mask: ArrayLike | None = None,
+        variance: ArrayLike | None = None,
+        clip_before: Sequence[float] | None = None,
         channels: str = "alike",
     ) -> Pair:
         """Check two images against one another; see `learn` for the parameters."""
@@ -68,7 +80,17 @@ class Pair:
                 "before: swap them, or crop the padding away"
             )
         used = None if mask is None else as_mask(mask, y.shape[1:])
-        return cls(x, y, levels_of(clip, y.dtype), used, channels)
+        spread = None if variance is None else _variance(variance, y.shape, channels)
+        return cls(
+            x,
+            y,
+            levels_of(clip, y.dtype, "clip"),
+            used,
+            channels,
+            variance=spread,
+            clip_before=levels_of(clip_before, np.dtype(float), "clip_before"),
+            limits=levels_of(None, x.dtype, "") if clip_before is None else (-np.inf, np.inf),
+        )
 
     @property
     def same_size(self) -> bool:
@@ -95,6 +117,7 @@ class Pair:
         """
         found = self.outputs(shape, anchor, margin=margin)
         if not found.used.any():
+            _refuse_two_levels(found.y, self.clip)
             refuse_nothing(found.left_out, self.after.size)
         return found
 
@@ -140,34 +163,48 @@ class Pair:
 
         known = np.isfinite(y)
         blank = ~np.isfinite(x)
+        closed: Array = np.zeros(1, bool)
+        if np.isfinite(self.clip_before).any():
+            closed = (x <= self.clip_before[0]) | (x >= self.clip_before[1])
+            closed &= ~blank
         if blank.any():
-            x = np.where(blank, x.dtype.type(0), x)
+            # Their level tells nothing, but sums lose least by one like the others.
+            levels = np.array([usual_level(plane) for plane in x]).astype(x.dtype)
+            x = np.where(blank, levels[:, np.newaxis, np.newaxis], x)
             hidden = any_under_kernel(blank, shape)
             known &= ~(hidden.any(axis=0) if self.channels == "full" else hidden)
-        wanted = np.ones(y.shape[1:], bool) if self.mask is None else self.mask[inside]
+        wanted = np.ones(y.shape, bool)
+        if self.mask is not None:
+            wanted &= self.mask[inside]
+        spread = None if self.variance is None else self.variance[:, rows, columns]
+        if spread is not None:
+            wanted &= np.isfinite(spread)
         open_ = (y > self.clip[0]) & (y < self.clip[1])
         if self.channels == "full":
             # A pixel serves all output channels or none: their equations share one Gram matrix.
             known[:] = known.all(axis=0)
             open_[:] = open_.all(axis=0)
         tame = np.ones(y.shape[1:], bool) if self.wild is None else ~self.wild[inside]
-        used = known & wanted & open_ & tame
+        lit: Array = np.ones(1, bool)
+        if closed.any():
+            hidden = any_under_kernel(closed, shape)
+            lit = np.asarray(~hidden.any(axis=0) if self.channels == "full" else ~hidden)
+        used = known & wanted & open_ & lit & tame
         left_out = {
             "border": int(self.after.size - y.size),
             "missing": int(np.count_nonzero(~known)),
             "masked": int(np.count_nonzero(known & ~wanted)),
             "clipped": int(np.count_nonzero(known & wanted & ~open_)),
-            "outliers": int(np.count_nonzero(known & wanted & open_ & ~tame)),
+            "clipped before": int(np.count_nonzero(known & wanted & open_ & ~lit)),
+            "outliers": int(np.count_nonzero(known & wanted & open_ & lit & ~tame)),
         }
-        return Equations(x, y, used, left_out)
+        return Equations(x, y, used, left_out, spread)
 
     def statistics(
         self, shape: tuple[int, int], anchor: tuple[int, int], *, threads: int | None = None
     ) -> Statistics:
         """Sum up all that counts for a kernel of this shape and anchor."""
-        found = self.outputs(shape, anchor)
-        if not found.used.any():
-            refuse_nothing(found.left_out, self.after.size)
+        found = self.equations(shape, anchor)
         return found.statistics(shape, anchor, channels=self.channels, threads=threads)
 
     def crop(self, rows: slice, columns: slice) -> Pair:
@@ -175,7 +212,12 @@ class Pair:
         inside = (slice(None), rows, columns)
         mask, wild = (part if part is None else part[inside[1:]] for part in (self.mask, self.wild))
         return replace(
-            self, before=self.before[inside], after=self.after[inside], mask=mask, wild=wild
+            self,
+            before=self.before[inside],
+            after=self.after[inside],
+            mask=mask,
+            wild=wild,
+            variance=None if self.variance is None else self.variance[inside],
         )
 
 
@@ -186,6 +228,16 @@ def refuse_nothing(left_out: dict[str, int], pixels: int) -> NoReturn:
         f"at least one pixel of the after image must count, but all {pixels} were "
         f"left out, most of them as {most}: check the clip levels, the mask and the files"
     )
+
+
+def _refuse_two_levels(after: Array, clip: tuple[float, float]) -> None:
+    """Say so if the after image is black and white only."""
+    values = np.unique(after[np.isfinite(after)])
+    if values.size == 2 and values[0] <= clip[0] and values[1] >= clip[1]:
+        raise InvalidInput(
+            f"after must have levels between its limits, got an image of {values[0]:g} and "
+            f"{values[1]:g} alone: take it from before it was cut to black and white"
+        )
 
 
 def refuse_channels_last(shape: tuple[int, ...], name: str) -> None:
@@ -207,8 +259,10 @@ def outputs_with_patch(length: int, taps: int, anchor: int, margin: int) -> slic
     return slice(start, max(start, length - max(taps - 1 - anchor, margin)))
 
 
-def levels_of(clip: Sequence[float] | None, dtype: np.dtype[Any]) -> tuple[float, float]:
-    """Return the levels at which the after image saturates."""
+def levels_of(
+    clip: Sequence[float] | None, dtype: np.dtype[Any], name: str = "clip"
+) -> tuple[float, float]:
+    """Return the levels at which an image saturates."""
     if clip is None:
         # 32-bit and wider integers are results of arithmetic, not of a sensor or an image file.
         if dtype.kind in "iu" and dtype.itemsize <= 2:
@@ -218,10 +272,28 @@ def levels_of(clip: Sequence[float] | None, dtype: np.dtype[Any]) -> tuple[float
     try:
         low, high = (float(level) for level in clip)
     except (TypeError, ValueError):
-        raise InvalidInput(f"clip must be two levels (low, high), got {clip!r}") from None
+        raise InvalidInput(f"{name} must be two levels (low, high), got {clip!r}") from None
     if not low < high:
-        raise InvalidInput(f"clip must have low below high, got {(low, high)}")
+        raise InvalidInput(f"{name} must have low below high, got {(low, high)}")
     return low, high
+
+
+def _variance(variance: ArrayLike, shape: tuple[int, ...], channels: str) -> Array:
+    """Return the variance of each pixel of the after image, one plane or one for each channel."""
+    planes = as_planes(variance, "variance")
+    allowed = (1, shape[0]) if channels == "alike" else (1,)
+    if planes.shape[1:] != shape[1:] or len(planes) not in allowed:
+        raise InvalidInput(
+            f"variance must have the after image's {shape[1]}x{shape[2]} pixels"
+            + (", alike for all channels that are mixed" if channels == "full" else "")
+            + f", got shape {np.shape(variance)}"
+        )
+    if np.any(planes <= 0):
+        raise InvalidInput(
+            "variance must be positive, got "
+            f"{float(np.nanmin(planes)):.3g}: give infinity where a pixel shall not count"
+        )
+    return planes
 
 
 def _size(planes: Array) -> str:

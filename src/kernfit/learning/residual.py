@@ -24,7 +24,11 @@ class Residual:
     Attributes
     ----------
     squared : ndarray, shape (out,)
-        Sum of squares over the outputs that count.
+        Sum of squares over the outputs that count, each over its variance where that is known.
+    plain : float
+        Sum of squares over all of them, in the after image's unit.
+    noise : float
+        Sum of their variances, 0 where those are not known.
     cross : ndarray, shape (P, out)
         Sum of patch, less the before image's levels, times residual: zero, but for rounding, at
         the least-squares answer. Solving for it once more is the step of refinement that gives
@@ -36,6 +40,8 @@ class Residual:
     """
 
     squared: Array
+    plain: float
+    noise: float
     cross: Array
     reproduced: int
     lowest: Array
@@ -44,6 +50,8 @@ class Residual:
     def __add__(self, other: Residual) -> Residual:
         return Residual(
             self.squared + other.squared,
+            self.plain + other.plain,
+            self.noise + other.noise,
             self.cross + other.cross,
             self.reproduced + other.reproduced,
             np.minimum(self.lowest, other.lowest),
@@ -100,7 +108,7 @@ def _residual(
 ) -> Residual:
     """Sum up the residual of equations that are in memory."""
     outputs, inputs, kh, kw = weight.shape
-    squared = np.zeros(outputs)
+    squared, plain, noise = np.zeros(outputs), 0.0, 0.0
     cross = np.zeros((inputs * kh * kw + 1, outputs))
     reproduced = 0
     lowest, highest = np.zeros(outputs), np.zeros(outputs)
@@ -108,12 +116,19 @@ def _residual(
         equations, weight, bias, channels=channels, levels=levels, threads=threads
     )
     for strip in strips:
-        squared[strip.output] += sum_of_squares(strip.error)
+        square = sum_of_squares(strip.error)
+        plain += square
+        heavy = strip.error
+        if strip.weight is not None:
+            heavy = strip.error * strip.weight
+            noise += float(np.sum(1 / strip.weight[strip.used]))
+            square = float(np.einsum("ij,ij->", heavy, strip.error))
+        squared[strip.output] += square
         reproduced += int(np.count_nonzero(np.abs(strip.error[strip.used]) <= HALF_LEVEL))
         lowest[strip.output] = min(lowest[strip.output], strip.error.min())
         highest[strip.output] = max(highest[strip.output], strip.error.max())
-        cross[:, strip.output] += patch_sums(strip.error, strip.seen, (kh, kw), threads)
-    return Residual(squared, cross, reproduced, lowest, highest)
+        cross[:, strip.output] += patch_sums(heavy, strip.seen, (kh, kw), threads)
+    return Residual(squared, plain, noise, cross, reproduced, lowest, highest)
 
 
 @dataclass(frozen=True)
@@ -136,6 +151,8 @@ class ResidualStrip:
         The after image.
     seen : ndarray, shape (in, rows + kh - 1, W + kw - 1)
         The before image under the kernel, less its levels, in float64.
+    weight : ndarray, shape (rows, W), or None
+        One over the variance of each output, if that is known.
     """
 
     output: int
@@ -146,6 +163,7 @@ class ResidualStrip:
     used: Array
     after: Array
     seen: Array
+    weight: Array | None = None
 
 
 def residual_strips(
@@ -172,7 +190,11 @@ def residual_strips(
             for source, taps in zip(seen, weight[out], strict=True):
                 error -= correlate2d(source, taps, threads=threads)
             error[~used] = 0.0
-            yield ResidualStrip(out, o, rows, columns, error, used, plane, seen)
+            weight_of = None
+            if part.variance is not None:
+                spread = part.variance[o if len(part.variance) > 1 else 0]
+                weight_of = np.divide(1.0, spread, out=np.zeros(error.shape), where=used)
+            yield ResidualStrip(out, o, rows, columns, error, used, plane, seen, weight_of)
 
 
 def patch_sums(values: Array, seen: Array, shape: tuple[int, int], threads: int | None) -> Array:

@@ -23,6 +23,8 @@ _ROUNDS = 12
 _MOST_SPIKES = 0.5  # of the pixels may see one
 # Half the width of a level: rounding alone leaves no pixel farther off.
 _LEAST = 0.5
+# Of images that are not of whole levels, what arithmetic in float32 leaves of their spread.
+_ARITHMETIC = 1e-6
 
 
 class Predicting(Protocol):
@@ -125,7 +127,9 @@ def _outliers(
     scale = np.full(errors.shape, np.inf)
     for levels in (after, after - errors):
         scale = np.minimum(scale, scale_by_level(errors[used], levels[used])(levels))
-    far = used & (np.abs(errors) > np.maximum(_SIGMAS * scale, _LEAST))
+    whole = pair.after.dtype.kind in "iu"
+    least = _LEAST if whole else _ARITHMETIC * float(np.std(after[used]))
+    far = used & (np.abs(errors) > np.maximum(_SIGMAS * scale, least))
     far |= _seeing_wild_pixels(far, kernel)
     wild = np.zeros(pair.after.shape[1:], bool)
     top, left = kernel.anchor if pair.same_size else (0, 0)

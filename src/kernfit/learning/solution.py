@@ -34,6 +34,8 @@ _ONLY_ROUNDING = 1.3
 # A residual this many times above its floor is more than rounding of one result; programs that
 # round between steps stay below.
 _ABOVE_FLOOR = 1.35
+# Where the residual is so many times what was told of its noise, or less, that is said.
+_OTHER_NOISE = 1.2
 # A residual below this share of the after image's spread is that of arithmetic in float32.
 _ARITHMETIC = 1e-6
 # Of larger images, strips spread over the whole show the structure of the residual.
@@ -119,13 +121,19 @@ def fit_pair(
     else:
         weights, left = _refined(question, solution)
         uncertainty = _uncertainty(question, solution, weights, left)
-        if whole_levels and pair.after.dtype.kind in "iu" and bias:
+        if whole_levels and pair.after.dtype.kind in "iu" and bias and not left.noise:
             weights, left = _beyond_rounding(question, weights, left)
 
     taps, offset = question.arranged(weights)
     used = equations.count
-    floor = 1 / np.sqrt(12) if pair.after.dtype.kind in "iu" else 0.0
-    rms = float(np.sqrt(left.squared.sum() / used))
+    whole = pair.after.dtype.kind in "iu"
+    floor = 1 / np.sqrt(12) if whole else _half_precision(pair)
+    if left.noise:
+        floor = float(np.sqrt(left.noise / used))
+    rms = float(np.sqrt(left.plain / used))
+    chi2 = float(left.squared.sum() / used) if left.noise else None
+    # Where variances were given, pixels are measured by their own.
+    noise = floor if chi2 is None else rms / max(np.sqrt(chi2), 1e-300)
     variance = float(total.sums.variance.sum())
     r2 = float(1 - left.squared.sum() / variance) if variance > 0 else np.nan
     return Fit(
@@ -135,27 +143,47 @@ def fit_pair(
         residual_floor=floor,
         r2=r2,
         used=used,
-        reproduced=left.reproduced if floor else None,
+        reproduced=left.reproduced if whole else None,
         left_out=equations.left_out,
         status=judge(
             solution,
             total,
             rms,
             path,
-            exact=floor > 0 and left.reproduced == used,
-            found=_structure(question, weights, rms, floor, variance),
+            exact=whole and left.reproduced == used,
+            found=_structure(
+                question, weights, rms, floor if chi2 is None else rms * chi2**-0.5, variance
+            ),
             r2=r2,
         ),
         undetermined=solution.undetermined[:, :-1].reshape(-1, total.inputs, *shape),
         history=path,
+        chi2=chi2,
+        notes=_noise_notes(chi2),
     )
+
+
+def _noise_notes(chi2: float | None) -> tuple[str, ...]:
+    """Say so if the given variance is not that of the residual."""
+    if chi2 is None or 1 / _OTHER_NOISE**2 < chi2 < _OTHER_NOISE**2:
+        return ()
+    return (f"the residual is {np.sqrt(chi2):.3g} times what the given variance says",)
+
+
+def _half_precision(pair: Pair) -> float:
+    """Return what rounding to float16 leaves of an after image; 0 of other floating numbers."""
+    if pair.after.dtype != np.float16:
+        return 0.0
+    values = np.asarray(pair.after[:, ::4, ::4])
+    steps = np.spacing(np.abs(values[np.isfinite(values)])).astype(np.float64)
+    return float(np.sqrt(np.mean(steps**2) / 12)) if steps.size else 0.0
 
 
 def _structure(
     question: _Question, weights: Array, rms: float, floor: float, variance: float
 ) -> Structure | None:
     """Measure the structure of the residual, if it is more than rounding."""
-    spread = np.sqrt(variance / question.statistics.count)
+    spread = np.sqrt(variance / question.statistics.sums.weight)
     if rms <= max(_ABOVE_FLOOR * floor, _ARITHMETIC * spread):
         return None
     every = max(1, question.equations.size // _PIXELS)
@@ -199,7 +227,9 @@ def _refined(question: _Question, solution: Solution) -> tuple[Array, Residual]:
     left = question.residual(solution.weights)
     correction = solution.local @ left.cross
     gain = np.sum(correction * left.cross, axis=0)
-    refined = replace(left, squared=np.maximum(left.squared - gain, 0.0))
+    squared = np.maximum(left.squared - gain, 0.0)
+    share = squared.sum() / (left.squared.sum() or 1.0)
+    refined = replace(left, squared=squared, plain=left.plain * share)
     weights = solution.weights + question.statistics.sums.to_plain @ correction
     if not question.bias:
         weights[-1] = 0.0

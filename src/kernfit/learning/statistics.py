@@ -63,6 +63,7 @@ class Statistics:
         *,
         anchor: tuple[int, int] | None = None,
         mask: ArrayLike | None = None,
+        variance: ArrayLike | None = None,
         channels: str = "alike",
         threads: int | None = None,
     ) -> Statistics:
@@ -82,6 +83,10 @@ class Statistics:
         mask : array_like of bool, shape (H - kh + 1, W - kw + 1), optional
             True where an output pixel counts. What is left out is subtracted from the fast sums.
             With channels "alike" a mask of the shape of `after` may judge each channel apart.
+        variance : array_like, shape of `mask`, optional
+            Variance of the noise of each pixel of the after image, in its unit squared; positive.
+            Each pixel then counts one over its variance. Weighted sums take longer: as many
+            multiply-adds a pixel as half the number of taps squared.
         channels : {"alike", "full"}
             "alike": each channel is one more image under the same single kernel.
             "full": every output channel takes from every input channel.
@@ -115,10 +120,15 @@ class Statistics:
             apart = channels == "alike" and np.ndim(mask) == 3
             used = np.broadcast_to(as_mask(mask, y.shape if apart else expected), y.shape)
             used = None if used.all() else used
+        weight = None
+        if variance is not None:
+            shared = channels != "alike"
+            counts = used[0] if shared and used is not None else used
+            weight = _weight(variance, expected if shared else y.shape, counts)
         where = ((kh - 1) // 2, (kw - 1) // 2) if anchor is None else anchor
         if one_of(channels, ("alike", "full"), "channels") == "full":
             joint = None if used is None else used[0]
-            return cls._of_planes(x, y, (kh, kw), where, joint, threads)
+            return cls._of_planes(x, y, (kh, kw), where, joint, weight, threads)
         if len(x) != len(y):
             raise InvalidInput(
                 f"before and after must have equally many channels to treat each alike, "
@@ -131,6 +141,7 @@ class Statistics:
                 (kh, kw),
                 where,
                 None if used is None or used[c].all() else used[c],
+                None if weight is None else weight[c],
                 threads,
             )
             for c in range(len(x))
@@ -148,9 +159,10 @@ class Statistics:
         shape: tuple[int, int],
         anchor: tuple[int, int],
         used: Array | None,
+        weight: Array | None,
         threads: int | None,
     ) -> Statistics:
-        total = sum_up(x, y, shape, used, threads)
+        total = sum_up(x, y, shape, used=used, weight=weight, threads=threads)
         count = y[0].size if used is None else int(np.count_nonzero(used))
         return cls(total, count, shape, anchor)
 
@@ -346,6 +358,20 @@ class Statistics:
         """
         pulled: Array = self.sums.cross - self.sums.gram @ self.sums.local(weights)
         return pulled
+
+
+def _weight(variance: ArrayLike, shape: tuple[int, ...], used: Array | None) -> Array:
+    """Return one over the variance, 0 where a pixel does not count."""
+    given = as_numbers(variance, "variance")
+    if given.shape[-2:] != shape[-2:] or given.ndim > len(shape):
+        raise InvalidInput(f"variance must have shape {shape}, got {given.shape}")
+    spread = np.broadcast_to(given, shape).astype(np.float64)
+    counts = np.ones(shape, bool) if used is None else np.broadcast_to(used, shape)
+    if not np.all(np.isfinite(spread[counts]) & (spread[counts] > 0)):
+        raise InvalidInput(
+            "variance must be positive and finite where a pixel counts: mask the others out"
+        )
+    return np.divide(1.0, spread, out=np.zeros(shape), where=counts)
 
 
 def check_memory(inputs: int, shape: tuple[int, int]) -> None:

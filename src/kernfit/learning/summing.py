@@ -20,7 +20,13 @@ RANGE = (1e-120, 1e120)
 
 
 def sum_up(
-    x: Array, y: Array, shape: tuple[int, int], used: Array | None, threads: int | None
+    x: Array,
+    y: Array,
+    shape: tuple[int, int],
+    *,
+    used: Array | None = None,
+    weight: Array | None = None,
+    threads: int | None = None,
 ) -> Sums:
     """Return the sums over all outputs that count.
 
@@ -31,6 +37,9 @@ def sum_up(
     shape : (kh, kw)
     used : ndarray of bool, shape (H, W), or None
         Which outputs count. Default all.
+    weight : ndarray, shape (H, W), or None
+        How much each output counts: one over the variance of its noise. It costs as much as
+        patches do, for weighted sums have no lag products to be made of. Default 1.
     threads : int or None
 
     Returns
@@ -65,7 +74,12 @@ def sum_up(
             )
         if largest > RANGE[1] ** 0.5:
             refuse_range(largest)
-        found = Sums(*_sums_of_band(sources, targets, shape, mask, threads), before, after)
+        if weight is None:
+            sums = _sums_of_band(sources, targets, shape, mask, threads)
+        else:
+            mask = np.ones(targets[0].shape, bool) if mask is None else mask
+            sums = _weighted(sources, targets, shape, mask, weight[part], threads)
+        found = Sums(*sums, before, after)
         total = found if total is None else total.combined(found, 1)
     assert total is not None
     return total
@@ -117,10 +131,26 @@ def _sums_of_band(
         if used is not None and count < places:
             gram -= gram_of_outputs(x, shape, ~used)
     # y is 0 where it does not count, so these sums need no correction.
-    cross = np.empty((size, len(y)))
+    return gram, _cross(x, y, shape, threads), np.array([sum_of_squares(plane) for plane in y])
+
+
+def _weighted(
+    x: Array, y: Array, shape: tuple[int, int], used: Array, weight: Array, threads: int | None
+) -> tuple[Array, Array, Array]:
+    """Return the same sums, each output times its weight."""
+    gram = gram_of_outputs(x, shape, used, weight)
+    heavy = y * weight
+    return gram, _cross(x, heavy, shape, threads), np.einsum("oij,oij->o", heavy, y)
+
+
+def _cross(x: Array, y: Array, shape: tuple[int, int], threads: int | None) -> Array:
+    """Return the sum of patch times y, a 1 closing each patch, shape (P, out)."""
+    kh, kw = shape
+    taps = kh * kw
+    cross = np.empty((len(x) * taps + 1, len(y)))
     for o, plane in enumerate(y):
         for p, source in enumerate(x):
             lags = lag_products(plane, source, kh, (0, kw - 1), threads=threads)
             cross[p * taps : (p + 1) * taps, o] = lags.ravel()
         cross[-1, o] = plane.sum()
-    return gram, cross, np.array([sum_of_squares(plane) for plane in y])
+    return cross

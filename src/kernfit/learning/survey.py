@@ -22,9 +22,10 @@ _RIM_MATTERS = 0.025
 _SUMS_RESOLVE = 1e-12
 # Outer taps below this share of the largest may stand for nothing.
 _NEXT_TO_NOTHING = 0.01
-# Multiply-adds for what does not count; the larger search is left if it would take more.
+# Multiply-adds for pixels that do not count or have weights; of more, fewer tiles are looked at.
 _MOST_WORK = 3e10
 _TILE = 256
+_LEAST_TILES = 4
 
 
 def survey(pair: Pair, *, bias: bool = True, threads: int | None = None) -> tuple[int, int]:
@@ -49,10 +50,13 @@ def survey(pair: Pair, *, bias: bool = True, threads: int | None = None) -> tupl
     found = (1, 1)
     for limit, pixels in zip(LARGEST, _PIXELS, strict=True):
         searched = _largest(pair, limit)
-        if limit != LARGEST[0] and (
-            searched <= found or _work_for_gaps(pair, searched) > _MOST_WORK
-        ):
+        if limit != LARGEST[0] and searched <= found:
             break
+        # Fewer pixels where much of the work would be for those that take no short cut.
+        work = _work_for_gaps(pair, searched, pixels)
+        if work > _MOST_WORK:
+            pixels = int(min(pixels, pair.after.size) * _MOST_WORK / work)
+            pixels = max(pixels, _LEAST_TILES * _TILE**2)
         statistics = _statistics(pair, searched, pixels, threads)
         rows, columns = choose_support(statistics, bias=bias)
         row, column = statistics.anchor
@@ -130,14 +134,23 @@ def _centred(up: int, down: int, left: int, right: int) -> tuple[int, int]:
     return 2 * max(up, down) + 1, 2 * max(left, right) + 1
 
 
-def _work_for_gaps(pair: Pair, shape: tuple[int, int]) -> float:
-    """Return the multiply-adds that pixels which do not count would cost."""
-    low, high = pair.clip
-    levels = [tile.after for tile in _tiles(pair, _PIXELS[-1])]
-    closed = sum(np.count_nonzero((tile <= low) | (tile >= high)) for tile in levels)
-    clipped = closed / sum(tile.size for tile in levels)
-    gaps = min(clipped, 1 - clipped) * min(pair.after.size, _PIXELS[-1])
-    return gaps * float(shape[0] * shape[1] * _inputs(pair)) ** 2
+def _work_for_gaps(pair: Pair, shape: tuple[int, int], pixels: int) -> float:
+    """Return the multiply-adds that single patches would cost.
+
+    They are those of pixels that do not count, or of those that do, whichever are fewer; or of all
+    that have weights.
+    """
+    anchor = ((shape[0] - 1) // 2, (shape[1] - 1) // 2)
+    counts = places = 0
+    for tile in _tiles(pair, pixels):
+        try:
+            found = tile.equations(shape, anchor)
+        except InvalidInput:
+            continue  # too small, or nothing of it counts
+        counts += found.count
+        places += found.size
+    single = min(counts, places - counts) if pair.variance is None else counts
+    return single * float(shape[0] * shape[1] * _inputs(pair)) ** 2 / 2
 
 
 def _largest(pair: Pair, limit: int) -> tuple[int, int]:

@@ -108,6 +108,8 @@ def as_record(answer: Answer) -> dict[str, Any]:
         },
         "undetermined": _plain(answer.undetermined),
         "offset": None if answer.offset is None else list(answer.offset),
+        "chi2": answer.chi2,
+        "notes": list(answer.notes),
     }
     if answer.kernel.weight.shape[:2] == (1, 1):
         record["recognition"] = answer.recognise().to_dict()

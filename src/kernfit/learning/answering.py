@@ -1,0 +1,117 @@
+"""From a pair to its fit: placed, sized, rid of outliers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from numpy.typing import ArrayLike
+from threadpoolctl import threadpool_limits
+
+from kernfit.arrays import as_pair_of_ints
+from kernfit.correlate.threads import thread_count
+from kernfit.errors import InvalidInput
+from kernfit.learning.fit import Fit
+from kernfit.learning.offset import find_offset
+from kernfit.learning.pair import Pair
+from kernfit.learning.robust import residuals_of_fit, without_outliers
+from kernfit.learning.saturated import without_saturated
+from kernfit.learning.solution import fit_pair
+from kernfit.learning.survey import smallest_exact, survey
+
+# Where the size is to be found among outliers, these are first found with a kernel of this size.
+_FIRST_LOOK = 7
+# A larger difference in size than that of such a kernel is that of a crop.
+_LARGEST_VALID = 31
+# So alike must the slopes of two images be if one is to be a crop of the other.
+_SURELY_THERE = 0.5
+
+
+def learn_pair(
+    pair: Pair,
+    *,
+    shape: str | int | Sequence[int] = "auto",
+    bias: bool = True,
+    descent: float | None = None,
+    steps: int = 10,
+    start: ArrayLike | None = None,
+    whole_levels: bool = True,
+    robust: bool = False,
+    threads: int | None = None,
+) -> Fit:
+    """Learn from a pair whose images lie one on the other; see `learn` for the parameters."""
+    threads = thread_count(threads)
+
+    def answer(pair: Pair, shape: str | int | Sequence[int] = shape) -> Fit:
+        size = _size(pair, shape, threads=threads)
+        found = isinstance(shape, str)
+
+        def of_size(size: tuple[int, int]) -> Fit:
+            # Whatever the border's rule, a program leaves a border as wide as its kernel on every
+            # side. If the size was found and not told, zeros around the taps may hide how wide
+            # that is, so the wider of the two margins serves all four sides.
+            return fit_pair(
+                pair,
+                size,
+                bias=bias,
+                margin=(max(size) // 2) if found else 0,
+                descent=descent,
+                steps=steps,
+                start=start,
+                whole_levels=whole_levels,
+                threads=threads,
+            )
+
+        fit = of_size(size)
+        return smallest_exact(fit, of_size) if found else fit
+
+    # The matrices are small: threads of their own would cost linear algebra more than they give.
+    with threadpool_limits(1, user_api="blas"):
+        if not robust:
+            return _unsaturated(pair, answer(pair), answer)
+        if isinstance(shape, str) and pair.same_size:
+            # A kernel found too small among outliers would make outliers of what it lacks.
+            largest = min(_FIRST_LOOK, *pair.before.shape[1:])
+            pair = without_outliers(pair, lambda part: answer(part, largest), residuals_of_fit)[1]
+        fit, pair = without_outliers(pair, answer, residuals_of_fit)
+        return _unsaturated(pair, fit, answer)
+
+
+def _unsaturated(pair: Pair, fit: Fit, answer: Callable[[Pair], Fit]) -> Fit:
+    # Pairs that are elsewhere than in memory know no limits of a before image.
+    known = isinstance(pair, Pair) and fit.history is None
+    return without_saturated(pair, fit, answer) if known else fit
+
+
+def placed(pair: Pair, shape: str | int | Sequence[int]) -> tuple[Pair, tuple[int, int] | None]:
+    """Return the pair, and, where the after image was cropped, both cut to where it lies."""
+    if pair.same_size:
+        return pair, None
+    if isinstance(shape, str):
+        cropped = max(pair.valid_shape) > _LARGEST_VALID
+    else:
+        cropped = as_pair_of_ints(shape, "shape", least=1) != pair.valid_shape
+    if not cropped:
+        return pair, None
+    (row, column), correlation = find_offset(pair.before, pair.after)
+    if correlation < _SURELY_THERE:
+        rows, columns = pair.valid_shape
+        raise InvalidInput(
+            f"after must show a part of before, or shape must be {rows}x{columns}, the difference "
+            f"between the images' sizes, got shape {shape!r} and no place where they are alike"
+        )
+    height, width = pair.after.shape[1:]
+    before = pair.before[:, row : row + height, column : column + width]
+    return replace(pair, before=before), (row, column)
+
+
+def _size(pair: Pair, shape: str | int | Sequence[int], *, threads: int | None) -> tuple[int, int]:
+    """Return the kernel's shape, asking the data if told to."""
+    if isinstance(shape, str):
+        if shape != "auto":
+            raise InvalidInput(
+                f"shape must be 'auto', an integer or (rows, columns), got {shape!r}"
+            )
+        # Without a constant, taps far off would stand in for what rounding shifts all levels by.
+        return survey(pair, threads=threads) if pair.same_size else pair.valid_shape
+    return as_pair_of_ints(shape, "shape", least=1)

@@ -1,0 +1,81 @@
+"""Before images that saturate: whether the after image was made from more than they show."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from kernfit.learning.fit import Fit
+from kernfit.learning.footprint import any_under_kernel
+from kernfit.learning.pair import Pair
+from kernfit.learning.robust import residuals_of_fit
+
+# A residual up to so many times its floor leaves nothing to look for.
+_ABOVE_FLOOR = 1.35
+# Where saturated pixels are seen, the mean square of the residual is so many times that elsewhere.
+_WORSE = 2.0
+# Outputs that must see a saturated pixel, and that must not, for each weight.
+_LEAST_SEEING, _LEAST_OTHERS = 30, 10
+
+
+def without_saturated(pair: Pair, fit: Fit, answer: Callable[[Pair], Fit]) -> Fit:
+    """Leave out what sees a saturated pixel before, if that explains the rest better.
+
+    A program that filtered this very file saw its 0 and 255 as they are, and they are as good as
+    other pixels. A lens or a telescope saw the light itself: where the before image saturates, the
+    after image then has more than any kernel makes of it. So the pair is asked: if the residual
+    is larger where a saturated pixel is seen, and all the others fit better without those, they
+    are left out. A black background, which a program really saw, stays.
+
+    Parameters
+    ----------
+    pair : Pair
+    fit : Fit
+        Of that pair.
+    answer : callable
+        Fits a pair.
+
+    Returns
+    -------
+    Fit
+        The same one unless something was left out; its notes say so.
+    """
+    for end, level in enumerate(pair.limits):
+        exact = fit.reproduced is not None and fit.reproduced == fit.used
+        if exact or fit.residual_rms <= _ABOVE_FLOOR * fit.residual_floor:
+            break
+        closed = (pair.before <= level) if end == 0 else (pair.before >= level)
+        if not np.isfinite(level) or not closed.any():
+            continue
+        equations, errors = residuals_of_fit(pair, fit)
+        beyond = (equations.x <= level) if end == 0 else (equations.x >= level)
+        hidden = any_under_kernel(beyond, fit.kernel.shape)
+        if pair.channels == "full":
+            hidden = np.broadcast_to(hidden.any(axis=0), errors.shape)
+        seeing, others = equations.used & hidden, equations.used & ~hidden
+        weights = fit.kernel.weight[0].size + 1
+        enough = seeing.sum() >= _LEAST_SEEING and others.sum() >= _LEAST_OTHERS * weights
+        if not enough or np.mean(errors[seeing] ** 2) < _WORSE * np.mean(errors[others] ** 2):
+            continue
+        shut = list(pair.clip_before)
+        shut[end] = level
+        tried = replace(pair, clip_before=(shut[0], shut[1]))
+        again = answer(tried)
+        rest = residuals_of_fit(pair, again)[1]
+        if rest.shape != errors.shape:  # of another size
+            inside = residuals_of_fit(tried, again)
+            gain = np.mean(errors[others] ** 2) - np.mean(inside[1][inside[0].used] ** 2)
+        else:
+            gain = np.mean(errors[others] ** 2) - np.mean(rest[others] ** 2)
+        if again.status.code == "misfit" or gain * others.sum() < weights * np.log(others.sum()) * again.residual_rms**2:
+            continue
+        pair = tried
+        what = "saturated" if end else "black"
+        note = (
+            f"pixels that see a {what} pixel ({level:g}) of the before image were left out, "
+            "because the others fit better without them"
+        )
+        fit = replace(again, notes=(*fit.notes, note))
+    return fit
