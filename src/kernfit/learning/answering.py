@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+import numpy as np
 from numpy.typing import ArrayLike
 from threadpoolctl import threadpool_limits
 
@@ -79,7 +80,7 @@ def learn_pair(
 
 def _unsaturated(pair: Pair, fit: Fit, answer: Callable[[Pair], Fit]) -> Fit:
     # Pairs that are elsewhere than in memory know no limits of a before image.
-    known = isinstance(pair, Pair) and fit.history is None
+    known = isinstance(pair.before, np.ndarray) and fit.history is None
     return without_saturated(pair, fit, answer) if known else fit
 
 

@@ -151,9 +151,7 @@ def fit_pair(
             rms,
             path,
             exact=whole and left.reproduced == used,
-            found=_structure(
-                question, weights, rms, floor if chi2 is None else rms * chi2**-0.5, variance
-            ),
+            found=_structure(question, weights, rms, noise, variance),
             r2=r2,
         ),
         undetermined=solution.undetermined[:, :-1].reshape(-1, total.inputs, *shape),
