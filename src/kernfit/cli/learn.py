@@ -254,6 +254,7 @@ def describe(fit: Fit) -> str:
         lines.append(f"place     row {fit.offset[0]}, column {fit.offset[1]} of the before image")
     left_out = ", ".join(f"{count:,} {why}" for why, count in fit.left_out.items() if count)
     lines.append(f"pixels    {fit.used:,} used" + (f"; left out: {left_out}" if left_out else ""))
+    lines += [f"note: {note}" for note in fit.notes]
     return "\n".join(lines)
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from kernfit.arrays import Array
 from kernfit.learning.fit import Fit
 from kernfit.learning.footprint import any_under_kernel
 from kernfit.learning.pair import Pair
@@ -14,8 +15,9 @@ from kernfit.learning.robust import residuals_of_fit
 
 # A residual up to so many times its floor leaves nothing to look for.
 _ABOVE_FLOOR = 1.35
-# Where saturated pixels are seen, the mean square of the residual is so many times that elsewhere.
-_WORSE = 2.0
+# Where saturated pixels are seen, the mean square of the residual is so many times that elsewhere:
+# at first, when they draw the kernel towards themselves, and once they no longer do.
+_WORSE, _MUCH_WORSE = 1.5, 10.0
 # Outputs that must see a saturated pixel, and that must not, for each weight.
 _LEAST_SEEING, _LEAST_OTHERS = 30, 10
 
@@ -49,27 +51,18 @@ def without_saturated(pair: Pair, fit: Fit, answer: Callable[[Pair], Fit]) -> Fi
         closed = (pair.before <= level) if end == 0 else (pair.before >= level)
         if not np.isfinite(level) or not closed.any():
             continue
-        equations, errors = residuals_of_fit(pair, fit)
-        beyond = (equations.x <= level) if end == 0 else (equations.x >= level)
-        hidden = any_under_kernel(beyond, fit.kernel.shape)
-        if pair.channels == "full":
-            hidden = np.broadcast_to(hidden.any(axis=0), errors.shape)
-        seeing, others = equations.used & hidden, equations.used & ~hidden
-        weights = fit.kernel.weight[0].size + 1
-        enough = seeing.sum() >= _LEAST_SEEING and others.sum() >= _LEAST_OTHERS * weights
-        if not enough or np.mean(errors[seeing] ** 2) < _WORSE * np.mean(errors[others] ** 2):
+        seeing, others = _squares(pair, fit, end)
+        enough = seeing.size >= _LEAST_SEEING
+        enough &= others.size >= _LEAST_OTHERS * (fit.kernel.weight[0].size + 1)
+        if not enough or seeing.mean() < _WORSE * others.mean():
             continue
         shut = list(pair.clip_before)
         shut[end] = level
         tried = replace(pair, clip_before=(shut[0], shut[1]))
         again = answer(tried)
-        rest = residuals_of_fit(pair, again)[1]
-        if rest.shape != errors.shape:  # of another size
-            inside = residuals_of_fit(tried, again)
-            gain = np.mean(errors[others] ** 2) - np.mean(inside[1][inside[0].used] ** 2)
-        else:
-            gain = np.mean(errors[others] ** 2) - np.mean(rest[others] ** 2)
-        if again.status.code == "misfit" or gain * others.sum() < weights * np.log(others.sum()) * again.residual_rms**2:
+        far, near = _squares(pair, again, end)
+        better = near.mean() < others.mean() and far.mean() > _MUCH_WORSE * near.mean()
+        if again.status.code == "misfit" or not better:
             continue
         pair = tried
         what = "saturated" if end else "black"
@@ -79,3 +72,14 @@ def without_saturated(pair: Pair, fit: Fit, answer: Callable[[Pair], Fit]) -> Fi
         )
         fit = replace(again, notes=(*fit.notes, note))
     return fit
+
+
+def _squares(pair: Pair, fit: Fit, end: int) -> tuple[Array, Array]:
+    """Return the squared residuals of outputs that see a pixel at the limit, and of the others."""
+    equations, errors = residuals_of_fit(pair, fit)
+    level = pair.limits[end]
+    closed = (equations.x >= level) if end else (equations.x <= level)
+    hidden = any_under_kernel(closed, fit.kernel.shape)
+    if pair.channels == "full":
+        hidden = np.broadcast_to(hidden.any(axis=0), errors.shape)
+    return errors[equations.used & hidden] ** 2, errors[equations.used & ~hidden] ** 2

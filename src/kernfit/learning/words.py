@@ -65,7 +65,8 @@ def as_text(answer: Answer) -> str:
             lines.append(f" output channel {o} from input channel {i}")
         lines.append(taps_as_text(weight[o, i], errors[o, i]))
     lines.append(f" bias {_biases(answer, '   ')}")
-    return "\n".join([*lines, f" {_figures(answer)}"])
+    notes = [f" note: {note}" for note in answer.notes]
+    return "\n".join([*lines, f" {_figures(answer)}", *notes])
 
 
 def as_html(answer: Answer) -> str:
@@ -84,7 +85,8 @@ def as_html(answer: Answer) -> str:
     first, *others = map(escape, answer.sentences())
     return (
         f"<div><p><b>{first}</b> {' '.join(others)}</p>{tables}"
-        f"<p>bias {_biases(answer, ', ')}; {_figures(answer)}</p></div>"
+        f"<p>bias {_biases(answer, ', ')}; {_figures(answer)}</p>"
+        f"{''.join(f'<p>Note: {escape(note)}</p>' for note in answer.notes)}</div>"
     )
 
 

@@ -39,6 +39,10 @@ class Answer(Protocol):
     @property
     def offset(self) -> tuple[int, int] | None: ...  # noqa: D102
     @property
+    def chi2(self) -> float | None: ...  # noqa: D102
+    @property
+    def notes(self) -> tuple[str, ...]: ...  # noqa: D102
+    @property
     def moments(self) -> Any: ...  # noqa: D102
 
     def recognise(self) -> Any: ...  # noqa: D102
