@@ -32,10 +32,9 @@ def compiled(dtype: np.dtype[Any], back: bool) -> Any:
     """Return `_correlate` or `_transform` for a dtype, past Numba's search for the right types."""
     number = from_dtype(dtype)
     image, table = (types.Array(number, 2, layout, readonly=True) for layout in "AC")
-    strips, stack = (types.Array(number, 4, "A") for _ in range(2))
+    strips = stack = spectrum = types.Array(number, 4, "A")
     if not back:
         return _transform.compile(types.void(image, image, table, table, strips, stack))
-    spectrum = types.Array(number, 4, "C", readonly=True)
     out = types.Array(number, 2, "A")
     size = types.intp
     return _correlate.compile(
@@ -60,156 +59,137 @@ def twiddles_of(size: int, dtype: np.dtype[Any]) -> Array:
 
 
 @njit(nogil=True)  # type: ignore[untyped-decorator]
-def _split_whole(strip: Array, twiddles: Array) -> int:
-    """Do the first step, and return how many rows each of its parts has."""
-    size = strip.shape[1]
-    if size & 0x5555_5555 == 0:
-        part: int = size // 2
-        for i in range(part):
-            split(2, strip, i, part, twiddles, i)
-    else:
-        part = size // 4
-        for i in range(part):
-            split(4, strip, i, part, twiddles, i)
-    return part
-
-
-@njit(nogil=True)  # type: ignore[untyped-decorator]
-def _join_whole(strip: Array, part: int, twiddles: Array) -> None:
-    """Undo `_split_whole`, but for its radix."""
-    if 2 * part == strip.shape[1]:
-        for i in range(part):
-            join(2, strip, i, part, twiddles, i)
-    else:
-        for i in range(part):
-            join(4, strip, i, part, twiddles, i)
-
-
-@njit(nogil=True)  # type: ignore[untyped-decorator]
-def _split_part(strip: Array, first: int, part: int, twiddles: Array) -> None:
-    """Do the other steps in one part, from row `first` on, but for the last."""
-    n = rows = part
-    while rows > 4:
+def _split_rows(strip: Array, first: int, size: int, least: int, twiddles: Array, n: int) -> None:
+    """Do the steps of radix 4 in `size` rows from `first` on, until parts have `least` rows."""
+    rows = size
+    while rows > least:
         step = rows // 4
         for j in range(step):
-            for i in range(first + j, first + part, rows):
+            for i in range(first + j, first + size, rows):
                 split(4, strip, i, step, twiddles, n + j)
         n += step
         rows = step
 
 
 @njit(nogil=True)  # type: ignore[untyped-decorator]
-def _join_part(strip: Array, first: int, part: int, twiddles: Array) -> None:
-    """Undo `_split_part`, but for the product of its radices."""
-    n = len(twiddles) - 1
-    step = 4
-    while 4 * step <= part:
-        n -= step
+def _join_rows(strip: Array, first: int, size: int, least: int, twiddles: Array, end: int) -> None:
+    """Undo `_split_rows`, but for the product of its radices; its twiddles end before `end`."""
+    step = least
+    while step < size:
+        end -= step
         for j in range(step):
-            for i in range(first + j, first + part, 4 * step):
-                join(4, strip, i, step, twiddles, n + j)
+            for i in range(first + j, first + size, 4 * step):
+                join(4, strip, i, step, twiddles, end + j)
         step *= 4
 
 
 @njit(nogil=True)  # type: ignore[untyped-decorator]
-def _there(strip: Array, twiddles: Array) -> None:
-    """Transform columns."""
-    part = _split_whole(strip, twiddles)
-    for first in range(0, strip.shape[1], part):
-        _split_part(strip, first, part, twiddles)
-        for i in range(first, first + part, 4):
-            split_last(strip, i)
+def _turn(strip: Array, spectrum: Array, twiddles: Array, there: bool, back: bool) -> None:
+    """Transform columns there, or back, or there and, times the spectrum, back.
 
-
-@njit(nogil=True)  # type: ignore[untyped-decorator]
-def _back_again(strip: Array, twiddles: Array) -> None:
-    """Undo `_there`, but for a factor of the size."""
-    part = strip.shape[1] // (2 if strip.shape[1] & 0x5555_5555 == 0 else 4)
-    for first in range(0, strip.shape[1], part):
-        for i in range(first, first + part, 4):
-            join_first(strip, i)
-        _join_part(strip, first, part, twiddles)
-    _join_whole(strip, part, twiddles)
-
-
-@njit(nogil=True)  # type: ignore[untyped-decorator]
-def _there_and_back(strip: Array, spectrum: Array, twiddles: Array) -> None:
-    """Transform columns, multiply them and transform them back, part by part."""
-    part = _split_whole(strip, twiddles)
-    for first in range(0, strip.shape[1], part):
-        _split_part(strip, first, part, twiddles)
-        for i in range(first, first + part, 4):
-            multiply(strip, spectrum, i)
-        _join_part(strip, first, part, twiddles)
-    _join_whole(strip, part, twiddles)
-
-
-@njit(nogil=True)  # type: ignore[untyped-decorator]
-def _fill(source: Array, j: int, strips: Array, part: int, rows: int) -> None:
-    """Copy a sheet of `source`, from column `j` on, into strips, with zeros where nothing is."""
-    count, wide = strips.shape[0], strips.shape[3]
-    height = min(source.shape[0], rows)
-    width = max(source.shape[1] - j, 0)
-    if width >= count * wide:
-        for i in range(height):
-            for s in range(count):
-                copy(source, i, j + s * wide, strips[s, part], i, 0)
-    else:
-        strips[:, part, :height] = 0
-        for i in range(height):
-            for l in range(width):
-                strips[l // wide, part, i, l % wide] = source[i, j + l]
-    strips[:, part, height:] = 0
-
-
-@njit(nogil=True)  # type: ignore[untyped-decorator]
-def _empty(strips: Array, part: int, j: int, target: Array, add: bool) -> None:
-    """Write what of strips belongs into `target`, from column `j` on, or add it."""
-    count, wide = strips.shape[0], strips.shape[3]
-    height, width = target.shape
-    if j + count * wide <= width and not add:
-        for i in range(height):
-            for s in range(count):
-                copy(strips[s, part], i, 0, target, i, j + s * wide)
-    else:
-        for i in range(height):
-            for l in range(min(count * wide, width - j)):
-                if add:
-                    target[i, j + l] += strips[l // wide, part, i, l % wide]
+    The way back lacks a factor of one over the size. All is one function, lest the compiler does
+    the same work several times.
+    """
+    size = strip.shape[1]
+    part = size // 2 if size & 0x5555_5555 == 0 else size // 4
+    # First the whole, then part after part, and the whole again.
+    for first in range(-part, size + part, part):
+        whole = first < 0 or first >= size
+        begin, rows, least = (0, size, part) if whole else (first, part, 4)
+        if whole and size == 2 * part:
+            for i in range(part):
+                if there and first < 0:
+                    split(2, strip, i, part, twiddles, i)
+                if back and first >= 0:
+                    join(2, strip, i, part, twiddles, i)
+            continue
+        if there and first < size:
+            _split_rows(strip, begin, rows, least, twiddles, 0 if whole else part)
+        if not whole:
+            for i in range(first, first + part, 4):
+                if there and back:
+                    multiply(strip, spectrum, i)
+                elif there:
+                    split_last(strip, i)
                 else:
-                    target[i, j + l] = strips[l // wide, part, i, l % wide]
+                    join_first(strip, i)
+        if back and first >= 0:
+            _join_rows(strip, begin, rows, least, twiddles, part if whole else len(twiddles) - 1)
+
+
+@njit(nogil=True)  # type: ignore[untyped-decorator]
+def _fill(a: Array, b: Array, j: int, strips: Array) -> None:
+    """Copy a sheet of ``a + i b``, from column `j` on, into strips, with zeros beyond."""
+    count, parts, rows, wide = strips.shape
+    for part in range(parts):
+        source = b if part else a
+        height, width = source.shape
+        inside = j + count * wide <= width
+        for i in range(rows):
+            for s in range(count):
+                if inside and i < height:
+                    copy(source, i, j + s * wide, strips[s, part], i, 0)
+                    continue
+                for l in range(wide):
+                    k = j + s * wide + l
+                    there = i < height and k < width
+                    strips[s, part, i, l] = source[i, k] if there else 0
+
+
+@njit(nogil=True)  # type: ignore[untyped-decorator]
+def _empty(strips: Array, j: int, a: Array, b: Array, add: bool) -> None:
+    """Write what of strips belongs into `a` and `b`, from column `j` on, or add it."""
+    count, parts, _, wide = strips.shape
+    for part in range(parts):
+        target = b if part else a
+        height, width = target.shape
+        inside = j + count * wide <= width and not add
+        for i in range(height):
+            for s in range(count):
+                if inside:
+                    copy(strips[s, part], i, 0, target, i, j + s * wide)
+                    continue
+                for l in range(min(wide, width - j - s * wide)):
+                    if add:
+                        target[i, j + s * wide + l] += strips[s, part, i, l]
+                    else:
+                        target[i, j + s * wide + l] = strips[s, part, i, l]
 
 
 @njit(nogil=True)  # type: ignore[untyped-decorator]
 def _columns(a: Array, b: Array, twiddles: Array, strips: Array, stack: Array) -> None:
     """Transform the columns of ``a + i b`` and lay the rows of the result into strips."""
-    count, _, rows, wide = strips.shape
+    count, parts, _, wide = strips.shape
     for j in range(0, stack.shape[2], count * wide):
         if j >= max(a.shape[1], b.shape[1]):
-            stack[:, :, j : j + count * wide] = 0
-            continue
-        _fill(a, j, strips, 0, rows)
-        _fill(b, j, strips, 1, rows)
-        for s in range(count):
-            _there(strips[s], twiddles)
             for n in range(len(stack)):
-                for part in range(2):
-                    transpose(strips[s, part], n * wide, 0, stack[n, part], j + s * wide, 0)
+                for part in range(parts):
+                    for k in range(j, j + count * wide):
+                        for l in range(wide):
+                            stack[n, part, k, l] = 0
+            continue
+        _fill(a, b, j, strips)
+        for s in range(count):
+            strip = strips[s]
+            _turn(strip, strip, twiddles, True, False)
+            for n in range(len(stack)):
+                for part in range(parts):
+                    transpose(strip[part], n * wide, 0, stack[n, part], j + s * wide, 0)
 
 
 @njit(nogil=True)  # type: ignore[untyped-decorator]
 def _back(stack: Array, twiddles: Array, strips: Array, a: Array, b: Array, add: bool) -> None:
     """Undo `_columns` into `a` and `b`, which want only what they have room for."""
-    count, _, _, wide = strips.shape
+    count, parts, _, wide = strips.shape
     width = max(a.shape[1], b.shape[1])
     for j in range(0, width, count * wide):
         for s in range(min(count, -(-(width - j) // wide))):
+            strip = strips[s]
             for n in range(len(stack)):
-                for part in range(2):
-                    transpose(stack[n, part], j + s * wide, 0, strips[s, part], n * wide, 0)
-            _back_again(strips[s], twiddles)
-        _empty(strips, 0, j, a, add)
-        _empty(strips, 1, j, b, add)
+                for part in range(parts):
+                    transpose(stack[n, part], j + s * wide, 0, strip[part], n * wide, 0)
+            _turn(strip, strip, twiddles, False, True)
+        _empty(strips, j, a, b, add)
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
@@ -217,7 +197,7 @@ def _transform(a: Array, b: Array, down: Array, along: Array, strips: Array, sta
     """Write the transform of ``a + i b`` into `stack`."""
     _columns(a, b, down, strips, stack)
     for n in range(len(stack)):
-        _there(stack[n], along)
+        _turn(stack[n], stack[n], along, True, False)
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
@@ -254,7 +234,7 @@ def _correlate(
             stack,
         )
         for s in range(len(stack)):
-            _there_and_back(stack[s], spectrum[s], along)
+            _turn(stack[s], spectrum[s], along, True, True)
         _back(
             stack,
             down,
