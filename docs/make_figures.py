@@ -1,12 +1,27 @@
-"""Draw the pictures of the documentation: ``python docs/make_figures.py``."""
+"""Draw the pictures of the documentation: ``python docs/make_figures.py``.
 
+The picture of the report is taken by Chromium; without it the old one stays.
+"""
+
+import shutil
+import subprocess
+import tempfile
 from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image, ImageFilter
 
-from kernfit import correlate2d, learn, scene
+from kernfit import (
+    LayerSpec,
+    catalogue,
+    correlate2d,
+    feature_maps,
+    learn,
+    plot_maps,
+    receptive_field,
+    scene,
+)
 from kernfit.plots import SIGNED, plot_taps
 
 HERE = Path(__file__).parent / "images"
@@ -34,6 +49,81 @@ def learn_figure() -> Figure:
     return figure
 
 
+def tutorial_learn_figure() -> Figure:
+    """Draw a kernel with its errors, and frequency responses with their bands."""
+    before = scene((240, 320))
+    figure = Figure(figsize=(10, 3.4), layout="constrained")
+    left, right = figure.subplots(1, 2, width_ratios=(1, 1.3))
+    after = np.asarray(Image.fromarray(before).filter(ImageFilter.SHARPEN))
+    sharpened = learn(before, after)
+    sharpened.plot(ax=left).set_title("learnt from two pictures")
+    noise = np.random.default_rng(1).normal(0, 8, before[2:-2, 2:-2].shape)
+    clean = correlate2d(before.astype(float), catalogue["pillow_blur"].taps / 16)
+    sharpened.frequency_response(normalise=True).plot(ax=right, label="SHARPEN")
+    noisy = learn(before, clean + noise)
+    noisy.frequency_response(normalise=True).plot(
+        ax=right, label="BLUR, learnt from a noisy picture", dashed=True
+    )
+    right.set_title("frequency response, with its band of 95 %")
+    return figure
+
+
+def tutorial_apply_figure() -> Figure:
+    """Draw a scene, where it changes, and two kernels."""
+    photo = scene((120, 160)).astype(float)
+    across, down = (
+        correlate2d(photo, catalogue[name], mode="same", boundary="edge")
+        for name in ("sobel_x", "sobel_y")
+    )
+    figure = Figure(figsize=(12, 2.6), layout="constrained")
+    axes = figure.subplots(1, 4, width_ratios=(1, 1, 1, 1))
+    axes[0].imshow(photo, cmap="gray", vmin=0, vmax=255)
+    axes[0].set_title("the scene")
+    axes[1].imshow(np.hypot(across, down), cmap="gray")
+    axes[1].set_title("how much it changes")
+    for ax in axes[:2]:
+        ax.set_axis_off()
+    catalogue["sobel_x"].plot(ax=axes[2])
+    catalogue["gaussian_5"].plot(ax=axes[3])
+    return figure
+
+
+def tutorial_see_figure() -> Figure:
+    """Draw four feature maps, and what one element of a third layer sees."""
+    photo = scene((120, 160))
+    names = ["sobel_x", "sobel_y", "laplacian", "gaussian_5"]
+    figure = Figure(figsize=(9.5, 3.4), layout="constrained")
+    left, right = figure.subfigures(1, 2, width_ratios=(1.5, 1))
+    plot_maps(
+        feature_maps([catalogue[name] for name in names], photo), names, columns=2, figure=left
+    )
+    layers = [LayerSpec(3, stride=2, padding=1)] * 2 + [LayerSpec(3, padding=1)]
+    receptive_field(layers).plot(photo, element=(20, 10), ax=right.subplots())
+    return figure
+
+
+def report_picture() -> Image.Image | None:
+    """Show the upper part of a report as Chromium does."""
+    browser = shutil.which("chromium") or shutil.which("chromium-browser")
+    if browser is None:
+        return None
+    before = scene((240, 320))
+    after = np.asarray(Image.fromarray(before).filter(ImageFilter.SHARPEN))
+    with tempfile.TemporaryDirectory() as folder:
+        page, shot = Path(folder) / "report.html", Path(folder) / "report.png"
+        learn(before, after).report(page, before, after, title="What Pillow did")
+        options = ["--headless", "--no-sandbox", "--hide-scrollbars", "--window-size=1100,1500"]
+        subprocess.run([browser, *options, f"--screenshot={shot}", page.as_uri()], check=True)
+        with Image.open(shot) as image:
+            return image.convert("RGB").resize((880, 1200), Image.Resampling.LANCZOS)
+
+
 if __name__ == "__main__":
     HERE.mkdir(exist_ok=True)
     learn_figure().savefig(HERE / "learn.png", dpi=80)
+    tutorial_learn_figure().savefig(HERE / "tutorial-learn.png", dpi=80)
+    tutorial_apply_figure().savefig(HERE / "tutorial-apply.png", dpi=80)
+    tutorial_see_figure().savefig(HERE / "tutorial-see.png", dpi=80)
+    picture = report_picture()
+    if picture is not None:
+        picture.quantize(200).save(HERE / "report.png", optimize=True)

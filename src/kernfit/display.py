@@ -27,7 +27,7 @@ def decimals_for(errors: Array | None, taps: Array) -> int:
         At most 6; more only where all numbers are small.
     """
     largest = float(np.abs(taps).max(initial=0.0))
-    most = 6 - min(0, _exponent(largest)) if largest else 6
+    most = max(6, 5 - _exponent(largest)) if largest else 6
     if errors is not None:
         known = errors[np.isfinite(errors) & (errors > 0)]
         if known.size:

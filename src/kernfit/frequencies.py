@@ -92,10 +92,12 @@ class FrequencyResponse:
         freedom = min(self.freedom, 1e6)
         if not freedom > 0:
             return np.full_like(self.gain, np.nan), np.full_like(self.gain, np.nan)
-        told = self.gain > _TOLD * self.worst
         normal = float(stdtrit(freedom, (1 + level) / 2)) * self.stderr
         circle = float(np.sqrt(2 * fdtri(2, freedom, level))) * self.worst
-        reach = np.where(told, normal, circle)
+        # From the one to the other without a jump.
+        with np.errstate(divide="ignore", invalid="ignore"):
+            told = np.clip(self.gain / self.worst - (_TOLD - 1), 0.0, 1.0)
+        reach = np.where(self.worst == 0, 0.0, told * normal + (1 - told) * circle)
         return np.maximum(self.gain - reach, 0.0), self.gain + reach
 
     def falls_to(self, gain: float = 0.5) -> tuple[float, float]:

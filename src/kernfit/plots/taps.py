@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _MOST_NUMBERS = 15 * 15  # beyond that, numbers in the cells could not be read
+_SMALLEST = 3.5  # points
+_LETTER = 0.62  # width of a digit, as a share of its size
 
 
 def plot_taps(
@@ -56,12 +58,15 @@ def plot_taps(
 
         bar.formatter = FuncFormatter(lambda value, _: f"{value / unit:g}")
         bar.set_label(f"tap, in units of {unit:g}")
-    if taps.size <= _MOST_NUMBERS:
-        cells = tap_cells(taps / unit, None if errors is None else errors / unit)
+    cells = tap_cells(taps / unit, None if errors is None else errors / unit)
+    texts = [
+        [cell.strip().replace(" ± ", "\n±").replace(" ?", "\n?") for cell in row] for row in cells
+    ]
+    size = _letter_size(ax, texts)
+    if taps.size <= _MOST_NUMBERS and size >= _SMALLEST:
         for i, j in np.ndindex(rows, columns):
-            text = cells[i][j].strip().replace(" ± ", "\n±").replace(" ?", "\n?")
             ink = "white" if abs(taps[i, j]) > 0.6 * limit else "black"
-            ax.text(j, i, text, ha="center", va="center", size=8, color=ink)
+            ax.text(j, i, texts[i][j], ha="center", va="center", size=size, color=ink)
     return ax
 
 
@@ -95,6 +100,15 @@ def save_kernel(weight: Array, path: Path, *, title: str = "") -> None:
         plot_taps(weight[o, i], ax=axes[o, i], title=name)
     with whole_file(path) as temporary:
         figure.savefig(temporary, dpi=120)
+
+
+def _letter_size(ax: Axes, texts: list[list[str]]) -> float:
+    """Return the size in points at which the longest number fits into its cell, at most 8."""
+    box = ax.get_window_extent()
+    dots = ax.figure.dpi / 72
+    cell = min(box.width / len(texts[0]), box.height / len(texts)) / dots
+    longest = max(len(line) for row in texts for cell in row for line in cell.split("\n"))
+    return min(8.0, cell / (_LETTER * longest))
 
 
 def _size(shape: tuple[int, ...]) -> tuple[float, float]:
