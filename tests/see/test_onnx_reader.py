@@ -1,6 +1,8 @@
 """ONNX models as graphs: known figures, every operation, and what the runtime itself shows."""
 
 # ruff: noqa: E402 (imports wait for what may not be installed)
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,7 @@ pytest.importorskip("onnxruntime")
 
 from onnx_models import Model, dilated, inception, plain, residual, unet, upsampled
 
-from kernfit import InvalidInput, receptive_field, receptive_fields
+from kernfit import InvalidInput, receptive_field, receptive_fields, tile_plan
 from kernfit.see.measuring import verify
 
 
@@ -200,3 +202,39 @@ def test_groups_that_never_mix_make_an_upper_bound_and_that_is_said():
     assert found.bound
     assert "an upper bound: some windows differ, such as rows of element" in str(found)
     assert first
+
+
+WHEEL = Path(onnx.__file__).parent / "backend" / "test" / "data"
+GRAPHS = sorted(WHEEL.rglob("*.onnx"))
+
+
+@pytest.mark.parametrize("path", GRAPHS, ids=lambda path: str(path.relative_to(WHEEL)))
+def test_graphs_of_the_onnx_wheel_are_read_or_said_to_have_no_image(path):
+    """Their input says whether there is an image; what is refused is refused for that alone."""
+    proto = onnx.load(path)
+    stored = {tensor.name for tensor in proto.graph.initializer}
+    given = [value for value in proto.graph.input if value.name not in stored]
+    shapes = [[dim.dim_value for dim in v.type.tensor_type.shape.dim] for v in given]
+    images = [shape for shape in shapes if len(shape) == 4 and shape[2:] != [1, 1]]
+    if images and all(shape[2:] == images[0][2:] for shape in images):
+        field = receptive_field(path)
+        assert all(n is not None for n in field.size) or any(field.whole)
+    else:
+        with pytest.raises(InvalidInput, match="the model must have an image input"):
+            receptive_field(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "layer", "size", "stride"),
+    # By hand for AlexNet, taps/stride 11/4 3/2 5 3/2 3 3 3 3/2: 11+8+32+16+32+32+32+32 = 195.
+    [("bvlc_alexnet", "n14", 195, 32), ("squeezenet", "n63", 207, 16), ("vgg19", "n36", 268, 32)],
+)
+def test_networks_of_the_onnx_wheel_see_what_is_measured(name, layer, size, stride):
+    path = WHEEL / "light" / f"light_{name}.onnx"
+    field = receptive_field(path, layer)
+    assert (field.size, field.stride) == ((size, size), (stride, stride))
+    # What comes behind the layer takes one size only.
+    assert tile_plan(path, (900, 900), layer=layer, tile=800).count == 4
+    if name != "vgg19":  # which takes longer
+        found = verify(path, layer)
+        assert found.equal, str(found)

@@ -162,6 +162,36 @@ def _as_known(graph: LayerGraph, proto: Any, axes: Pair, shape: Pair | None) -> 
     return graph
 
 
+def cut_behind(model: Any, layer: str, pointwise: frozenset[str] = frozenset()) -> Any:
+    """Return a model that ends at a layer: what comes behind may not take images of any size.
+
+    Raises
+    ------
+    InvalidInput
+        If there is no such layer.
+    """
+    proto = load_onnx(model)
+    graph = read_onnx(proto, pointwise=pointwise)
+    target = graph.find(layer)
+    wanted = {tensor for tensor, node in graph.aliases.items() if node == target}
+    cut = type(proto)()
+    cut.CopyFrom(proto)
+    kept: list[Any] = []
+    for number, node in reversed(list(enumerate(cut.graph.node))):
+        if wanted.intersection(node.output):
+            node.name = node.name or f"{node.op_type}_{number}"  # as it is called in the whole
+            wanted.update(node.input)
+            kept.insert(0, node)
+    kept = [type(node).FromString(node.SerializeToString()) for node in kept]
+    del cut.graph.node[:]
+    cut.graph.node.extend(kept)
+    del cut.graph.output[:]
+    for tensor, node_name in graph.aliases.items():
+        if node_name == target:
+            cut.graph.output.add(name=tensor)
+    return cut
+
+
 def attributes(node: Any) -> dict[str, Any]:
     """Return a node's attributes as Python values; text is decoded."""
     onnx = need("onnx", "onnx")

@@ -9,6 +9,7 @@ import numpy as np
 from kernfit.interop.onnx import load_onnx
 from kernfit.interop.onnx_run import onnx_runner
 from kernfit.interop.onnx_step import ELEMENTWISE
+from kernfit.interop.onnx_values import known_values
 from kernfit.interop.packages import need
 from kernfit.interop.runner import Runner
 
@@ -44,10 +45,13 @@ def onnx_twin(
     onnx = need("onnx", "onnx")
     known = {tensor.name for tensor in graph.initializer}
     seen = {value.name for value in graph.input if value.name not in known}
+    values = known_values(source)
     nodes: list[Any] = []
     ones: dict[str, Any] = {}
     for node in graph.node:
         moving = [name for name in node.input if name in seen]
+        if not moving:
+            values.compute(node)
         if not moving or node.op_type in ("Shape", "Size"):
             nodes.append(node)
             continue
@@ -65,32 +69,35 @@ def onnx_twin(
             copied.input[1] = f"{weight}/ones"
             nodes += _with_sign(onnx, None, copied, moving)
         elif node.op_type in MIXED:
-            nodes += _mixed(onnx, graph, node)
+            nodes += _mixed(onnx, graph, node, values.opset)
         elif node.op_type in SUMMED:
             nodes += _with_sign(onnx, None, node, moving)
         else:
             nodes.append(node)
-    stored = {tensor.name: tensor for tensor in graph.initializer}
     for name in ones:
-        if name in stored:
-            array = np.ones(tuple(stored[name].dims), np.float32)
+        if (shape := values.shape(name)) is not None:
+            array = np.ones(shape, np.float32)
             if zeros:
-                array[onnx.numpy_helper.to_array(stored[name]) == 0] = 0
+                array[values.get(name) == 0] = 0
             graph.initializer.append(onnx.numpy_helper.from_array(array, f"{name}/ones"))
     del graph.node[:]
     graph.node.extend(nodes)
     return onnx_runner(twin, layer, pointwise)[0]
 
 
-def _mixed(onnx: Any, graph: Any, node: Any) -> list[Any]:
+def _mixed(onnx: Any, graph: Any, node: Any, opset: int) -> list[Any]:
     """Return nodes that add to every element the sum over the axes of a softmax or a norm."""
-    axis = next((a.i for a in node.attribute if a.name == "axis"), -1)
+    usual = 1 if opset < 13 and node.op_type.endswith("Softmax") else -1
+    axis = next((a.i for a in node.attribute if a.name == "axis"), usual)
     last = node.op_type.startswith(("Layer", "RMS")) and axis < 0
-    axes = np.array(range(axis, 0) if last else [axis], np.int64)
-    name = f"{node.output[0]}/axes"
-    graph.initializer.append(onnx.numpy_helper.from_array(axes, name))
-    total = f"{node.output[0]}/total"
-    summed = onnx.helper.make_node("ReduceSum", [node.input[0], name], [total], total, keepdims=1)
+    axes = list(range(axis, 0)) if last else [axis]
+    total, name = f"{node.output[0]}/total", f"{node.output[0]}/axes"
+    inputs, options = [node.input[0], name], {}
+    if opset < 13:
+        inputs, options = [node.input[0]], {"axes": axes}
+    else:
+        graph.initializer.append(onnx.numpy_helper.from_array(np.array(axes, np.int64), name))
+    summed = onnx.helper.make_node("ReduceSum", inputs, [total], total, keepdims=1, **options)
     return [summed, *_with_sign(onnx, "Sum", node, [node.input[0], total])]
 
 

@@ -64,6 +64,20 @@ def graph_of(
     return read_torch(model, shape=shape, pointwise=frozenset(pointwise))
 
 
+def ending_at(model: Any, layer: str | None, pointwise: Collection[str] = ()) -> Any:
+    """Return a model without what comes behind a layer, where its format lets it be cut.
+
+    What comes behind, such as a dense layer, often takes images of one size only.
+    """
+    if layer is None or is_layers(model) or as_stack(model) is not None:
+        return model
+    if framework_of(model) != "onnx":
+        return model
+    from kernfit.interop.onnx import cut_behind
+
+    return cut_behind(model, layer, frozenset(pointwise))
+
+
 def framework_of(model: Any) -> str:
     """Return "onnx", "keras" or "torch"; nothing is imported to find out.
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from kernfit.errors import InvalidInput
-from kernfit.interop.read import framework_of, graph_of
+from kernfit.interop.read import ending_at, framework_of, graph_of
 from kernfit.interop.runner import Runner
 from kernfit.see.extent import Span
 from kernfit.see.field import AXES, fields_of
@@ -138,6 +138,7 @@ def verify(
     """
     marked = frozenset((pointwise,) if isinstance(pointwise, str) else pointwise)
     kind = framework_of(model)
+    model = ending_at(model, layer, marked)
     if kind == "onnx":
         from kernfit.interop.onnx_twin import onnx_twin as twin_of
     elif kind == "keras":
@@ -177,6 +178,14 @@ def _shape_to_measure(model: Any, layer: str | None, pointwise: frozenset[str], 
     long = -(-(extent.size + 4 * extent.inputs) // LEAST) * LEAST
     other = field.axes[1 - axis].extent
     short = LEAST if other is None else -(-max(LEAST, 2 * other.inputs) // LEAST) * LEAST
+    shape = (long, short) if axis == 0 else (short, long)
+    try:
+        graph_of(model, shape=shape, pointwise=pointwise)
+    except InvalidInput:
+        if other is None:
+            raise
+        # A window without padding needs more than a strip.
+        short = -(-(other.size + other.inputs) // LEAST) * LEAST
     return (long, short) if axis == 0 else (short, long)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from kernfit.arrays import as_pair_of_ints
 from kernfit.errors import InvalidInput
-from kernfit.interop.read import graph_of
+from kernfit.interop.read import ending_at, graph_of
 from kernfit.see.extent import Extent, union
 from kernfit.see.field import AXES, fields_of
 from kernfit.see.graph import LayerGraph, Pair
@@ -184,7 +184,7 @@ def tile_plan(
     image 1000x600, result 500x300
     """
     lengths = as_pair_of_ints(shape, "shape", least=1)
-    graph = graph_of(model, shape=lengths, pointwise=pointwise)
+    graph = graph_of(ending_at(model, layer, pointwise), shape=lengths, pointwise=pointwise)
     target = graph.find(layer)
     fitting = [_fitting(graph, target, axis, lengths[axis], pad) for axis in (0, 1)]
     graph.shape = fitting[0].length, fitting[1].length
