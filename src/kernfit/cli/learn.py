@@ -69,6 +69,22 @@ def learn(
         Path | None,
         typer.Option(help="With --varying: write after less prediction here (.npy or .tif)."),
     ] = None,
+    constraint: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="symmetric, point-symmetric, isotropic, separable, sum-to-one or non-negative; "
+            "may be given again."
+        ),
+    ] = None,
+    free: Annotated[
+        Path | None, typer.Option(help="A kernel file that is 0 where a tap shall be 0.")
+    ] = None,
+    ridge: Annotated[
+        str | None, typer.Option(help="Strength of a penalty on large taps, or 'auto'.")
+    ] = None,
+    smooth: Annotated[
+        str | None, typer.Option(help="Strength of a penalty on rough taps, or 'auto'.")
+    ] = None,
     descent: Annotated[
         float | None,
         typer.Option(help="Learning rate: descend the gradient instead of solving exactly."),
@@ -88,7 +104,7 @@ def learn(
     With -o, such a run that was interrupted goes on where it was when it is started again.
     """
     from kernfit.arrays import one_of
-    from kernfit.cli.options import as_shape, check_kernel_target
+    from kernfit.cli.options import as_kernel, as_shape, as_strength, check_kernel_target
     from kernfit.cli.wording import options_of, with_options
     from kernfit.io.images import read_image
     from kernfit.learning import learn as learn_arrays
@@ -101,7 +117,11 @@ def learn(
         refused = {
             "--bias": not with_bias,
             "--channels": channels != "alike",
-            "--descent": descent,
+            "--descent": descent is not None,
+            "--constraint": constraint,
+            "--free": free is not None,
+            "--ridge": ridge is not None,
+            "--smooth": smooth is not None,
             "--report": report,
         }
         learn_varying_files(
@@ -139,6 +159,10 @@ def learn(
         "bias": with_bias,
         "channels": channels,
         "robust": robust,
+        "constraints": constraint or (),
+        "free": None if free is None else as_kernel(str(free)).taps != 0,
+        "ridge": as_strength(ridge, "--ridge"),
+        "smooth": as_strength(smooth, "--smooth"),
         "descent": descent,
         "steps": steps,
     }

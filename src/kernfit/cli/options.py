@@ -61,6 +61,19 @@ def as_shape(text: str) -> str | tuple[int, int]:
     return int(rows), int(columns)
 
 
+def as_strength(text: str | None, name: str) -> float | str | None:
+    """Return the strength of a penalty: a number, or "auto"."""
+    if text is None or text == "auto":
+        return text
+    try:
+        strength = float(text)
+    except ValueError:
+        strength = -1.0
+    if not 0 <= strength < float("inf"):
+        raise InvalidInput(f"{name} must be 'auto' or a number from 0 on, got {text!r}")
+    return strength
+
+
 def as_kernel(text: str) -> Kernel:
     """Return the kernel of a file, or of that name in the catalogue."""
     from kernfit.kernel import Kernel

@@ -46,6 +46,10 @@ def learn(
     start: ArrayLike | None = None,
     whole_levels: bool = True,
     robust: bool = False,
+    constraints: str | Sequence[str] = (),
+    free: ArrayLike | None = None,
+    ridge: float | str | None = None,
+    smooth: float | str | None = None,
     threads: int | None = None,
 ) -> Fit:
     """Find the kernel and bias that turn one image into another.
@@ -96,6 +100,17 @@ def learn(
     robust : bool, default False
         Whether to leave out outliers, such as cosmic rays: pixels of the after image farther than
         5 standard deviations from what the kernel predicts, over and over until none is left.
+    constraints : str or sequence of str, optional
+        What the taps shall be: "symmetric" (left to right and top to bottom), "point-symmetric"
+        (turned by 180 degrees), "isotropic" (all mirrors, diagonal ones too), "separable" (a
+        column times a row), "sum-to-one", "non-negative".
+    free : array_like of bool, shape of the kernel, optional
+        True where a tap may differ from 0.
+    ridge, smooth : float or "auto", optional
+        Penalties on the squares of the taps, and on the squared differences of neighbours,
+        relative to the mean square that a tap sees. "auto" takes the strength at which parts of
+        the image that were held out are predicted best. A penalty shifts the answer, which the
+        errors do not tell.
     threads : int, optional
         For the sums over the images; the answer does not depend on it. Default: all cores.
 
@@ -143,6 +158,10 @@ def learn(
         start=start,
         whole_levels=whole_levels,
         robust=robust,
+        constraints=constraints,
+        free=free,
+        ridge=ridge,
+        smooth=smooth,
         threads=threads,
     )
     return replace(fit, offset=offset)

@@ -12,6 +12,7 @@ from threadpoolctl import threadpool_limits
 from kernfit.arrays import as_pair_of_ints
 from kernfit.correlate.threads import thread_count
 from kernfit.errors import InvalidInput
+from kernfit.learning.constraints import Imposed
 from kernfit.learning.fit import Fit
 from kernfit.learning.offset import find_offset
 from kernfit.learning.pair import Pair
@@ -38,10 +39,19 @@ def learn_pair(
     start: ArrayLike | None = None,
     whole_levels: bool = True,
     robust: bool = False,
+    constraints: str | Sequence[str] = (),
+    free: ArrayLike | None = None,
+    ridge: float | str | None = None,
+    smooth: float | str | None = None,
     threads: int | None = None,
 ) -> Fit:
     """Learn from a pair whose images lie one on the other; see `learn` for the parameters."""
     threads = thread_count(threads)
+    imposed = Imposed.of(constraints, free, ridge, smooth)
+    if imposed and descent is not None:
+        raise InvalidInput(
+            f"descent knows no constraints and no penalties, got {imposed.words}: drop one"
+        )
 
     def answer(pair: Pair, shape: str | int | Sequence[int] = shape) -> Fit:
         size = _size(pair, shape, threads=threads)
@@ -60,11 +70,12 @@ def learn_pair(
                 steps=steps,
                 start=start,
                 whole_levels=whole_levels,
+                imposed=imposed,
                 threads=threads,
             )
 
         fit = of_size(size)
-        return smallest_exact(fit, of_size) if found else fit
+        return smallest_exact(fit, of_size) if found and not imposed else fit
 
     # The matrices are small: threads of their own would cost linear algebra more than they give.
     with threadpool_limits(1, user_api="blas"):

@@ -35,6 +35,10 @@ class Solution:
         Whether each weight is free of all of these.
     condition : float
         Largest over smallest eigenvalue among the directions that are seen (bias taken out).
+    held : ndarray, shape (P, out), or float
+        How hard a penalty pulls at the weights; 0 without one.
+    moves : ndarray, shape (P, P), or None
+        Where taps are held at 0 by their sign: `local` of the others.
     """
 
     weights: Array
@@ -43,6 +47,8 @@ class Solution:
     undetermined: Array
     determined: Array
     condition: float
+    held: Array | float = 0.0
+    moves: Array | None = None
 
 
 def rounding_noise(gram: Array) -> float:
@@ -110,13 +116,13 @@ def least_squares(sums: Sums, *, bias: bool = True) -> Solution:
         reach = np.abs(undetermined[:, -1]) / max(1.0, float(np.linalg.norm(plain)))
         determined[-1] = bool((reach < _TOUCHED).all())
     local = inverse.copy()
-    _follow(inverse, -plain if bias else 0 * plain, 1 / sums.weight if bias else 0.0)
-    _follow(local, -means if bias else sums.levels, 1 / sums.weight if bias else 0.0)
+    follow(inverse, -plain if bias else 0 * plain, 1 / sums.weight if bias else 0.0)
+    follow(local, -means if bias else sums.levels, 1 / sums.weight if bias else 0.0)
     condition = float((lengths.max() / lengths.min()) ** 2) if lengths.size else np.inf
     return Solution(weights, inverse, local, undetermined, determined, condition)
 
 
-def _follow(inverse: Array, slopes: Array, own: float) -> None:
+def follow(inverse: Array, slopes: Array, own: float) -> None:
     """Fill in the bias, which follows the taps by these slopes and has a variance of its own."""
     leverage = inverse[:-1, :-1] @ slopes
     inverse[:-1, -1] = inverse[-1, :-1] = leverage

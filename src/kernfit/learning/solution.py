@@ -10,6 +10,8 @@ from numpy.typing import ArrayLike
 
 from kernfit.arrays import Array
 from kernfit.kernel import Kernel
+from kernfit.learning.constrained import constrained_least_squares, speaks_against
+from kernfit.learning.constraints import Imposed
 from kernfit.learning.descent import Descent
 from kernfit.learning.equations import Equations, EquationSource
 from kernfit.learning.fit import Fit
@@ -19,8 +21,9 @@ from kernfit.learning.misfit import Structure, structure
 from kernfit.learning.pair import Pair
 from kernfit.learning.residual import Residual, residual, residual_strips
 from kernfit.learning.statistics import Statistics, check_memory
+from kernfit.learning.strengths import with_strengths
 from kernfit.learning.uncertainty import Uncertainty, from_blocks, unknown, white_noise
-from kernfit.learning.verdict import judge
+from kernfit.learning.verdict import judge, under
 
 # Standard errors compare so many blocks of the image. More would give more degrees of freedom,
 # fewer are farther from one another.
@@ -93,6 +96,7 @@ def fit_pair(
     steps: int = 10,
     start: ArrayLike | None = None,
     whole_levels: bool = True,
+    imposed: Imposed | None = None,
     threads: int | None = None,
 ) -> Fit:
     """Learn a kernel of given shape from a pair; see `learn` for the other parameters.
@@ -101,6 +105,8 @@ def fit_pair(
     ----------
     margin : int, default 0
         Width of the border that is left out at least.
+    imposed : Imposed, optional
+        Constraints and penalties.
     """
     anchor = ((shape[0] - 1) // 2, (shape[1] - 1) // 2)
     equations: EquationSource = pair.equations(shape, anchor, margin=margin)
@@ -109,7 +115,12 @@ def fit_pair(
     for block in blocks[1:]:
         total += block
     question = _Question(equations, total, blocks, bias, pair.channels, threads)
-    solution = total.solve(bias=bias)
+    if imposed:
+        imposed.check(shape, total.inputs, total.outputs)
+        imposed = with_strengths(imposed, blocks, bias=bias)
+        solution = constrained_least_squares(total.sums, imposed, shape, bias=bias)
+    else:
+        solution = total.solve(bias=bias)
 
     path: Descent | None = None
     if descent is not None:
@@ -121,7 +132,8 @@ def fit_pair(
     else:
         weights, left = _refined(question, solution)
         uncertainty = _uncertainty(question, solution, weights, left)
-        if whole_levels and pair.after.dtype.kind in "iu" and bias and not left.noise:
+        exact = whole_levels and pair.after.dtype.kind in "iu" and bias
+        if exact and not left.noise and not imposed:
             weights, left = _beyond_rounding(question, weights, left)
 
     taps, offset = question.arranged(weights)
@@ -136,6 +148,17 @@ def fit_pair(
     noise = floor if chi2 is None else rms / max(np.sqrt(chi2), 1e-300)
     variance = float(total.sums.variance.sum())
     r2 = float(1 - left.squared.sum() / variance) if variance > 0 else np.nan
+    status = judge(
+        solution,
+        total,
+        rms,
+        path,
+        exact=whole and left.reproduced == used,
+        found=_structure(question, weights, rms, noise, variance),
+        r2=r2,
+    )
+    if imposed:
+        status = under(status, imposed, speaks_against(solution, total, blocks, bias=bias), rms)
     return Fit(
         kernel=Kernel(taps, offset, anchor=anchor),
         uncertainty=uncertainty,
@@ -145,15 +168,7 @@ def fit_pair(
         used=used,
         reproduced=left.reproduced if whole else None,
         left_out=equations.left_out,
-        status=judge(
-            solution,
-            total,
-            rms,
-            path,
-            exact=whole and left.reproduced == used,
-            found=_structure(question, weights, rms, noise, variance),
-            r2=r2,
-        ),
+        status=status,
         undetermined=solution.undetermined[:, :-1].reshape(-1, total.inputs, *shape),
         history=path,
         chi2=chi2,
@@ -223,8 +238,10 @@ def _blocks(
 def _refined(question: _Question, solution: Solution) -> tuple[Array, Residual]:
     """Take one step of refinement with the exact residual, and say what is then left."""
     left = question.residual(solution.weights)
-    correction = solution.local @ left.cross
-    gain = np.sum(correction * left.cross, axis=0)
+    # At the best answer a penalty pulls as hard as the residual does.
+    moves = solution.local if solution.moves is None else solution.moves
+    correction = moves @ (left.cross - solution.held)
+    gain = np.sum(correction * (left.cross + solution.held), axis=0)
     squared = np.maximum(left.squared - gain, 0.0)
     share = squared.sum() / (left.squared.sum() or 1.0)
     refined = replace(left, squared=squared, plain=left.plain * share)

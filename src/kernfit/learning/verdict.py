@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from kernfit.learning.constraints import Imposed
 from kernfit.learning.descent import Descent
 from kernfit.learning.least_squares import Solution
 from kernfit.learning.misfit import Structure, kind_of_misfit
@@ -33,7 +34,7 @@ class Status:
         What to do, empty if nothing needs doing.
     kind : str
         Of a misfit: "clipped", "tone curve", "coarse levels", "varies over the field",
-        "outliers", "non-linear" or "unrelated"; else empty.
+        "outliers", "non-linear", "unrelated" or "imposed"; else empty.
     """
 
     code: str
@@ -141,3 +142,28 @@ def _rounded_down(rate: float) -> str:
     if float(text) > rate:
         text = f"{rate - 0.5 * 10.0 ** (int(text[-3:]) - 2):.2e}"
     return f"{float(text):g}"
+
+
+def under(status: Status, imposed: Imposed, without: float | None, rms: float) -> Status:
+    """Return a verdict that says what was imposed, and whether the data speak against it.
+
+    Parameters
+    ----------
+    status : Status
+    imposed : Imposed
+    without : float or None
+        Residual without it, if the data do.
+    rms : float
+        Residual with it.
+    """
+    if without is not None and not imposed.penalised:
+        return Status(
+            "misfit",
+            f"The data speak against what was imposed ({imposed.words}): it leaves a residual of "
+            f"{rms:.4g}, without it {without:.4g} grey levels would be left",
+            "Impose less.",
+            "imposed",
+        )
+    if not imposed.words:  # the best strength of a penalty was none
+        return status
+    return replace(status, sentence=f"{status.sentence} (imposed: {imposed.words})")

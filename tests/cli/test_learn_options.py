@@ -1,4 +1,4 @@
-"""`kernfit learn --varying` on real files: what it prints, writes and refuses."""
+"""Options of `kernfit learn` on real files: --varying, --constraint, penalties, refusals."""
 
 import json
 
@@ -100,3 +100,21 @@ def test_damaged_fields_are_refused(tmp_path, content, message):
     (tmp_path / "f.json").write_text(content)
     with pytest.raises(RefusedFile, match=message):
         KernelField.load(tmp_path / "f.json")
+
+
+def test_constraints_and_penalties(pair, tmp_path, capsys):
+    x = np.load(pair[0])
+    np.save(tmp_path / "blurred.npy", (x + np.roll(x, 1, 1) + np.roll(x, -1, 1)) / 3)
+    (tmp_path / "free.txt").write_text("1 1 1\n")
+    arguments = ("--shape", "1x3", "--constraint", "symmetric", "--constraint", "sum-to-one")
+    blurred = (pair[0], tmp_path / "blurred.npy")
+    assert run("learn", *blurred, *arguments, "--free", tmp_path / "free.txt") == 0
+    assert "(imposed: symmetric, sum-to-one)" in capsys.readouterr().out
+    assert run("learn", *blurred, "--shape", "3", "--ridge", "1e-3", "--smooth", "auto") == 0
+    assert "imposed: ridge 0.001" in capsys.readouterr().out
+    assert run("learn", *blurred, "--ridge", "much") == 2
+    assert "--ridge must be 'auto' or a number" in capsys.readouterr().err
+    assert run("learn", *blurred, "--constraint", "round") == 2
+    assert "must be among symmetric" in capsys.readouterr().err
+    assert run("learn", *blurred, "--varying", "1", "--constraint", "symmetric") == 2
+    assert "cannot be combined, got --constraint" in capsys.readouterr().err
