@@ -156,6 +156,7 @@ class Lab:
             "before": before.files[0],
             "after": after and after.files[0],
             "levels": (before.about["levels"], after and after.about["levels"]),
+            "title": f"{before.about['name']} → {after.about['name'] if after else 'made here'}",
         }
         return ProgressResponse(self.pool, "learn", arguments, self.limits.learning_seconds)
 

@@ -115,6 +115,7 @@ def learning(given: Mapping[str, Any]) -> dict[str, Any]:
         "make": make,
         "share": number(given, "share", 1e-6, 1, 1),
         "robust": bool(given.get("robust", False)),
+        "report": bool(given.get("report", False)),
     }
 
 

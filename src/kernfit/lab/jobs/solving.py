@@ -32,6 +32,8 @@ def learn(
     share: float,
     levels: tuple[tuple[float, float] | None, tuple[float, float] | None],
     robust: bool = False,
+    report: bool = False,
+    title: str = "",
 ) -> dict[str, Any]:
     """Find the kernel between two images of the shelf, or between one and what is made of it.
 
@@ -52,13 +54,18 @@ def learn(
         At which the before and the after image saturate; None for none.
     robust : bool
         Leave out outliers.
+    report : bool
+        Whether to give the report instead.
+    title : str
+        Of the report.
 
     Returns
     -------
     dict
         "fit", as `Fit.to_dict` has it; "verdict", "name", "file" (the kernel file's text);
         "statistics", the sums with their eigenvalues, or None if the kernel is too large;
-        "images", before, after and residual in grey, as bytes with their range.
+        "images", before, after and residual in grey, as bytes with their range. With `report`
+        only "report", the page's text.
     """
     x = np.load(before, mmap_mode="r")
     clip = levels[1]
@@ -79,6 +86,9 @@ def learn(
     say("looking for the kernel")
     fit = learn_arrays(x, y, shape=shape, clip=limits, channels=channels, robust=robust)
     say("looking for its name")
+    if report:
+        say("writing the report")
+        return {"report": report_of(fit, x, y, limits, title)}
     single = fit.kernel.weight.shape[:2] == (1, 1)
     name = str(fit.recognise()) if single else ""
     say("collecting the sums")
@@ -176,6 +186,14 @@ def shown(plane: Array, low: float, high: float, side: int = 320) -> dict[str, A
     scaled = np.rint((part - low) * (255 / ((high - low) or 1.0)))
     levels = np.clip(np.nan_to_num(scaled), 0, 255).astype(np.uint8)
     return {"rows": part.shape[0], "columns": part.shape[1], "base64": b64encode(levels).decode()}
+
+
+def report_of(fit: Fit, x: Array, y: Array, limits: tuple[float, float], title: str) -> str:
+    """Return the text of the report."""
+    with tempfile.TemporaryDirectory(prefix="kernfit-lab-") as folder:
+        path = Path(folder) / "report.html"
+        fit.report(path, x, y, clip=limits, title=title)
+        return path.read_text(encoding="utf-8")
 
 
 def file_of(kernel: Kernel) -> str:

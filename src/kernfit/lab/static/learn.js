@@ -115,37 +115,54 @@ export function start(root, lab) {
       verdict.replaceChildren(h("p", { class: "hint" }, "Pick the after image on the shelf, or drop it on the page."));
       return;
     }
+    const found = await running(() => api.learn(wish(), watching()));
+    if (!found || closed) return;
+    answer = found;
+    show(found);
+  });
+
+  // What is told while work is under way, and how it is stopped.
+  let stage = "";
+  const watching = () => ({ signal: stop.signal, progress: (text) => { stage = text; } });
+
+  // Do work that takes a while: show that it goes on, let it be cancelled, say what went wrong.
+  async function running(work) {
+    while (stop) await new Promise((resolve) => { setTimeout(resolve, 50); });
     stop = new AbortController();
     cancel.disabled = false;
     bar.hidden = false;
     const begun = performance.now();
-    let stage = "";
-    const tell = () => { doing.textContent = `${stage} · ${((performance.now() - begun) / 1000).toFixed(1)} s`; };
-    const clock = setInterval(tell, 200);
+    const seconds = (digits) => ((performance.now() - begun) / 1000).toFixed(digits);
+    const tell = () => { doing.textContent = `${stage} · ${seconds(1)} s`; };
+    const clock = setInterval(tell, 100);
     try {
-      const found = await api.learn(wish(), {
-        signal: stop.signal,
-        progress: (text) => { stage = text; tell(); },
-      });
-      if (closed) return;
-      answer = found;
-      show(found);
-      doing.textContent = `Done in ${((performance.now() - begun) / 1000).toFixed(2)} s.`;
+      const found = await work();
+      doing.textContent = `Done in ${seconds(2)} s.`;
+      return found;
     } catch (error) {
-      if (closed) return;
+      if (closed) return null;
       doing.textContent = error.name === "AbortError" ? "Cancelled." : "";
       if (error.name !== "AbortError") {
         verdict.replaceChildren(h("p", { class: "error", role: "alert" }, error.message));
         for (const part of [tables, figures, files]) part.replaceChildren();
         path.use(null);
       }
+      return null;
     } finally {
       clearInterval(clock);
       stop = null;
+      stage = "";
       cancel.disabled = true;
       bar.hidden = true;
     }
-  });
+  }
+
+  // One page with everything, made by learning once more with the images at hand.
+  async function report() {
+    if (stop) return;
+    const text = await running(() => api.learn({ ...wish(), report: true }, watching()));
+    if (text) download("report.html", "text/html", text.report);
+  }
 
   function wish() {
     const shape = state.shape === "auto" ? "auto" : state.shape.split("x").map(Number);
@@ -176,7 +193,9 @@ export function start(root, lab) {
     figures.replaceChildren(...(images?.before ? [
       figure("Before", images.before), figure("After", images.after), figure("Predicted", images.predicted),
       figure(`Residual, ± ${say(images.reach, 3)}`, images.residual, true)] : []));
-    files.replaceChildren(button("Download kernel file", () => download("kernel.json", "application/json", file)));
+    files.replaceChildren(
+      button("Download kernel file", () => download("kernel.json", "application/json", file)),
+      button("Download report", () => report()));
     path.use(statistics);
   }
 
@@ -219,7 +238,7 @@ function figure(caption, { rows, columns, base64 }, isSigned = false) {
 
 // The descent on the sums, with its chart and the reason why it arrives or diverges.
 export class Path {
-  constructor(state, save = () => {}) {
+  constructor(state, save = () => {}, title = "The same by gradient descent") {
     this.state = state;
     this.save = save;
     this.playing = false;
@@ -252,7 +271,7 @@ export class Path {
       h("div", { class: "tables" }, this.now, this.exact));
     this.none = h("p", { class: "hint" }, "The descent is shown for kernels of one channel, up to 15 × 15.");
     this.root = h("section", { class: "descent", "aria-label": "Gradient descent" },
-      h("h3", {}, "The same by gradient descent"),
+      h("h3", {}, title),
       h("p", { class: "hint" }, "The loss depends on the images only through a few sums; on these the descent runs here, step by step, as a training loop over the images would."),
       this.body, this.none);
     this.watch = new ResizeObserver(() => this.draw());

@@ -8,8 +8,9 @@ import * as slide from "./slide.js";
 import * as edges from "./edges.js";
 import * as learn from "./learn.js";
 import * as see from "./see.js";
+import * as lesson from "./lesson.js";
 
-const benches = { slide, edges, learn, see };
+const benches = { lesson, slide, edges, learn, see };
 const main = document.getElementById("main");
 const lab = { api, announce, kernels: [], detectors: {}, shelf: null };
 let open = null; // the bench that is shown: {name, state, bench}
@@ -17,7 +18,7 @@ let saving = 0;
 
 function show() {
   const { bench: wanted, values } = parse(location.hash);
-  const name = Object.hasOwn(benches, wanted) ? wanted : "slide";
+  const name = Object.hasOwn(benches, wanted) ? wanted : "lesson";
   const { DEFAULTS, start } = benches[name];
   open?.bench.stop?.();
   const state = read(values, DEFAULTS);
