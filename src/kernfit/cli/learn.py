@@ -17,8 +17,22 @@ if TYPE_CHECKING:
 
 def learn(
     context: typer.Context,
-    before: Annotated[Path, typer.Argument(help="The image that went in.", show_default=False)],
-    after: Annotated[Path, typer.Argument(help="The image that came out.", show_default=False)],
+    before: Annotated[
+        Path,
+        typer.Argument(
+            help="The image that went in; or a folder, or a pattern in quotes.", show_default=False
+        ),
+    ],
+    after: Annotated[
+        Path,
+        typer.Argument(
+            help="The image that came out; or a folder, or a pattern in quotes.", show_default=False
+        ),
+    ],
+    more: Annotated[
+        list[Path] | None,
+        typer.Argument(help="More pairs that share the kernel: before, after, before, after ..."),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", help="Write the kernel here (.json, .npy or .txt)."),
@@ -105,6 +119,7 @@ def learn(
     """
     from kernfit.arrays import one_of
     from kernfit.cli.options import as_kernel, as_shape, as_strength, check_kernel_target
+    from kernfit.cli.pairs import all_pairs, learn_several, refuse_with_several
     from kernfit.cli.wording import options_of, with_options
     from kernfit.io.images import read_image
     from kernfit.learning import learn as learn_arrays
@@ -154,6 +169,7 @@ def learn(
 
         one_of(report.suffix.lower(), (".html", ".htm"), "the report's suffix")
         check_target(report)
+    pairs = all_pairs([before, after, *(more or [])])
     options: dict[str, Any] = {
         "shape": wanted,
         "bias": with_bias,
@@ -166,11 +182,15 @@ def learn(
         "descent": descent,
         "steps": steps,
     }
+    before, after = pairs[0]
     files = [path for path in (before, after, mask) if path is not None]
     most = memory_for(memory)
     notes: list[str] = []
     shown: dict[str, Any] = {}  # what a report can show: images that are in memory
-    if scheduler is None and fits_whole(most, *files):
+    if len(pairs) > 1:
+        refuse_with_several(report=report, mask=mask, scheduler=scheduler)
+        fit, notes = learn_several(pairs, clip=clip, memory=most, threads=threads, **options)
+    elif scheduler is None and fits_whole(most, *files):
         first, second = read_image(before), read_image(after)
         shown = {
             "before": first.pixels,

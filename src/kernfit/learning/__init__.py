@@ -8,11 +8,13 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import ArrayLike
 
+from kernfit.arrays import Array
 from kernfit.errors import InvalidInput
 from kernfit.learning.answering import learn_pair, placed
 from kernfit.learning.fit import Fit
 from kernfit.learning.kernel_field import KernelField
 from kernfit.learning.pair import Pair
+from kernfit.learning.several import Pairs
 from kernfit.learning.statistics import Statistics
 from kernfit.learning.varying import learn_varying
 from kernfit.learning.varying_fit import VaryingFit
@@ -60,7 +62,9 @@ def learn(
     Parameters
     ----------
     before : array_like, shape (H, W) or (channels, H, W)
-        The image that went in.
+        The image that went in. Or a list of such arrays, and so for `after`: several pairs that
+        share one kernel, of any sizes. `mask` and `variance` may then be lists too. Eight or more
+        pairs also tell the errors, by how far they disagree.
     after : array_like
         The image that came out. Of equal size: the kernel's anchor sits on the same pixel, and
         the border, whose rule is unknown, is left out. Smaller: it holds only the outputs with a
@@ -137,20 +141,28 @@ def learn(
     """
     _check_options(bias=bias, whole_levels=whole_levels, robust=robust)
     _check_descent(descent, steps, start)
-    pair, offset = placed(
-        Pair.of(
-            before,
-            after,
+    several = _several(before, after)
+    found = []
+    for n, (first, second) in enumerate(several or [(before, after)]):
+        own = [
+            given[n] if several and isinstance(given, (list, tuple)) else given
+            for given in (mask, variance)
+        ]
+        pair = Pair.of(
+            first,
+            second,
             clip=clip,
             clip_before=clip_before,
-            mask=mask,
-            variance=variance,
+            mask=own[0],
+            variance=own[1],
             channels=channels,
-        ),
-        shape,
-    )
+        )
+        found.append(placed(pair, shape))
+    pairs = [pair for pair, _ in found]
+    together = pairs[0] if len(pairs) == 1 else Pairs.of(pairs)
+    offset = found[0][1] if len(found) == 1 else None
     fit = learn_pair(
-        pair,
+        together,
         shape=shape,
         bias=bias,
         descent=descent,
@@ -165,6 +177,25 @@ def learn(
         threads=threads,
     )
     return replace(fit, offset=offset)
+
+
+def _several(before: object, after: object) -> list[tuple[Array, Array]] | None:
+    """Return pairs of images if both are lists of arrays, else None."""
+    lists = [
+        isinstance(images, (list, tuple))
+        and len(images) > 0
+        and all(isinstance(image, np.ndarray) and image.ndim > 1 for image in images)
+        for images in (before, after)
+    ]
+    if not all(lists):
+        return None
+    first, second = list(before), list(after)  # type: ignore[call-overload]
+    if len(first) != len(second):
+        raise InvalidInput(
+            f"before and after must be lists of equally many images, got {len(first)} and "
+            f"{len(second)}"
+        )
+    return list(zip(first, second, strict=True))
 
 
 def _check_options(**options: object) -> None:

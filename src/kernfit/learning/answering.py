@@ -18,6 +18,7 @@ from kernfit.learning.offset import find_offset
 from kernfit.learning.pair import Pair
 from kernfit.learning.robust import residuals_of_fit, without_outliers
 from kernfit.learning.saturated import without_saturated
+from kernfit.learning.several import Pairs, disagreement
 from kernfit.learning.solution import fit_pair
 from kernfit.learning.survey import smallest_exact, survey
 
@@ -30,7 +31,7 @@ _SURELY_THERE = 0.5
 
 
 def learn_pair(
-    pair: Pair,
+    pair: Pair | Pairs,
     *,
     shape: str | int | Sequence[int] = "auto",
     bias: bool = True,
@@ -45,7 +46,7 @@ def learn_pair(
     smooth: float | str | None = None,
     threads: int | None = None,
 ) -> Fit:
-    """Learn from a pair whose images lie one on the other; see `learn` for the parameters."""
+    """Learn from pairs whose images lie one on the other; see `learn` for the parameters."""
     threads = thread_count(threads)
     imposed = Imposed.of(constraints, free, ridge, smooth)
     if imposed and descent is not None:
@@ -53,7 +54,7 @@ def learn_pair(
             f"descent knows no constraints and no penalties, got {imposed.words}: drop one"
         )
 
-    def answer(pair: Pair, shape: str | int | Sequence[int] = shape) -> Fit:
+    def answer(pair: Pair | Pairs, shape: str | int | Sequence[int] = shape) -> Fit:
         size = _size(pair, shape, threads=threads)
         found = isinstance(shape, str)
 
@@ -79,6 +80,14 @@ def learn_pair(
 
     # The matrices are small: threads of their own would cost linear algebra more than they give.
     with threadpool_limits(1, user_api="blas"):
+        if isinstance(pair, Pairs):
+            if robust:
+                # Each pair's own kernel tells its outliers.
+                members = [
+                    without_outliers(member, answer, residuals_of_fit)[1] for member in pair.members
+                ]
+                pair = replace(pair, members=tuple(members))
+            return _with_disagreement(pair, answer(pair))
         if not robust:
             return _unsaturated(pair, answer(pair), answer)
         if isinstance(shape, str) and pair.same_size:
@@ -117,7 +126,18 @@ def placed(pair: Pair, shape: str | int | Sequence[int]) -> tuple[Pair, tuple[in
     return replace(pair, before=before), (row, column)
 
 
-def _size(pair: Pair, shape: str | int | Sequence[int], *, threads: int | None) -> tuple[int, int]:
+def _with_disagreement(pairs: Pairs, fit: Fit) -> Fit:
+    """Add what each pair says of the kernel that they share."""
+    residuals = []
+    for member in pairs.members:
+        equations, errors = residuals_of_fit(member, fit)
+        residuals.append(float(np.sqrt(np.mean(errors[equations.used] ** 2))))
+    return replace(fit, notes=(*fit.notes, *disagreement(residuals)))
+
+
+def _size(
+    pair: Pair | Pairs, shape: str | int | Sequence[int], *, threads: int | None
+) -> tuple[int, int]:
     """Return the kernel's shape, asking the data if told to."""
     if isinstance(shape, str):
         if shape != "auto":

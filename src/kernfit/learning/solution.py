@@ -20,6 +20,7 @@ from kernfit.learning.levels import within_levels
 from kernfit.learning.misfit import Structure, structure
 from kernfit.learning.pair import Pair
 from kernfit.learning.residual import Residual, residual, residual_strips
+from kernfit.learning.several import Pairs
 from kernfit.learning.statistics import Statistics, check_memory
 from kernfit.learning.strengths import with_strengths
 from kernfit.learning.uncertainty import Uncertainty, from_blocks, unknown, white_noise
@@ -87,7 +88,7 @@ class _Question:
 
 
 def fit_pair(
-    pair: Pair,
+    pair: Pair | Pairs,
     shape: tuple[int, int],
     *,
     bias: bool = True,
@@ -183,7 +184,7 @@ def _noise_notes(chi2: float | None) -> tuple[str, ...]:
     return (f"the residual is {np.sqrt(chi2):.3g} times what the given variance says",)
 
 
-def _half_precision(pair: Pair) -> float:
+def _half_precision(pair: Pair | Pairs) -> float:
     """Return what rounding to float16 leaves of an after image; 0 of other floating numbers."""
     if pair.after.dtype != np.float16:
         return 0.0
@@ -213,7 +214,7 @@ def _structure(
 
 
 def _blocks(
-    pair: Pair,
+    pair: Pair | Pairs,
     equations: EquationSource,
     shape: tuple[int, int],
     anchor: tuple[int, int],

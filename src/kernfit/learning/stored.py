@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -139,10 +140,18 @@ def fit_statistics(parts: Sequence[Statistics], *, bias: bool = True) -> Fit:
     Raises
     ------
     InvalidInput
-        If there are no statistics, they do not belong together, or they hold no pixel.
+        If there are no statistics, they do not belong together, the same are given twice, or they
+        hold no pixel.
     """
     if not parts:
         raise InvalidInput("at least one set of statistics must be given, got none")
+    for (m, first), (n, second) in combinations(enumerate(parts, 1), 2):
+        same = first.count == second.count and np.array_equal(first.sums.gram, second.sums.gram)
+        if same and np.array_equal(first.sums.cross, second.sums.cross):
+            raise InvalidInput(
+                f"each set of statistics must be given once, got the same as numbers {m} and "
+                f"{n}: what agrees because it is the same would make the errors too small"
+            )
     total = parts[0]
     for part in parts[1:]:
         total += part

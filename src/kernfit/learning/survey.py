@@ -9,6 +9,7 @@ import numpy as np
 from kernfit.errors import InvalidInput
 from kernfit.learning.fit import Fit
 from kernfit.learning.pair import Pair
+from kernfit.learning.several import Pairs
 from kernfit.learning.statistics import Statistics
 from kernfit.learning.support import choose_support
 
@@ -28,7 +29,7 @@ _TILE = 256
 _LEAST_TILES = 4
 
 
-def survey(pair: Pair, *, bias: bool = True, threads: int | None = None) -> tuple[int, int]:
+def survey(pair: Pair | Pairs, *, bias: bool = True, threads: int | None = None) -> tuple[int, int]:
     """Return the shape of the smallest kernel, anchored at its centre, that explains the pair.
 
     One set of statistics over the largest support serves all smaller ones. Of very large images,
@@ -36,7 +37,7 @@ def survey(pair: Pair, *, bias: bool = True, threads: int | None = None) -> tupl
 
     Parameters
     ----------
-    pair : Pair
+    pair : Pair or Pairs
         Of equal sizes.
     bias : bool, default True
         Whether a constant is learnt too.
@@ -134,7 +135,7 @@ def _centred(up: int, down: int, left: int, right: int) -> tuple[int, int]:
     return 2 * max(up, down) + 1, 2 * max(left, right) + 1
 
 
-def _work_for_gaps(pair: Pair, shape: tuple[int, int], pixels: int) -> float:
+def _work_for_gaps(pair: Pair | Pairs, shape: tuple[int, int], pixels: int) -> float:
     """Return the multiply-adds that single patches would cost.
 
     They are those of pixels that do not count, or of those that do, whichever are fewer; or of all
@@ -153,7 +154,7 @@ def _work_for_gaps(pair: Pair, shape: tuple[int, int], pixels: int) -> float:
     return single * float(shape[0] * shape[1] * _inputs(pair)) ** 2 / 2
 
 
-def _largest(pair: Pair, limit: int) -> tuple[int, int]:
+def _largest(pair: Pair | Pairs, limit: int) -> tuple[int, int]:
     """Return the largest odd support that leaves twice as many outputs as weights."""
     height, width = pair.before.shape[1:]
     rows = columns = limit
@@ -169,11 +170,13 @@ def _largest(pair: Pair, limit: int) -> tuple[int, int]:
     return rows, columns
 
 
-def _inputs(pair: Pair) -> int:
+def _inputs(pair: Pair | Pairs) -> int:
     return len(pair.before) if pair.channels == "full" else 1
 
 
-def _statistics(pair: Pair, shape: tuple[int, int], pixels: int, threads: int | None) -> Statistics:
+def _statistics(
+    pair: Pair | Pairs, shape: tuple[int, int], pixels: int, threads: int | None
+) -> Statistics:
     """Sum up the whole pair, or of a very large one a regular choice of tiles."""
     anchor = ((shape[0] - 1) // 2, (shape[1] - 1) // 2)
     total = None
@@ -185,11 +188,18 @@ def _statistics(pair: Pair, shape: tuple[int, int], pixels: int, threads: int | 
         except InvalidInput:
             continue  # a tile of which nothing counts
         total = part if total is None else total + part
-    return pair.statistics(shape, anchor, threads=threads) if total is None else total
+    if total is not None:
+        return total
+    first = pair.members[0] if isinstance(pair, Pairs) else pair
+    return first.statistics(shape, anchor, threads=threads)
 
 
-def _tiles(pair: Pair, pixels: int) -> Iterator[Pair]:
+def _tiles(pair: Pair | Pairs, pixels: int) -> Iterator[Pair]:
     """Give the whole pair, or of a very large one a regular choice of tiles."""
+    if isinstance(pair, Pairs):
+        for member in pair.members:
+            yield from _tiles(member, max(1, pixels // len(pair.members)))
+        return
     height, width = pair.before.shape[1:]
     every = -(-height * width * len(pair.after) // pixels)
     if every == 1:
