@@ -33,8 +33,9 @@ def draw_map(plane: Array, *, title: str = "", ax: Axes | None = None) -> Axes:
     """
     ax = axes_of(ax, (4, 4))
     finite = plane[np.isfinite(plane)]
-    limit = float(np.abs(finite).max(initial=0.0)) or 1.0
-    ax.imshow(np.ma.masked_invalid(plane), cmap=SIGNED, vmin=-limit, vmax=limit)
+    limit = float(np.abs(finite).max(initial=0.0))
+    most = limit or 1.0
+    ax.imshow(np.ma.masked_invalid(plane), cmap=SIGNED, vmin=-most, vmax=most)
     ax.set_title(f"{title}: ±{limit:.3g}", size=7)
     ax.set_axis_off()
     return ax
