@@ -1,7 +1,5 @@
-import os
-
 import pytest
-from served import Served, browser_path
+from served import Served
 
 
 @pytest.fixture(scope="session")
@@ -12,20 +10,6 @@ def lab():
     yield running
     running.process.terminate()
     running.process.communicate(timeout=20)
-
-
-@pytest.fixture(scope="session")
-def chromium():
-    playwright = pytest.importorskip("playwright.sync_api")
-    path = browser_path()
-    # A browser's own sandbox does not work for root, as in containers.
-    root = hasattr(os, "geteuid") and os.geteuid() == 0
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(
-            executable_path=path, args=["--no-sandbox"] if root else []
-        )
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -2,15 +2,11 @@
 
 import http.client
 import json
-import os
-import shutil
 import signal
 import subprocess
 import sys
 from pathlib import Path
 from urllib.parse import urlsplit
-
-import pytest
 
 
 class Served:
@@ -64,12 +60,3 @@ class Served:
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         line = next(line for line in status.splitlines() if line.startswith("VmHWM"))
         return int(line.split()[1]) * 1024
-
-
-def browser_path():
-    """Return the browser's program; without one, skip here and fail in CI."""
-    path = shutil.which("chromium") or shutil.which("chromium-browser")
-    if path is None:
-        reason = "no chromium: apt-get install chromium"
-        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
-    return path
