@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import ceil, floor
 from typing import Any, NoReturn
 
 import numpy as np
@@ -161,43 +162,46 @@ class Pair:
             columns.start - anchor[1] : columns.stop - anchor[1] + kw - 1,
         ]
 
-        known = np.isfinite(y)
-        blank = ~np.isfinite(x)
+        # Integers are what they are: there is nothing to look for.
+        known = np.isfinite(y) if y.dtype.kind == "f" else np.ones(y.shape, bool)
+        blank = ~np.isfinite(x) if x.dtype.kind == "f" else np.zeros(1, bool)
         closed: Array = np.zeros(1, bool)
         if np.isfinite(self.clip_before).any():
-            closed = (x <= self.clip_before[0]) | (x >= self.clip_before[1])
-            closed &= ~blank
+            closed = ~_between(x, self.clip_before) & ~blank
         if blank.any():
             # Their level tells nothing, but sums lose least by one like the others.
             levels = np.array([usual_level(plane) for plane in x]).astype(x.dtype)
             x = np.where(blank, levels[:, np.newaxis, np.newaxis], x)
             hidden = any_under_kernel(blank, shape)
             known &= ~(hidden.any(axis=0) if self.channels == "full" else hidden)
-        wanted = np.ones(y.shape, bool)
-        if self.mask is not None:
-            wanted &= self.mask[inside]
+        wanted = None if self.mask is None else self.mask[inside]
         spread = None if self.variance is None else self.variance[:, rows, columns]
         if spread is not None:
-            wanted &= np.isfinite(spread)
-        open_ = (y > self.clip[0]) & (y < self.clip[1])
+            wanted = np.isfinite(spread) if wanted is None else wanted & np.isfinite(spread)
+        open_ = _between(y, self.clip)
         if self.channels == "full":
             # A pixel serves all output channels or none: their equations share one Gram matrix.
             known[:] = known.all(axis=0)
             open_[:] = open_.all(axis=0)
-        tame = np.ones(y.shape[1:], bool) if self.wild is None else ~self.wild[inside]
-        lit: Array = np.ones(1, bool)
+        lit = None
         if closed.any():
             hidden = any_under_kernel(closed, shape)
             lit = np.asarray(~hidden.any(axis=0) if self.channels == "full" else ~hidden)
-        used = known & wanted & open_ & lit & tame
-        left_out = {
-            "border": int(self.after.size - y.size),
-            "missing": int(np.count_nonzero(~known)),
-            "masked": int(np.count_nonzero(known & ~wanted)),
-            "clipped": int(np.count_nonzero(known & wanted & ~open_)),
-            "clipped before": int(np.count_nonzero(known & wanted & open_ & ~lit)),
-            "outliers": int(np.count_nonzero(known & wanted & open_ & lit & ~tame)),
+        reasons = {
+            "missing": known,
+            "masked": wanted,
+            "clipped": open_,
+            "clipped before": lit,
+            "outliers": None if self.wild is None else ~self.wild[inside],
         }
+        left_out = {"border": int(self.after.size - y.size)}
+        used, left = np.ones(1, bool), y.size
+        for reason, fine in reasons.items():
+            before = left
+            if fine is not None:
+                used = used & fine
+                left = int(np.count_nonzero(used))
+            left_out[reason] = before - left
         return Equations(x, y, used, left_out, spread)
 
     def statistics(
@@ -257,6 +261,20 @@ def outputs_with_patch(length: int, taps: int, anchor: int, margin: int) -> slic
     """Return the places along one axis that have their whole patch and keep the margin."""
     start = max(anchor, margin)
     return slice(start, max(start, length - max(taps - 1 - anchor, margin)))
+
+
+def _between(values: Array, limits: tuple[float, float]) -> Array:
+    """Return which values lie between two limits; integers are compared as such, without a copy."""
+    low, high = limits
+    if np.isinf(low) and np.isinf(high):
+        return np.ones(values.shape, bool)
+    if values.dtype.kind in "iu":
+        low, high = (
+            floor(low) if np.isfinite(low) else low,
+            ceil(high) if np.isfinite(high) else high,
+        )
+    inside: Array = (values > low) & (values < high)
+    return inside
 
 
 def levels_of(
