@@ -11,7 +11,7 @@ import numpy as np
 
 from kernfit.arrays import Array
 from kernfit.correlate import correlate2d, make_plan
-from kernfit.correlate.axes import axes_of
+from kernfit.correlate.axes import as_anchor, axes_of
 from kernfit.correlate.taps import taps_of
 from kernfit.errors import InvalidInput
 from kernfit.interop.runner import digest
@@ -37,6 +37,8 @@ class Recipe:
     kernel : Kernel or ndarray
     rows, columns : Axis
         Where the windows of the outputs lie.
+    anchor : (row, column)
+        The tap that stands on the pixel which an output is for.
     fill : number
     options : dict
         For `correlate2d` on a window.
@@ -49,6 +51,7 @@ class Recipe:
     kernel: Any
     rows: Any
     columns: Any
+    anchor: tuple[int, int]
     fill: Any
     options: dict[str, Any]
     channels: int | None
@@ -77,10 +80,11 @@ def recipe_for(
         key: options[key] for key in ("mode", "padding", "stride", "dilation") if key in options
     }
     anchor = options.get("anchor")
+    anchor = as_anchor(taps.anchor if anchor is None else anchor, taps.size)
     rows, columns = axes_of(
         shape,
         taps.size,
-        anchor=taps.anchor if anchor is None else anchor,
+        anchor=anchor,
         boundary=options.get("boundary", "constant"),
         **axes,
     )
@@ -93,7 +97,7 @@ def recipe_for(
     passed["method"] = plan.method
     fill = options.get("fill_value", 0)
     channels = len(taps.weights()) if taps.groups else None
-    return Recipe(kernel, rows, columns, fill, passed, channels, plan.dtype)
+    return Recipe(kernel, rows, columns, anchor, fill, passed, channels, plan.dtype)
 
 
 def apply_file(

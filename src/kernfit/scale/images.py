@@ -53,7 +53,18 @@ class LargeImage:
 
     def __getitem__(self, index: tuple[slice, slice, slice]) -> Array:
         """Return a part, given by slices of channels, rows and columns."""
-        return self.pixels[index]
+        channels, rows, columns = index
+        first, last, step = rows.indices(self.shape[1])
+        if step == 1:
+            return self.pixels[index]
+        # Every so many-th row: what lies between is not held together.
+        bands = [
+            self.pixels[channels, slice(top, min(top + step * self.block[0], last)), columns][
+                :, ::step, :: columns.step
+            ]
+            for top in range(first, last, step * self.block[0])
+        ]
+        return np.concatenate(bands, axis=1)
 
     @property
     def size(self) -> int:
@@ -63,6 +74,12 @@ class LargeImage:
     def keep(self, room: int) -> None:
         """Change how many bytes of blocks are kept."""
         self._room = room
+
+    def forget(self) -> None:
+        """Let all blocks go."""
+        with self._lock:
+            self._kept.clear()
+            self._bytes = 0
 
     def box(self, rows: Pair, columns: Pair) -> Array:
         """Return the pixels from one row and column up to another, (channels, rows, columns)."""

@@ -59,7 +59,7 @@ class _FileEquations(LargeEquations):
         self, function: Function, blocks: list[tuple[slice, slice]]
     ) -> tuple[list[Any], dict[str, int]]:
         job, place = self._job, self.place
-        window = Window(place, self.pair.clip, self.pair.channels)
+        window = self.window()
         tasks = _tasks(job.layout, place, blocks)
         key = digest(window.mark.encode(), mark_of(function).encode(), bytes([len(blocks)]))
         done, totals, left_out = job.checkpoint.load(key)
@@ -78,6 +78,9 @@ class _FileEquations(LargeEquations):
             job.checkpoint.save(key, done, totals, left_out, last=done == len(tasks))
             if job.progress is not None:
                 job.progress(stage, done, len(tasks))
+        # What comes next begins at the other end, or needs the memory for something else.
+        for image in (self.pair.before, self.pair.after):
+            image.forget()  # type: ignore[attr-defined]
         return totals, left_out
 
 
@@ -138,6 +141,7 @@ def learn_files(
     memory: int,
     mask: Any = None,
     clip: Any = None,
+    clip_before: Any = None,
     channels: str = "alike",
     keep: Path | None = None,
     progress: Progress | None = None,
@@ -153,7 +157,7 @@ def learn_files(
         Who sums up.
     memory : int
         Bytes that this process may use.
-    clip, channels
+    clip, clip_before, channels
         As for `learn`.
     keep : path, optional
         A folder for sums on their way: a job that was interrupted and is started again goes on
@@ -181,7 +185,9 @@ def learn_files(
         )
     images = [LargeImage(image, 0) for image in (before, after)]
     shown = None if mask is None else LargeImage(mask, 0)
-    pair = FilePair.of_images(*images, clip=clip, mask=shown, channels=channels)
+    pair = FilePair.of_images(
+        *images, clip=clip, clip_before=clip_before, mask=shown, channels=channels
+    )
     block = max(image.block[0] for image in images), max(image.block[1] for image in images)
     pixel = sum(image.shape[0] * image.dtype.itemsize for image in images)
     # Windows, flags and what the sums over a strip of rows turn into float64.
@@ -194,7 +200,13 @@ def learn_files(
         image.keep(int(layout.room * share))
     if shown is not None:
         shown.keep(layout.room // pixel)
-    settings = (layout, clip, channels, sorted((k, repr(v)) for k, v in options.items()))
+    settings = (
+        layout,
+        clip,
+        clip_before,
+        channels,
+        sorted((k, repr(v)) for k, v in options.items()),
+    )
     marks = [image.mark for image in (*images, shown) if image is not None]
     mark = digest(repr((settings, marks)).encode())
     checkpoint = Checkpoint(keep, mark, (Statistics, Sums, Residual))

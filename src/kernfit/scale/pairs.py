@@ -55,7 +55,7 @@ class LargePair(Pair):
         ----------
         before, after : object
             With ``shape`` (channels, rows, columns), ``dtype`` and slices.
-        clip, channels
+        clip, clip_before, channels
             As for `learn`.
         mask : object or None
             Like the images, of the after image's size; not 0 where a pixel counts.
@@ -75,8 +75,8 @@ class LargePair(Pair):
             )
         # The rules for arrays, on arrays of the same shape that take no memory.
         stand_ins = [np.broadcast_to(np.zeros((), i.dtype), i.shape) for i in (before, after)]
-        pair = Pair.of(*stand_ins, clip=clip, channels=channels)
-        found = cls(before, after, pair.clip, mask, pair.channels)
+        pair = Pair.of(*stand_ins, clip=clip, clip_before=clip_before, channels=channels)
+        found = cls(before, after, pair.clip, mask, pair.channels, clip_before=pair.clip_before)
         if not found.same_size and max(found.valid_shape) > max(31, min(64, rows, columns)):
             raise InvalidInput(
                 f"after must have the size of before, or lack as many pixels as a kernel does, "
@@ -89,7 +89,14 @@ class LargePair(Pair):
         """Return the same part of both images, in memory."""
         inside = (slice(None), rows, columns)
         mask = None if self.mask is None else (self.mask[inside] != 0).any(axis=0)
-        return Pair(self.before[inside], self.after[inside], self.clip, mask, self.channels)
+        return Pair(
+            self.before[inside],
+            self.after[inside],
+            self.clip,
+            mask,
+            self.channels,
+            clip_before=self.clip_before,
+        )
 
     def place(self, shape: Sides, anchor: Sides, margin: int) -> Place:
         """Say where the equations of a kernel's shape lie."""
@@ -138,6 +145,11 @@ class LargeEquations:
         self._left_out: dict[str, int] | None = None
         self._strips: dict[int, list[Strip]] = {}
 
+    def window(self) -> Window:
+        """Return what turns parts of the images into equations."""
+        pair = self.pair
+        return Window(self.place, pair.clip, pair.clip_before, pair.channels)
+
     @property
     def size(self) -> int:
         """Number of outputs, in all channels, whether they count or not."""
@@ -179,7 +191,7 @@ class LargeEquations:
 
     def _parts(self, places: list[tuple[slice, slice]]) -> list[Equations]:
         """Return the equations of some outputs."""
-        window = Window(self.place, self.pair.clip, self.pair.channels)
+        window = self.window()
         before, after, mask = self.pair.before, self.pair.after, self.pair.mask
         found = []
         for rows, columns in places:
@@ -195,6 +207,7 @@ class Window:
 
     place: Place
     clip: tuple[float, float]
+    clip_before: tuple[float, float]
     channels: str
 
     def before(self, rows: slice, columns: slice) -> tuple[slice, slice]:
@@ -216,7 +229,8 @@ class Window:
     def equations(self, x: Array, y: Array, mask: Array | None) -> Equations:
         """Return the equations of such parts."""
         shown = None if mask is None else (mask != 0).any(axis=0)
-        return Pair(x, y, self.clip, shown, self.channels).outputs(self.place.shape, (0, 0))
+        pair = Pair(x, y, self.clip, shown, self.channels, clip_before=self.clip_before)
+        return pair.outputs(self.place.shape, (0, 0))
 
     def look(
         self, function: Function, x: Array, y: Array, mask: Array | None
@@ -234,7 +248,7 @@ class Window:
     @cached_property
     def mark(self) -> str:
         """What tells these equations from others."""
-        return digest(repr((self.place, self.clip, self.channels)).encode())
+        return digest(repr((self.place, self.clip, self.clip_before, self.channels)).encode())
 
 
 def mark_of(function: Function) -> str:

@@ -148,18 +148,23 @@ class _Tiles:
         image = self._pixels.read(
             self._rows[row.start : row.stop], self._columns[column.start : column.stop]
         )
-        if image.dtype != np.float64:
-            image = image.astype(np.float32)
-        if self._divide != 1:
-            image = image / np.asarray(self._divide, image.dtype)
-        result = np.asarray(self._runner(image))
-        rows = slice(row.skip, row.skip + row.last - row.first)
-        columns = slice(column.skip, column.skip + column.last - column.first)
-        kept = result[:, rows, columns]
-        wanted = (row.last - row.first, column.last - column.first)
-        if kept.shape[1:] != wanted:
-            raise InvalidInput(
-                f"the model must give {wanted} outputs at {row.skip}, {column.skip} for a tile of "
-                f"{image.shape[1:]} pixels, got {result.shape[1:]} in all: a size in it is fixed"
-            )
-        return kept
+        return run_tile(self._runner, image, row, column, self._divide)
+
+
+def run_tile(runner: Runner, image: Array, row: Strip, column: Strip, divide: float) -> Array:
+    """Run a model on a tile (channels, rows, columns) and return the part that is kept."""
+    if image.dtype != np.float64:
+        image = image.astype(np.float32)
+    if divide != 1:
+        image = image / np.asarray(divide, image.dtype)
+    result = np.asarray(runner(image))
+    rows = slice(row.skip, row.skip + row.last - row.first)
+    columns = slice(column.skip, column.skip + column.last - column.first)
+    kept = result[:, rows, columns]
+    wanted = (row.last - row.first, column.last - column.first)
+    if kept.shape[1:] != wanted:
+        raise InvalidInput(
+            f"the model must give {wanted} outputs at {row.skip}, {column.skip} for a tile of "
+            f"{image.shape[1:]} pixels, got {result.shape[1:]} in all: a size in it is fixed"
+        )
+    return kept
