@@ -48,7 +48,16 @@ class LargePair(Pair):
     """
 
     @classmethod
-    def of_images(cls, before: Any, after: Any, *, clip: Any, mask: Any, channels: str) -> Self:
+    def of_images(
+        cls,
+        before: Any,
+        after: Any,
+        *,
+        clip: Any = None,
+        clip_before: Any = None,
+        mask: Any = None,
+        channels: str = "alike",
+    ) -> Self:
         """Check two images against one another, without a look at their pixels.
 
         Parameters
