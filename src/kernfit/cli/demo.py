@@ -176,3 +176,4 @@ def _photograph(folder: Path | None) -> None:
         write_image(folder / "after.png", np.asarray(after))
         fit.kernel.save(folder / "sharpen.json")
         print(f"\nTry it: kernfit learn {folder / 'before.png'} {folder / 'after.png'}")
+        print("With --report page.html it draws what it finds.")
