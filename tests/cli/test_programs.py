@@ -21,6 +21,7 @@ def folder(tmp_path_factory):
     before = photograph()[0].crop((100, 100, 220, 200))
     before.save(folder / "before.png")
     before.filter(ImageFilter.SHARPEN).save(folder / "after.png")
+    (folder / "pairs.csv").write_text("before,after\nbefore.png,after.png\n")
     write_image(folder / "wild.npy", np.random.default_rng(1).normal(size=(1500, 1500)))
     return folder
 
@@ -34,6 +35,7 @@ COMMANDS = {
     "kernels": (),
     "stats": ("sum", "before.png", "after.png", "--shape", "3", "-o", "sums.npy"),
     "see": ("model.onnx",),
+    "table": ("pairs.csv", "kernels.csv"),
     "tile": ("model.onnx", "floats.npy", "tiled.npy"),
 }
 

@@ -13,6 +13,7 @@ from kernfit.cli.learn import learn
 from kernfit.cli.see import see
 from kernfit.cli.show import show
 from kernfit.cli.stats import stats
+from kernfit.cli.table import table
 from kernfit.cli.tile import tile
 
 app = typer.Typer(
@@ -45,6 +46,6 @@ def kernfit(
         print(context.get_help())
 
 
-for command in (demo, learn, apply, edges, show, kernels, see, tile, lab):
+for command in (demo, learn, apply, edges, show, kernels, see, tile, table, lab):
     app.command()(command)
 app.add_typer(stats, name="stats")

@@ -37,8 +37,8 @@ def resumable(quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
                 task = under_way.get(stage)
                 if task is None or bars.tasks[task].finished:
                     # A stage that begins anew is another one: time left counts from its start.
-                    under_way[stage] = task = bars.add_task(stage, total=total, completed=done)
-                bars.update(task, completed=done, total=total)
+                    under_way[stage] = task = bars.add_task(stage, total=total or None)
+                bars.update(task, completed=done, total=total or None)
 
             yield told
     except KeyboardInterrupt:
