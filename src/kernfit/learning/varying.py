@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 from threadpoolctl import threadpool_limits
 
-from kernfit.arrays import Array, as_image, as_pair_of_ints, one_of
+from kernfit.arrays import Array, as_pair_of_ints, one_of
 from kernfit.correlate.threads import thread_count
 from kernfit.errors import InvalidInput, ResultTooLarge
 from kernfit.learning.equations import Equations
@@ -124,23 +125,28 @@ def learn_varying(
     for value, name in ((degree, "degree"), (background, "background")):
         _check_degree(value, name)
     constant_sum = one_of(scale, ("varying", "constant"), "scale") == "constant"
-    pair = Pair.of(before, after, clip=clip, mask=mask)
+    photons = isinstance(variance, str)
+    if photons and variance != "photons":
+        raise InvalidInput(f"variance must be an array or 'photons', got {variance!r}")
+    given = None if photons else variance
+    pair = Pair.of(before, after, clip=clip, mask=mask, variance=given)
     if len(pair.before) != 1 or len(pair.after) != 1:
         raise InvalidInput(
             "before and after must be single planes (rows, columns) for a kernel that varies, got "
             f"{len(pair.before)} and {len(pair.after)} channels: learn each apart"
         )
     threads = thread_count(threads)
-    noise = _as_variance(variance, pair)
+    if pair.variance is not None:
+        pair = _of_mean_weight_1(pair, pair.variance)
     with threadpool_limits(1, user_api="blas"):
         size = _size(pair, shape, robust=robust, threads=threads)
-        question = _Question(pair, size, degree, background, constant_sum, noise, threads)
-        if isinstance(variance, str):
+        question = _Question(pair, size, degree, background, constant_sum, threads)
+        if photons:
             # Bright stars pull a fit in which all pixels count alike, so it shows too little of
             # their noise; the second time they no longer do.
             for _ in range(2):
                 first = question.fit(pair, question.largest(), {})
-                question.variance = _photon_variance(pair, first)
+                pair = _of_mean_weight_1(pair, _photon_variance(pair, first)[np.newaxis])
         if robust:
             largest = question.largest()
             pair = without_outliers(
@@ -159,10 +165,8 @@ class _Question:
         degree: int | str,
         background: int | str | None,
         constant_sum: bool,
-        variance: Array | None,
         threads: int,
     ) -> None:
-        self.variance = variance
         self.shape, self.threads, self.constant_sum = shape, threads, constant_sum
         self.size = (pair.after.shape[1], pair.after.shape[2])
         self.same_size = pair.same_size
@@ -241,23 +245,8 @@ class _Question:
             self.shape,
             self.anchor,
             number,
-            weights=self._weights(equations),
             threads=self.threads,
         )
-
-    def _weights(self, equations: Equations) -> Array | None:
-        """Return how much each output counts, 1 in the mean over those that do."""
-        if self.variance is None:
-            return None
-        inside = (
-            slice(at, at + n) for at, n in zip(self.anchor, equations.y.shape[1:], strict=True)
-        )
-        variance = self.variance[tuple(inside)]
-        known = variance > 0
-        weights = np.divide(1, variance, out=np.zeros(variance.shape), where=known)
-        used = equations.used[0] & known
-        mean: float = weights[used].mean() if used.any() else 1.0
-        return weights / mean
 
     def _solve(self, design: Design, blocks: list[Block]) -> VaryingSolution:
         nothing = np.zeros((1, *self.shape))
@@ -304,20 +293,9 @@ class _Question:
         )
 
 
-def _as_variance(variance: ArrayLike | str | None, pair: Pair) -> Array | None:
-    """Return variances as they were given, if they were."""
-    if variance is None or (isinstance(variance, str) and variance == "photons"):
-        return None
-    if isinstance(variance, str):
-        raise InvalidInput(f"variance must be an array or 'photons', got {variance!r}")
-    given = as_image(variance, "variance").astype(np.float64)
-    if given.shape != pair.after.shape[1:] or not np.all(given > 0):
-        raise InvalidInput(
-            "variance must be positive and have the shape of after, "
-            f"{pair.after.shape[1:]}, got shape {given.shape} and values from "
-            f"{given.min(initial=np.inf):g}: mask pixels that shall not count"
-        )
-    return given
+def _of_mean_weight_1(pair: Pair, variance: Array) -> Pair:
+    """Return a pair with variances on a scale on which pixels count as 1 in the mean."""
+    return replace(pair, variance=variance * float(np.mean(1 / variance)))
 
 
 def _photon_variance(pair: Pair, fit: VaryingFit) -> Array:
@@ -326,7 +304,7 @@ def _photon_variance(pair: Pair, fit: VaryingFit) -> Array:
     used = equations.used
     levels = np.where(used, equations.y - errors, 0.0)
     readout, photons = photon_noise(errors[used], levels[used])
-    variance = np.ones(pair.after.shape[1:])
+    variance = np.full(pair.after.shape[1:], np.inf)
     inside = tuple(
         slice(at, at + n) for at, n in zip(fit.field.anchor, equations.y.shape[1:], strict=True)
     )

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
 from kernfit.arrays import Array
 from kernfit.correlate.lags import lag_products
@@ -18,8 +17,6 @@ from kernfit.learning.kernel_field import KernelField
 from kernfit.learning.polynomial import Polynomial
 from kernfit.learning.residual import ResidualStrip
 from kernfit.learning.statistics import Statistics
-
-_ROWS = 16  # of outputs whose patches are held at a time
 
 
 @dataclass(frozen=True)
@@ -209,7 +206,6 @@ def block_sums(
     anchor: tuple[int, int],
     number: int,
     *,
-    weights: Array | None = None,
     threads: int | None,
 ) -> list[Block]:
     """Cut the equations of one plane into about so many blocks and sum each up.
@@ -223,9 +219,6 @@ def block_sums(
         Of the kernel.
     number : int
         How many blocks there should be at least, if the image has as many rows and columns.
-    weights : ndarray, shape (H, W), optional
-        How much each output counts, 1 in the mean. Default: all alike. Sums with weights take no
-        short cuts: each patch is multiplied with itself.
     threads : int, optional
 
     Returns
@@ -241,39 +234,16 @@ def block_sums(
         for n in range(first, stop):
             rows, columns = places[n]
             part = equations.part(shape, rows, columns)
-            inside = None if weights is None else weights[rows, columns]
             found[n] = Block(
                 slice(origin[0] + rows.start, origin[0] + rows.stop),
                 slice(origin[1] + columns.start, origin[1] + columns.stop),
                 part,
-                part.statistics(shape, anchor, channels="alike", threads=1)
-                if inside is None
-                else _weighted(part, shape, anchor, inside),
-                inside,
+                part.statistics(shape, anchor, channels="alike", threads=1),
+                None if part.variance is None else 1 / part.variance[0],
             )
 
     for_strips(work, len(places), thread_count(threads))
     return [block for block in found if block is not None]
-
-
-def _weighted(
-    part: Equations, shape: tuple[int, int], anchor: tuple[int, int], weights: Array
-) -> Statistics:
-    """Return sums in which each output counts by its weight."""
-    used = part.used[0]
-    windows = sliding_window_view(part.x[0], shape)
-    gram, cross = 0.0, 0.0
-    for first in range(0, len(used), _ROWS):
-        rows = slice(first, first + _ROWS)
-        patches = np.ones((int(np.count_nonzero(used[rows])), shape[0] * shape[1] + 1))
-        patches[:, :-1] = windows[rows][used[rows]].reshape(len(patches), shape[0] * shape[1])
-        weighted = patches * weights[rows][used[rows]][:, np.newaxis]
-        gram = gram + weighted.T @ patches
-        cross = cross + weighted.T @ part.y[0, rows][used[rows]].astype(np.float64)[:, np.newaxis]
-    energy = np.array([np.sum(weights[used] * part.y[0][used].astype(np.float64) ** 2)])
-    return Statistics.of_sums(
-        np.asarray(gram), np.asarray(cross), energy, int(np.count_nonzero(used)), shape, anchor
-    )
 
 
 @dataclass(frozen=True)
