@@ -12,6 +12,7 @@ from numba import njit
 
 from kernfit.arrays import Array
 from kernfit.correlate.compiling import announce_compiling
+from kernfit.correlate.lag_spectra import lag_products_by_spectra, pays
 from kernfit.correlate.threads import for_strips, thread_count
 
 announce_compiling()
@@ -52,6 +53,8 @@ def lag_products(
     height, width = y.shape
     first, last = columns
     span = last - first + 1
+    if pays(rows, span, y.shape):
+        return lag_products_by_spectra(y, x, rows, columns, threads=threads)
     padded = (_round_up(rows), _round_up(span))
     strip_rows = max(4 * rows, _STRIP_ROWS)
 

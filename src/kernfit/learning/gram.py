@@ -87,16 +87,34 @@ def _column_products(x: Array, z: Array, height: int) -> Array:
 
 
 def _row_products(x: Array, z: Array, kw: int) -> Array:
-    """Return ``sum over j of x[a, j + b] * z[c, j + d]``, shape (rows a, kw, rows c, kw)."""
+    """Return ``sum over j of x[a, j + b] * z[c, j + d]``, shape (rows a, kw, rows c, kw).
+
+    Along a diagonal (b + 1, d + 1) neighbours differ only by the products at both ends.
+    """
     rows, width = x.shape[0], x.shape[1] - kw + 1
-    total = np.zeros((rows * kw, rows * kw))
-    step = max(1, _CHUNK_BYTES // (16 * rows * kw))
+    same = z is x
+    x = x.astype(np.float64)
+    z = x if same else z.astype(np.float64)
+    products = np.empty((rows, kw, rows, kw))
+    products[:, 0] = _row_lags(x, z, kw)
+    other = products[:, 0] if same else _row_lags(z, x, kw)
+    products[:, :, :, 0] = other.transpose(1, 2, 0)
+    for b in range(kw - 1):
+        leaving = np.multiply.outer(x[:, b], z[:, : kw - 1])
+        entering = np.multiply.outer(x[:, b + width], z[:, width:])
+        products[:, b + 1, :, 1:] = products[:, b, :, :-1] + (entering - leaving)
+    return products
+
+
+def _row_lags(x: Array, z: Array, kw: int) -> Array:
+    """Return ``sum over j of x[a, j] * z[c, j + d]``, shape (rows a, rows c, kw)."""
+    rows, width = x.shape[0], x.shape[1] - kw + 1
+    total = np.zeros((rows, rows * kw))
+    step = max(1, _CHUNK_BYTES // (8 * rows * kw))
     for start in range(0, width, step):
-        part = slice(start, min(start + step, width) + kw - 1)
-        first = _windows(x[:, part], kw)
-        second = first if x is z else _windows(z[:, part], kw)
-        total += first @ second.T
-    return total.reshape(rows, kw, rows, kw)
+        stop = min(start + step, width)
+        total += x[:, start:stop] @ _windows(z[:, start : stop + kw - 1], kw).T
+    return total.reshape(rows, rows, kw)
 
 
 def _windows(rows: Array, kw: int) -> Array:
