@@ -67,13 +67,13 @@ def page(
     """Return the report as text."""
     parts = [sections.verdict(answer)]
     if scene is not None and views is not None:
-        levels = (0.0, 255.0) if _top(scene) == 255 else None
+        levels = (0.0, 255.0) if _top_level(scene) == 255 else None
         scale = scale_for(views, levels=levels)
         parts.append(images.images(views, scale, (len(scene.before), len(scene.after))))
     parts += [sections.kernel(answer), sections.response(answer)]
     if scene is not None and views is not None:
         parts.append(images.residuals(answer, views))
-    kinds = Files(255, False) if scene is None else Files(_top(scene), len(scene.before) > 1)
+    kinds = Files(255, colour=False) if scene is None else _files(scene)
     parts += [
         sections.undetermined(answer),
         sections.descent(answer),
@@ -110,10 +110,16 @@ nothing here is loaded from elsewhere.</p></footer>
 """
 
 
-def _top(scene: Scene) -> int | None:
+def _top_level(scene: Scene) -> int | None:
     """Return the highest level of 8- and 16-bit images, None for others."""
     kinds = {image.dtype.str[1:] for image in (scene.before, scene.after)}
     return {"u1": 255, "u2": 65535}.get(kinds.pop()) if len(kinds) == 1 else None
+
+
+def _files(scene: Scene) -> Files:
+    """Return what kind of files such images are kept in."""
+    channels = len(scene.before)
+    return Files(_top_level(scene) if channels in (1, 3) else None, colour=channels > 1)
 
 
 def _resource(name: str) -> str:

@@ -13,6 +13,7 @@ from kernfit.plots import SIGNED
 from kernfit.report.views import View, Views
 
 _GREY = 148  # of pixels that have no level
+_FEW = 0.001  # of the pixels may be brighter than white, and as many darker than black
 _NOTHING = 255  # the palette's entry for pixels without a residual
 
 
@@ -40,13 +41,15 @@ def scale_for(views: Views, *, levels: tuple[float, float] | None) -> Scale:
     ----------
     views : Views
     levels : (low, high) or None
-        Of 8-bit images; others are shown between what they hold.
+        Of 8-bit images; others are shown between what nearly all of their pixels hold.
     """
     if levels is None:
         parts = [views.overview, *(spot.view for spot in views.spots)]
         values = np.concatenate([np.ravel(p) for v in parts for p in (v.before, v.after)])
         values = values[np.isfinite(values)]
-        levels = (float(values.min()), float(values.max())) if values.size else (0.0, 1.0)
+        # A single hot pixel must not leave the rest in the dark.
+        low, high = np.quantile(values, (_FEW, 1 - _FEW)) if values.size else (0.0, 1.0)
+        levels = (float(low), float(high))
     high = levels[1] if levels[1] > levels[0] else levels[0] + 1
     return Scale(levels[0], high, float(views.edges[-1]))
 
@@ -93,7 +96,7 @@ def residual_picture(residual: Array, scale: Scale) -> str:
     half = (_NOTHING - 1) // 2
     places = half + half * np.clip(residual / scale.limit, -1, 1)
     index = np.where(np.isfinite(residual), places, _NOTHING)
-    image = Image.fromarray(np.rint(index).astype(np.uint8), mode=None)
+    image = Image.fromarray(np.rint(index).astype(np.uint8))
     image.putpalette([*_palette().ravel().tolist(), _GREY, _GREY, _GREY])
     return _address(image, "PNG", optimize=True, transparency=_NOTHING)
 

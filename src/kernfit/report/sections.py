@@ -66,12 +66,12 @@ def figures(answer: Answer, notes: list[str]) -> str:
         lines.append(
             ("rounding to whole levels alone leaves", f"{answer.residual_floor:.4f} grey levels")
         )
-    lines += [("variance explained (R²)", f"{answer.r2:.6f}" if answer.r2 == answer.r2 else "-")]
-    left_out = ", ".join(f"{count:,} {why}" for why, count in answer.left_out.items() if count)
-    lines += [("pixels used", f"{answer.used:,}"), ("pixels left out", left_out or "none")]
+    lines.append(("variance explained (R²)", f"{answer.r2:.6f}" if answer.r2 == answer.r2 else "-"))
+    lines.append(("pixels used", f"{answer.used:,}"))
     if answer.reproduced is not None:
         lines.append(("of them within half a level", f"{answer.reproduced:,}"))
-        lines[-2], lines[-1] = lines[-1], lines[-2]
+    left_out = ", ".join(f"{count:,} {why}" for why, count in answer.left_out.items() if count)
+    lines.append(("pixels left out", left_out or "none"))
     if answer.offset is not None:
         row, column = answer.offset
         lines.append(("place in the before image", f"row {row}, column {column}"))
@@ -99,7 +99,7 @@ def kernel(answer: Answer) -> str:
         parts.append(_heat_map(weight[o, i], errors[o, i], caption, answer.kernel.anchor))
     if len(pairs) > _MOST_TABLES:
         parts.append(
-            paragraph(f"The other {len(pairs) - _MOST_TABLES} are in the kernel file.", "note")
+            paragraph(f"The other {len(pairs) - _MOST_TABLES} are in this page's JSON.", "note")
         )
     legend = "Orange taps add, blue ones subtract; the stronger the colour, the larger the tap."
     if answer.status.code == "misfit":

@@ -49,6 +49,11 @@ class Scene:
         same = self.before.shape[1:] == self.after.shape[1:]
         return self.kernel.anchor if same else (0, 0)
 
+    def outputs(self, axis: int) -> tuple[int, int]:
+        """Return the first place along an axis with its whole patch, and the one after the last."""
+        first = self._shift[axis]
+        return first, first + self.before.shape[1 + axis] - self.kernel.shape[axis] + 1
+
     def seen(self, rows: slice, columns: slice) -> Array:
         """Return the part of the before image that lies where these pixels of the after do."""
         row, column = (
@@ -275,6 +280,12 @@ def _histogram(values: Array, *, least: float) -> tuple[Array, Array, float]:
     return edges, counts, 1 - float(counts.sum()) / values.size
 
 
+def _clear_of_border(start: int, first: int, stop: int, size: int) -> int:
+    """Return a start near this one from which a spot sees only predicted pixels, if there is."""
+    first, stop = (first, stop) if stop - first >= SPOT else (0, size)
+    return max(first, min(start, stop - SPOT))
+
+
 def _spots(scene: Scene, detail: Array, wrong: Array) -> list[Spot]:
     """Choose places: where most changes, where the kernel is farthest off, and the middle."""
     rows, columns = scene.size
@@ -285,8 +296,10 @@ def _spots(scene: Scene, detail: Array, wrong: Array) -> list[Spot]:
         ("most detail", detail), ("largest residual", wrong), ("the middle", middle)
     ):  # fmt: skip
         i, j = np.unravel_index(int(np.argmax(score)), score.shape)
-        row = max(0, min(int(i) * SPOT, rows - SPOT))
-        column = max(0, min(int(j) * SPOT, columns - SPOT))
+        row, column = (
+            _clear_of_border(int(place) * SPOT, *scene.outputs(axis), size)
+            for axis, (place, size) in enumerate(((i, rows), (j, columns)))
+        )
         if any(abs(row - o.row) < SPOT and abs(column - o.column) < SPOT for o in spots):
             continue
         here = (slice(row, min(row + SPOT, rows)), slice(column, min(column + SPOT, columns)))
