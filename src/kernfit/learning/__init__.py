@@ -42,6 +42,7 @@ def learn(
     clip_before: Sequence[float] | None = None,
     mask: ArrayLike | None = None,
     variance: ArrayLike | None = None,
+    before_variance: ArrayLike | None = None,
     channels: str = "alike",
     descent: float | None = None,
     steps: int = 10,
@@ -63,7 +64,8 @@ def learn(
     ----------
     before : array_like, shape (H, W) or (channels, H, W)
         The image that went in. Or a list of such arrays, and so for `after`: several pairs that
-        share one kernel, of any sizes. `mask` and `variance` may then be lists too. Eight or more
+        share one kernel, of any sizes. `mask` and the variances may then be
+        lists too. Eight or more
         pairs also tell the errors, by how far they disagree.
     after : array_like
         The image that came out. Of equal size: the kernel's anchor sits on the same pixel, and
@@ -88,6 +90,10 @@ def learn(
         Variance of the noise of each pixel, in the after image's unit squared. Pixels then count
         by one over it, and ``fit.chi2`` is 1 if that noise is all that is left. Infinite or NaN:
         the pixel does not count. Slower, since weighted sums take no short cuts.
+    before_variance : float or array_like, shape of the before image, optional
+        Variance of the noise in the before image, independent from pixel to pixel. Such noise
+        draws any least-squares kernel towards 0; with its variance known, that is corrected. Give
+        the shape too: how wide a kernel is can hardly be seen through noise.
     channels : {"alike", "full"}, default "alike"
         "alike": one kernel serves every channel. "full": a kernel (out, in, kh, kw) that mixes
         them.
@@ -141,12 +147,17 @@ def learn(
     """
     _check_options(bias=bias, whole_levels=whole_levels, robust=robust)
     _check_descent(descent, steps, start)
+    if before_variance is not None and isinstance(shape, str):
+        raise InvalidInput(
+            "shape must be told where before_variance is, for how wide a kernel is can hardly be "
+            f"seen through noise, got {shape!r}: give for example shape=5"
+        )
     several = _several(before, after)
     found = []
     for n, (first, second) in enumerate(several or [(before, after)]):
         own = [
             given[n] if several and isinstance(given, (list, tuple)) else given
-            for given in (mask, variance)
+            for given in (mask, variance, before_variance)
         ]
         pair = Pair.of(
             first,
@@ -155,6 +166,7 @@ def learn(
             clip_before=clip_before,
             mask=own[0],
             variance=own[1],
+            before_variance=own[2],
             channels=channels,
         )
         found.append(placed(pair, shape))

@@ -122,8 +122,9 @@ def placed(pair: Pair, shape: str | int | Sequence[int]) -> tuple[Pair, tuple[in
             f"between the images' sizes, got shape {shape!r} and no place where they are alike"
         )
     height, width = pair.after.shape[1:]
-    before = pair.before[:, row : row + height, column : column + width]
-    return replace(pair, before=before), (row, column)
+    inside = (slice(None), slice(row, row + height), slice(column, column + width))
+    noise = None if pair.before_variance is None else pair.before_variance[inside]
+    return replace(pair, before=pair.before[inside], before_variance=noise), (row, column)
 
 
 def _with_disagreement(pairs: Pairs, fit: Fit) -> Fit:

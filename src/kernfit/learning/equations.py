@@ -64,6 +64,8 @@ class Equations:
         How many pixels of the after image do not, by reason.
     variance : ndarray, shape (1 or out, H, W), or None
         Of the noise of each pixel of the after image, if that is known.
+    before_variance : ndarray, shape of x, or None
+        Of the noise of each pixel of the before image, if it is to be corrected for.
     """
 
     x: Array
@@ -71,6 +73,7 @@ class Equations:
     used: Array
     left_out: dict[str, int]
     variance: Array | None = None
+    before_variance: Array | None = None
 
     @property
     def size(self) -> int:
@@ -112,7 +115,8 @@ class Equations:
         )
         inside = (slice(None), rows, columns)
         variance = None if self.variance is None else self.variance[inside]
-        return Equations(self.x[:, *reach], self.y[inside], self.used[inside], {}, variance)
+        noise = None if self.before_variance is None else self.before_variance[:, *reach]
+        return Equations(self.x[:, *reach], self.y[inside], self.used[inside], {}, variance, noise)
 
     def statistics(
         self, shape: tuple[int, int], anchor: tuple[int, int], *, channels: str, threads: int | None
@@ -130,6 +134,7 @@ class Equations:
             anchor=anchor,
             mask=mask,
             variance=variance,
+            before_variance=self.before_variance,
             channels=channels,
             threads=threads,
         )

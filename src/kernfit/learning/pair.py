@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from kernfit.arrays import Array, as_image, as_mask, as_planes, one_of
 from kernfit.errors import InvalidInput
+from kernfit.learning.checks import not_negative
 from kernfit.learning.equations import Equations
 from kernfit.learning.footprint import any_under_kernel
 from kernfit.learning.statistics import Statistics
@@ -40,6 +41,8 @@ class Pair:
         Levels at and beyond which a pixel of the before image is not known.
     limits : (low, high)
         Levels at which the before image may be saturated, which is to be found out.
+    before_variance : ndarray, shape (in, H, W), or None
+        Of the noise of each pixel of the before image, if it is to be corrected for.
     """
 
     before: Array
@@ -51,6 +54,7 @@ class Pair:
     variance: Array | None = None
     clip_before: tuple[float, float] = (-np.inf, np.inf)
     limits: tuple[float, float] = (-np.inf, np.inf)
+    before_variance: Array | None = None
 
     @classmethod
     def of(
@@ -61,6 +65,7 @@ class Pair:
         clip: Sequence[float] | None = None,
         mask: ArrayLike | None = None,
         variance: ArrayLike | None = None,
+        before_variance: ArrayLike | None = None,
         clip_before: Sequence[float] | None = None,
         channels: str = "alike",
     ) -> Pair:
@@ -89,6 +94,9 @@ class Pair:
             used,
             channels,
             variance=spread,
+            before_variance=None
+            if before_variance is None
+            else not_negative(before_variance, x.shape),
             clip_before=levels_of(clip_before, np.dtype(float), "clip_before"),
             limits=levels_of(None, x.dtype, "") if clip_before is None else (-np.inf, np.inf),
         )
@@ -156,11 +164,11 @@ class Pair:
         columns = outputs_with_patch(self.before.shape[2], kw, anchor[1], margin)
         inside = (rows, columns)
         y = self.after[:, rows, columns]
-        x = self.before[
-            :,
-            rows.start - anchor[0] : rows.stop - anchor[0] + kh - 1,
-            columns.start - anchor[1] : columns.stop - anchor[1] + kw - 1,
-        ]
+        seen = (
+            slice(rows.start - anchor[0], rows.stop - anchor[0] + kh - 1),
+            slice(columns.start - anchor[1], columns.stop - anchor[1] + kw - 1),
+        )
+        x = self.before[:, seen[0], seen[1]]
 
         # Integers are what they are: there is nothing to look for.
         known = np.isfinite(y) if y.dtype.kind == "f" else np.ones(y.shape, bool)
@@ -202,7 +210,10 @@ class Pair:
                 used = used & fine
                 left = int(np.count_nonzero(used))
             left_out[reason] = before - left
-        return Equations(x, y, used, left_out, spread)
+        noise = self.before_variance
+        if noise is not None:
+            noise = noise[:, seen[0], seen[1]]
+        return Equations(x, y, used, left_out, spread, noise)
 
     def statistics(
         self, shape: tuple[int, int], anchor: tuple[int, int], *, threads: int | None = None
@@ -222,6 +233,7 @@ class Pair:
             mask=mask,
             wild=wild,
             variance=None if self.variance is None else self.variance[inside],
+            before_variance=None if self.before_variance is None else self.before_variance[inside],
         )
 
 

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from kernfit.arrays import Array
 from kernfit.kernel import Kernel
+from kernfit.learning.checks import check_memory
 from kernfit.learning.constrained import constrained_least_squares, speaks_against
 from kernfit.learning.constraints import Imposed
 from kernfit.learning.descent import Descent
@@ -21,9 +22,15 @@ from kernfit.learning.misfit import Structure, structure
 from kernfit.learning.pair import Pair
 from kernfit.learning.residual import Residual, residual, residual_strips
 from kernfit.learning.several import Pairs
-from kernfit.learning.statistics import Statistics, check_memory
+from kernfit.learning.statistics import Statistics
 from kernfit.learning.strengths import with_strengths
-from kernfit.learning.uncertainty import Uncertainty, from_blocks, unknown, white_noise
+from kernfit.learning.uncertainty import (
+    Uncertainty,
+    from_blocks,
+    unknown,
+    white_noise,
+    with_noise_before,
+)
 from kernfit.learning.verdict import judge, under
 
 # Standard errors compare so many blocks of the image. More would give more degrees of freedom,
@@ -173,7 +180,7 @@ def fit_pair(
         undetermined=solution.undetermined[:, :-1].reshape(-1, total.inputs, *shape),
         history=path,
         chi2=chi2,
-        notes=_noise_notes(chi2),
+        notes=(*_noise_notes(chi2), *_noise_before_notes(total, weights, left.squared.sum())),
     )
 
 
@@ -182,6 +189,19 @@ def _noise_notes(chi2: float | None) -> tuple[str, ...]:
     if chi2 is None or 1 / _OTHER_NOISE**2 < chi2 < _OTHER_NOISE**2:
         return ()
     return (f"the residual is {np.sqrt(chi2):.3g} times what the given variance says",)
+
+
+def _noise_before_notes(total: Statistics, weights: Array, squared: float) -> tuple[str, ...]:
+    """Say how much of the residual the noise of the before image makes."""
+    if total.noise is None or not squared:
+        return ()
+    share = float(np.sum(total.noise @ weights**2)) / squared
+    if share > _OTHER_NOISE:
+        return (
+            "the given before_variance would make a residual "
+            f"{np.sqrt(share):.3g} times as large as it is: the correction is too strong",
+        )
+    return (f"noise of the before image makes {min(share, 1):.0%} of the residual's square",)
 
 
 def _half_precision(pair: Pair | Pairs) -> float:
@@ -197,6 +217,8 @@ def _structure(
     question: _Question, weights: Array, rms: float, floor: float, variance: float
 ) -> Structure | None:
     """Measure the structure of the residual, if it is more than rounding."""
+    if question.statistics.noise is not None:
+        return None  # the before image's noise follows the image, as a misfit does
     spread = np.sqrt(variance / question.statistics.sums.weight)
     if rms <= max(_ABOVE_FLOOR * floor, _ARITHMETIC * spread):
         return None
@@ -239,6 +261,14 @@ def _blocks(
 def _refined(question: _Question, solution: Solution) -> tuple[Array, Residual]:
     """Take one step of refinement with the exact residual, and say what is then left."""
     left = question.residual(solution.weights)
+    noise = question.statistics.noise
+    if noise is not None:
+        # The residual holds the before image's noise too, which has to go as it did from the sums.
+        pull = left.cross + noise[:, np.newaxis] * solution.weights
+        weights = solution.weights + question.statistics.sums.to_plain @ (solution.local @ pull)
+        if not question.bias:
+            weights[-1] = 0.0
+        return weights, question.residual(weights)
     # At the best answer a penalty pulls as hard as the residual does.
     moves = solution.local if solution.moves is None else solution.moves
     correction = moves @ (left.cross - solution.held)
@@ -257,6 +287,8 @@ def _uncertainty(
 ) -> Uncertainty:
     if len(question.blocks) > 1:
         return from_blocks(solution, question.blocks, weights)
+    if question.statistics.noise is not None:
+        solution = with_noise_before(solution, question.statistics)
     return white_noise(solution, left.squared, question.statistics.count, bias=question.bias)
 
 

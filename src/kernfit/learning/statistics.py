@@ -9,13 +9,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from kernfit.arrays import Array, as_mask, as_numbers, as_pair_of_ints, as_planes, one_of
-from kernfit.errors import InvalidInput, ResultTooLarge
+from kernfit.errors import InvalidInput
+from kernfit.learning.checks import as_weight, check_detail, check_memory, either, not_negative
 from kernfit.learning.descent import Descent, descend
 from kernfit.learning.least_squares import Solution, least_squares
-from kernfit.learning.summing import RANGE, refuse_range, sum_up
+from kernfit.learning.summing import RANGE, noise_sums, refuse_range, sum_up
 from kernfit.learning.sums import Sums
-
-_MOST_BYTES = 2 << 30  # of one Gram matrix
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +37,9 @@ class Statistics:
         The support: rows and columns of taps.
     anchor : (row, column)
         The tap that sits on the output pixel.
+    noise : ndarray, shape (P,), or None
+        What noise of the before image added to the diagonal of the Gram matrix, where it was told:
+        the sums are those without it.
 
     Examples
     --------
@@ -53,6 +55,7 @@ class Statistics:
     count: int
     shape: tuple[int, int]
     anchor: tuple[int, int]
+    noise: Array | None = None
 
     @classmethod
     def of(
@@ -64,6 +67,7 @@ class Statistics:
         anchor: tuple[int, int] | None = None,
         mask: ArrayLike | None = None,
         variance: ArrayLike | None = None,
+        before_variance: ArrayLike | None = None,
         channels: str = "alike",
         threads: int | None = None,
     ) -> Statistics:
@@ -87,6 +91,10 @@ class Statistics:
             Variance of the noise of each pixel of the after image, in its unit squared; positive.
             Each pixel then counts one over its variance. Weighted sums take longer: as many
             multiply-adds a pixel as half the number of taps squared.
+        before_variance : float or array_like, shape of `before`, optional
+            Variance of the noise in the before image, independent from pixel to pixel. It adds to
+            the squares of the Gram matrix, which draws the taps towards 0; what it is expected to
+            add is taken off (W. A. Fuller, Measurement Error Models, 1987).
         channels : {"alike", "full"}
             "alike": each channel is one more image under the same single kernel.
             "full": every output channel takes from every input channel.
@@ -124,32 +132,50 @@ class Statistics:
         if variance is not None:
             shared = channels != "alike"
             counts = used[0] if shared and used is not None else used
-            weight = _weight(variance, expected if shared else y.shape, counts)
+            weight = as_weight(variance, expected if shared else y.shape, counts)
+        noise = None
+        if before_variance is not None:
+            noise = not_negative(before_variance, x.shape)
         where = ((kh - 1) // 2, (kw - 1) // 2) if anchor is None else anchor
         if one_of(channels, ("alike", "full"), "channels") == "full":
             joint = None if used is None else used[0]
-            return cls._of_planes(x, y, (kh, kw), where, joint, weight, threads)
+            total = cls._of_planes(x, y, (kh, kw), where, joint, weight, threads)
+            return total if noise is None else total.without_noise(noise, joint, weight)
         if len(x) != len(y):
             raise InvalidInput(
                 f"before and after must have equally many channels to treat each alike, "
                 f"got {len(x)} and {len(y)}: give channels='full' to mix them"
             )
-        parts = (
-            cls._of_planes(
-                x[c : c + 1],
-                y[c : c + 1],
-                (kh, kw),
-                where,
-                None if used is None or used[c].all() else used[c],
-                None if weight is None else weight[c],
-                threads,
-            )
-            for c in range(len(x))
-        )
-        total = next(parts)
-        for part in parts:
+        parts = []
+        for c in range(len(x)):
+            mine = None if used is None or used[c].all() else used[c]
+            heavy = None if weight is None else weight[c]
+            part = cls._of_planes(x[c : c + 1], y[c : c + 1], (kh, kw), where, mine, heavy, threads)
+            if noise is not None:
+                part = part.without_noise(noise[c : c + 1], mine, heavy)
+            parts.append(part)
+        total = parts[0]
+        for part in parts[1:]:
             total += part
         return total
+
+    def without_noise(
+        self, variance: Array, used: Array | None, weight: Array | None
+    ) -> Statistics:
+        """Return the statistics less what noise of the before image adds to its squares.
+
+        Parameters
+        ----------
+        variance : ndarray, shape (in, H + kh - 1, W + kw - 1)
+        used : ndarray of bool, shape (H, W), or None
+            Which outputs count.
+        weight : ndarray, shape (H, W), or None
+            How much each does.
+        """
+        added = noise_sums(variance, self.shape, used, weight)
+        gram = self.sums.gram.copy()
+        gram[np.diag_indices_from(gram)] -= added
+        return replace(self, sums=replace(self.sums, gram=gram), noise=added)
 
     @classmethod
     def _of_planes(
@@ -232,6 +258,7 @@ class Statistics:
         return replace(
             self,
             sums=self.sums.combined(other.sums, sign),
+            noise=either(self.noise, other.noise, sign),
             count=self.count + sign * other.count,
         )
 
@@ -261,6 +288,7 @@ class Statistics:
         return replace(
             self,
             sums=replace(sums, gram=sums.gram[np.ix_(index, index)], cross=sums.cross[index]),
+            noise=None if self.noise is None else self.noise[index],
             shape=(kept.shape[1], kept.shape[2]),
             anchor=(self.anchor[0] - top, self.anchor[1] - left),
         )
@@ -291,6 +319,8 @@ class Statistics:
             largest = float(squares.max()) / self.sums.weight
             if largest > 0 and not RANGE[0] < largest < RANGE[1]:
                 refuse_range(largest**0.5)
+        if self.noise is not None:
+            check_detail(self.sums, self.noise, self.count)
         return least_squares(self.sums, bias=bias)
 
     def descend(
@@ -358,37 +388,6 @@ class Statistics:
         """
         pulled: Array = self.sums.cross - self.sums.gram @ self.sums.local(weights)
         return pulled
-
-
-def _weight(variance: ArrayLike, shape: tuple[int, ...], used: Array | None) -> Array:
-    """Return one over the variance, 0 where a pixel does not count."""
-    given = as_numbers(variance, "variance")
-    if given.shape[-2:] != shape[-2:] or given.ndim > len(shape):
-        raise InvalidInput(f"variance must have shape {shape}, got {given.shape}")
-    spread = np.broadcast_to(given, shape).astype(np.float64)
-    counts = np.ones(shape, bool) if used is None else np.broadcast_to(used, shape)
-    if not np.all(np.isfinite(spread[counts]) & (spread[counts] > 0)):
-        raise InvalidInput(
-            "variance must be positive and finite where a pixel counts: mask the others out"
-        )
-    return np.divide(1.0, spread, out=np.zeros(shape), where=counts)
-
-
-def check_memory(inputs: int, shape: tuple[int, int]) -> None:
-    """Refuse a support whose Gram matrix would not fit in memory.
-
-    Raises
-    ------
-    ResultTooLarge
-        If it needs more than 2 GiB.
-    """
-    weights = inputs * shape[0] * shape[1] + 1
-    if weights**2 * 8 > _MOST_BYTES:
-        raise ResultTooLarge(
-            f"the kernel must have at most {int((_MOST_BYTES / 8) ** 0.5) - 1} taps in all "
-            f"(its statistics grow with the square), got {shape[0]}x{shape[1]} taps for "
-            f"{inputs} input channel{'s' if inputs > 1 else ''}: ask for a smaller shape"
-        )
 
 
 def _spell(shape: tuple[int, int], anchor: tuple[int, int], inputs: int, outputs: int) -> str:

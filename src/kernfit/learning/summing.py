@@ -85,6 +85,33 @@ def sum_up(
     return total
 
 
+def noise_sums(
+    variance: Array, shape: tuple[int, int], used: Array | None, weight: Array | None
+) -> Array:
+    """Return what noise of the before image adds to the diagonal of the Gram matrix, shape (P,).
+
+    Parameters
+    ----------
+    variance : ndarray, shape (in, H + kh - 1, W + kw - 1)
+        Of the noise, independent from pixel to pixel.
+    shape : (kh, kw)
+    used, weight : ndarray, shape (H, W), or None
+        Which outputs count, and how much.
+    """
+    kh, kw = shape
+    size = tuple(side - k + 1 for side, k in zip(variance.shape[1:], shape, strict=True))
+    if weight is None:
+        weight = np.ones(size) if used is None else used.astype(np.float64)
+    added = np.zeros(len(variance) * kh * kw + 1)
+    for p, plane in enumerate(variance):
+        at = slice(p * kh * kw, (p + 1) * kh * kw)
+        if not any(plane.strides):  # one number for all pixels
+            added[at] = float(plane[0, 0]) * weight.sum()
+        else:
+            added[at] = lag_products(weight, plane, kh, (0, kw - 1)).ravel()
+    return added
+
+
 def _largest(*images: Array) -> float:
     """Return the largest absolute value, NaN if there is one."""
     ends = [end for image in images for end in (image.max(), -image.min())]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -102,6 +102,19 @@ def white_noise(solution: Solution, squared_error: Array, count: int, *, bias: b
         np.full(shape, float(max(freedom, 0))),
         np.empty((0, *shape)),
     )
+
+
+def with_noise_before(solution: Solution, statistics: Statistics) -> Solution:
+    """Return a solution whose inverse gives the errors where the before image had noise too.
+
+    Times the residual's variance it is the covariance of an answer that was corrected for noise
+    in the before image (W. A. Fuller, Measurement Error Models, 1987, to its leading term).
+    """
+    assert statistics.noise is not None
+    seen = statistics.sums.gram + np.diag(statistics.noise)
+    local = solution.local @ seen @ solution.local
+    to_plain = statistics.sums.to_plain
+    return replace(solution, local=local, inverse=to_plain @ local @ to_plain.T)
 
 
 def from_blocks(solution: Solution, blocks: Sequence[Statistics], weights: Array) -> Uncertainty:
