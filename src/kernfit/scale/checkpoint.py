@@ -65,6 +65,8 @@ class Checkpoint:
         for field in dataclasses.fields(kind):
             name = f"{prefix}{field.name}"
             nested = f"{name}.kind" in stored
+            if not nested and name not in stored:
+                continue  # it was None, which is what such fields are by default
             values[field.name] = (
                 self._restored(stored, f"{name}.") if nested else _plain(stored[name])
             )
@@ -103,6 +105,8 @@ def _taken_apart(value: Any, prefix: str) -> dict[str, Any]:
     found: dict[str, Any] = {f"{prefix}kind": type(value).__name__}
     for field in dataclasses.fields(value):
         part, name = getattr(value, field.name), f"{prefix}{field.name}"
+        if part is None:
+            continue
         found |= _taken_apart(part, f"{name}.") if dataclasses.is_dataclass(part) else {name: part}
     return found
 
