@@ -68,3 +68,11 @@ def test_a_frequency_response_is_drawn_with_its_band():
     assert ax is response.plot(ax=ax, label="other", dashed=True)
     np.testing.assert_array_equal(ax.lines[0].get_ydata(), response.gain)
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["along rows", "other"]
+
+
+def test_a_descent_draws_its_losses():
+    path = learn(scene((30, 30)), scene((30, 30)), shape=1, descent=1e-9, steps=5).history
+    ax = path.plot()
+    np.testing.assert_array_equal(ax.lines[0].get_ydata(), path.losses)
+    assert ax.get_yscale() == "log"
+    assert path.plot(ax=ax) is ax

@@ -206,7 +206,8 @@ def learn(
     if output is not None:
         fit.kernel.save(output)
     if report is not None:
-        fit.report(report, **shown, title=f"{before.name} → {after.name}", notes=notes)
+        said = notes if shown else [*notes, "the images were read in parts and are not shown"]
+        fit.report(report, **shown, title=f"{before.name} → {after.name}", notes=said)
     if json:
         from json import dumps
 

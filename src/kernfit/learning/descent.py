@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from kernfit.arrays import Array
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 from kernfit.errors import ResultTooLarge
 
 _MOST_BYTES = 1 << 30  # of a path
@@ -35,6 +39,22 @@ class Descent:
     def diverged(self) -> bool:
         """Whether the loss grew instead of falling, or left the range of numbers."""
         return not self.losses[-1] <= self.losses[0]
+
+    def plot(self, *, ax: Axes | None = None) -> Axes:
+        """Draw the losses, step by step.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            Where to draw. Default: a new figure, which is ``ax.figure`` of what is returned.
+
+        Returns
+        -------
+        matplotlib Axes
+        """
+        from kernfit.plots import plot_losses
+
+        return plot_losses(self.losses, ax=ax)
 
 
 def descend(

@@ -328,6 +328,16 @@ class Fit:
             If these are not the images that were learnt from, or the suffix is another.
         RefusedFile
             If the file cannot be written.
+
+        Examples
+        --------
+        >>> import tempfile, pathlib
+        >>> from kernfit import learn, scene
+        >>> x = scene((60, 80))
+        >>> page = pathlib.Path(tempfile.mkdtemp()) / "page.html"
+        >>> learn(x, x).report(page, x, x, title="Nothing was done")
+        >>> "<h1>Nothing was done</h1>" in page.read_text(encoding="utf-8")
+        True
         """
         from kernfit.learning.scenes import views_for
         from kernfit.report import write_report
@@ -350,6 +360,13 @@ class Fit:
         Returns
         -------
         list of str
+
+        Examples
+        --------
+        >>> from kernfit import learn, scene
+        >>> x = scene((60, 80))
+        >>> learn(x, 2 * x.astype(int)).sentences()[-1]
+        'It is identity times 2: (2).'
         """
         from kernfit.learning.words import in_sentences
 

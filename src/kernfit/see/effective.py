@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from kernfit.see.graph import Pair
 from kernfit.see.perturbing import perturbed
 from kernfit.see.stack import as_stack
 from kernfit.see.windows import receptive_field
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +45,22 @@ class EffectiveField:
     field: ReceptiveField
     spread: tuple[float, float]
 
+    def plot(self, *, ax: Axes | None = None) -> Axes:
+        """Draw how much each pixel counts.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            Where to draw. Default: a new figure, which is ``ax.figure`` of what is returned.
+
+        Returns
+        -------
+        matplotlib Axes
+        """
+        from kernfit.plots import draw_map
+
+        return draw_map(self.strength, title=f"{self.field.layer}, what counts", ax=ax)
+
 
 def effective_field(
     model: Any,
@@ -60,7 +79,7 @@ def effective_field(
 
     The window of a deep network is large, but most of it hardly counts (W. Luo, Y. Li, R. Urtasun,
     R. Zemel, Understanding the effective receptive field in deep convolutional neural networks,
-    NeurIPS 2016). `plots` draw ``strength`` as any feature map.
+    NeurIPS 2016).
 
     Parameters
     ----------
