@@ -16,7 +16,7 @@ def lab(
         bool, typer.Option("--browser/--no-browser", help="Open the page in the browser.")
     ] = True,
 ) -> None:
-    """Open a page on this machine to slide kernels, find edges, learn and see."""
+    """Open a page to slide kernels, find edges, learn and see."""
     from kernfit.interop.packages import need
 
     for package in ("starlette", "uvicorn"):
