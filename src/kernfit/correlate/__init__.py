@@ -11,10 +11,12 @@ from numpy.typing import ArrayLike, DTypeLike
 from kernfit.arrays import Array, as_image
 from kernfit.correlate.axes import pads_of_layer
 from kernfit.correlate.definition import corr2d
+from kernfit.correlate.elsewhere import correlate_elsewhere
 from kernfit.correlate.gradients import image_gradient, kernel_gradient
 from kernfit.correlate.plan import Plan
 from kernfit.correlate.planner import plan_for
 from kernfit.correlate.taps import check_channels, flipped, taps_of, taps_of_layer
+from kernfit.devices import is_elsewhere
 from kernfit.errors import InvalidInput
 from kernfit.kernel import Kernel
 
@@ -58,7 +60,9 @@ def correlate2d(
     Parameters
     ----------
     image : array_like, shape (..., H, W)
-        Booleans, integers, floating or complex numbers, in any memory order.
+        Booleans, integers, floating or complex numbers, in any memory order. An array of PyTorch,
+        CuPy, JAX or any library with the array API stays on its device, and so does the result;
+        then `method` is "auto", `out` None, and `threads` is for the library to say.
     kernel : array_like, shape (kh, kw), or Kernel
         The taps. A `Kernel` with one input and one output channel is applied to every plane and
         adds its bias; any other needs an image (..., in, H, W) and gives (..., out, H', W').
@@ -123,6 +127,12 @@ def correlate2d(
     array([[-1, -2,  0]])
     """
     if type(image) is not np.ndarray or image.dtype.kind not in "biufc" or image.ndim < 2:
+        if is_elsewhere(image):
+            return correlate_elsewhere(  # type: ignore[no-any-return]
+                image, taps_of(kernel), mode=mode, boundary=boundary, fill_value=fill_value,
+                padding=padding, anchor=anchor, stride=stride, dilation=dilation, nan=nan,
+                mask=mask, dtype=dtype, overflow=overflow, method=method, out=out,
+            )  # fmt: skip
         image = as_image(image)
     plan = plan_for(
         image.shape, image.dtype, taps_of(kernel), mode, boundary, fill_value, padding, anchor,
@@ -233,15 +243,20 @@ def conv2d(
     array([[[[20., 26.],
              [38., 44.]]]])
     """
-    image = as_image(input, "input")
+    elsewhere = is_elsewhere(input)
+    image: Any = input if elsewhere else as_image(input, "input")
     if image.ndim not in (3, 4):
         raise InvalidInput(
             "input must have shape (N, channels, rows, columns) or (channels, rows, columns), got "
-            f"{image.shape}"
+            f"{tuple(image.shape)}"
         )
     taps = taps_of_layer(weight, bias, groups)
     check_channels(image.shape, taps, "input")
     pads = pads_of_layer(padding, taps.size, stride, dilation)
+    if elsewhere:
+        return correlate_elsewhere(  # type: ignore[no-any-return]
+            image, taps, padding=pads, boundary=boundary, stride=stride, dilation=dilation
+        )
     plan = plan_for(
         image.shape, image.dtype, taps, "valid", boundary, 0, pads, None, stride, dilation,
         "propagate", False, None, "raise", "auto", threads,

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from kernfit.arrays import Array, as_numbers, as_pair_of_ints, as_taps
 from kernfit.correlate.axes import as_anchor
+from kernfit.devices import is_elsewhere, to_host
 from kernfit.errors import InvalidInput
 from kernfit.kernel import Kernel
 
@@ -53,6 +54,7 @@ def taps_of(kernel: ArrayLike | Kernel) -> Taps:
         shape = weight.shape if mixes else weight.shape[2:]
         bias = tuple(kernel.bias.tolist())
         return Taps(shape, weight.dtype, weight.tobytes(), bias, kernel.anchor, True, int(mixes))
+    kernel = to_host(kernel) if is_elsewhere(kernel) else kernel
     array = as_taps(kernel)
     weak = not isinstance(kernel, (np.ndarray, np.generic))
     return Taps(array.shape, array.dtype, array.tobytes(), weak=weak)
@@ -67,6 +69,8 @@ def taps_of_layer(weight: ArrayLike, bias: ArrayLike | None, groups: int) -> Tap
         If `weight` is not of shape (out, in / groups, kh, kw), `bias` not of shape (out,), or
         `groups` not a positive integer.
     """
+    weight = to_host(weight) if is_elsewhere(weight) else weight
+    bias = to_host(bias) if is_elsewhere(bias) else bias
     weights = as_numbers(weight, "weight")
     if weights.ndim != 4 or weights.size == 0:
         raise InvalidInput(
@@ -115,6 +119,7 @@ def flipped(
         if anchor is None:
             return kernel, None
     else:
+        kernel = to_host(kernel) if is_elsewhere(kernel) else kernel
         array = as_taps(kernel)
         size, turned = array.shape, array[::-1, ::-1]
         # Lists stay lists: they adapt to the image's dtype.
