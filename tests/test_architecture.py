@@ -12,7 +12,19 @@ import kernfit
 
 SOURCE = Path(kernfit.__file__).parent
 ROOT = Path(__file__).parents[1]
-OPTIONAL = ("torch", "keras", "tensorflow", "jax", "onnx", "onnxruntime", "cv2", "dask", "zarr")
+OPTIONAL = (
+    "torch",
+    "keras",
+    "tensorflow",
+    "jax",
+    "onnx",
+    "onnxruntime",
+    "starlette",
+    "uvicorn",
+    "cv2",
+    "dask",
+    "zarr",
+)
 
 
 def floors():

@@ -4,10 +4,11 @@ import json
 
 import numpy as np
 import pytest
-from playwright.sync_api import expect
 
 from kernfit import catalogue, correlate2d, lesson
 from kernfit.named_kernels import detectors, step_answer
+
+expect = pytest.importorskip("playwright.sync_api").expect
 
 PIXELS = """(canvas) => Array.from(
     canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data)"""

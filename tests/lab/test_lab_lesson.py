@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from playwright.sync_api import expect
 
 import kernfit
 from kernfit import lesson
+
+expect = pytest.importorskip("playwright.sync_api").expect
 
 
 def part(page, number):

@@ -5,9 +5,10 @@ import re
 
 import numpy as np
 import pytest
-from playwright.sync_api import expect
 
 from kernfit import LayerSpec, receptive_field, receptive_fields, tile_plan
+
+expect = pytest.importorskip("playwright.sync_api").expect
 
 VGG = [LayerSpec(3, padding=1), LayerSpec(3, padding=1), LayerSpec(2, stride=2)] * 2
 # Where orange lies over the picture: the first and last row and column of it, in CSS pixels.

@@ -8,6 +8,8 @@ from PIL import Image
 
 from kernfit import catalogue, correlate2d, lesson
 
+expect = pytest.importorskip("playwright.sync_api").expect
+
 CELL = """(canvas, {row, column, rows, columns}) => {
     const x = Math.floor((column + 0.1) * canvas.width / columns);
     const y = Math.floor((row + 0.1) * canvas.height / rows);
@@ -23,6 +25,7 @@ def cell(page, canvas, row, column, shape):
 
 
 def sum_shown(page):
+    expect(page.locator("#sum")).not_to_be_empty()
     return page.locator("#sum").inner_text()
 
 
@@ -40,6 +43,17 @@ def test_the_lessons_numbers_one_after_the_other(visit):
         page.get_by_role("button", name="Next").click()
     assert sum_shown(page) == written[-1]  # there is no further place
     assert "2 × 2" in page.locator("#sizes").inner_text()
+
+
+def test_the_images_own_numbers_can_be_changed(visit):
+    page = visit("#slide")
+    page.get_by_label("pixel, row 2, column 2").fill("-4")
+    assert sum_shown(page) == "0·0 + 1·1 + 3·2 + (−4)·3 = −5"
+    page.wait_for_function("() => location.hash.includes('own')")
+    again = visit(page.evaluate("() => location.hash"))
+    assert sum_shown(again) == "0·0 + 1·1 + 3·2 + (−4)·3 = −5"
+    again.get_by_role("button", name="a generated scene").click()
+    expect(again.get_by_label("pixel, row 1, column 1")).to_be_hidden()
 
 
 def test_keys_move_the_window(visit):
@@ -87,7 +101,7 @@ def test_numbers_size_and_flip_can_be_changed(visit):
     assert sum_shown(page) == "0·10 + 1·1 + 3·2 + 4·0.5 + (−3) = 6"
     page.get_by_label("Convolution").check()
     assert sum_shown(page) == "0·0.5 + 1·2 + 3·1 + 4·10 + (−3) = 42"
-    page.get_by_label("one row less").click()
+    page.get_by_label("one row less", exact=True).click()
     assert sum_shown(page) == "0·1 + 1·10 + (−3) = 7"
     assert "3 × 2" in page.locator("#sizes").inner_text()
 

@@ -82,6 +82,7 @@ class Pool:
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self.waiting = 0
+        self.stopped = False
         self.idle: asyncio.Queue[Worker] = asyncio.Queue()
         self.all: set[Worker] = set()
         self.threads = ThreadPoolExecutor(limits.workers * 2, thread_name_prefix="kernfit-lab")
@@ -93,6 +94,7 @@ class Pool:
 
     def stop(self) -> None:
         """End all workers."""
+        self.stopped = True
         for worker in self.all:
             worker.stop()
         self.all.clear()
@@ -148,7 +150,7 @@ class Pool:
         finally:
             if worker in self.all and worker.alive:
                 self.idle.put_nowait(worker)
-            elif self.all:  # not while the pool is being stopped
+            elif not self.stopped:
                 self._fire(worker)
                 self._hire()
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 from multiprocessing.connection import Connection
 from typing import Any
 
 from kernfit.errors import KernfitError
+
+_TOO_LARGE = "refused", "not enough memory for this: use a smaller image or kernel"
 
 
 def work(connection: Connection, more_bytes: int) -> None:
@@ -40,7 +43,10 @@ def work(connection: Connection, more_bytes: int) -> None:
         except KernfitError as error:
             message = "refused", " ".join(str(error).split())
         except MemoryError:
-            message = "refused", "not enough memory for this: use a smaller image or kernel"
+            message = _TOO_LARGE
+        except OSError as error:
+            full = error.errno == errno.ENOMEM
+            message = _TOO_LARGE if full else ("failed", f"OSError: {error.strerror}")
         except Exception as error:
             message = "failed", " ".join(f"{type(error).__name__}: {error}".split())[:300]
         try:

@@ -90,7 +90,9 @@ def learn(
         say("writing the report")
         return {"report": report_of(fit, x, y, limits, title)}
     single = fit.kernel.weight.shape[:2] == (1, 1)
-    name = str(fit.recognise()) if single else ""
+    record = fit.to_dict()
+    # What is no kernel alone has no kernel's name.
+    named = single and fit.status.code != "misfit"
     say("collecting the sums")
     pair = Pair.of(x, y, clip=limits, channels=channels)
     if fit.offset is not None:
@@ -98,9 +100,9 @@ def learn(
         rows, columns = y.shape[-2:]
         pair = Pair.of(x[..., row : row + rows, column : column + columns], y, clip=limits)
     return {
-        "fit": fit.to_dict(),
+        "fit": record,
         "verdict": str(fit.status),
-        "name": name,
+        "name": record["recognition"]["sentence"] if named else "",
         "file": file_of(fit.kernel),
         "statistics": sums(pair, fit) if single else None,
         "images": pictures(x, y, fit, limits) if single and fit.offset is None else None,

@@ -6,11 +6,12 @@ const MOST = 15;
 
 export class KernelEditor {
   // taps: rows of numbers; change(taps, name) is called after every edit.
-  constructor({ taps, kernels, change, title = "Kernel", named = true }) {
+  constructor({ taps, kernels, change, title = "Kernel", named = true, cell = "tap" }) {
+    this.cell = cell;
     this.taps = taps.map((row) => [...row]);
     this.change = change;
     this.kernels = kernels;
-    this.table = h("table", { class: "editor", "aria-label": `${title}: taps` });
+    this.table = h("table", { class: "editor", "aria-label": title });
     const groups = new Map();
     for (const kernel of kernels) {
       if (kernel.taps.length > MOST || kernel.taps[0].length > MOST) continue;
@@ -20,9 +21,10 @@ export class KernelEditor {
     this.names = select([["", "own numbers"]], "", (name) => this.choose(name));
     this.names.append(...groups.values());
     this.about = h("small", { class: "about" });
-    const step = (text, name, down, right) => button(text, () => this.grow(down, right), {
-      "aria-label": name, title: name, class: "step",
-    });
+    const step = (text, what, down, right) => {
+      const name = cell === "tap" ? what : `${what} of ${cell}s`;
+      return button(text, () => this.grow(down, right), { "aria-label": name, title: name, class: "step" });
+    };
     this.root = h("fieldset", { class: "kernel" }, h("legend", {}, title),
       named ? labelled("Named kernel", this.names) : null,
       this.table,
@@ -69,7 +71,7 @@ export class KernelEditor {
       const input = h("input", {
         type: "text", inputmode: "decimal", size: 4, value: String(Number(tap.toPrecision(6))),
         title: String(tap),
-        "aria-label": `tap, row ${a + 1}, column ${b + 1}`,
+        "aria-label": `${this.cell}, row ${a + 1}, column ${b + 1}`,
         oninput: () => {
           const value = read(input.value);
           input.setAttribute("aria-invalid", String(value === null));

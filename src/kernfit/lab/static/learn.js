@@ -179,7 +179,7 @@ export function start(root, lab) {
     const title = { good: "Found", misfit: "Not a kernel alone", undetermined: "Not all can be told" }[fit.status.code] ?? fit.status.code;
     verdict.replaceChildren(
       h("p", { class: `mark ${mark}` }, title),
-      h("p", {}, words), name ? h("p", {}, name) : "",
+      h("p", {}, words), name ? h("p", {}, name) : "", (fit.notes ?? []).map((note) => h("p", { class: "hint" }, note)),
       h("dl", { class: "facts" },
         fact("size", `${fit.kernel.weight[0][0].length} × ${fit.kernel.weight[0][0][0].length}`),
         fact("bias", withError(fit.kernel.bias[0], fit.bias_stderr[0])),

@@ -10,7 +10,7 @@ import { isTaps, wholeOr, wordOr } from "./state.js";
 export const DEFAULTS = {
   image: "numbers", part: 16, top: 0, left: 0, taps: [[0, 1], [2, 3]], bias: 0, mode: "valid",
   padding: -1, boundary: "constant", fill: 0, stride: 1, dilation: 1, anchor: [], flip: false,
-  at: 0, speed: 3, all: false,
+  at: 0, speed: 3, all: false, own: [],
 };
 const PARTS = [8, 16, 32, 64];
 const MOST_WRITTEN = 49; // products on the page
@@ -26,6 +26,16 @@ export function start(root, lab) {
       if (kernel) state.bias = kernel.bias;
       biasInput.value = state.bias;
       state.anchor = [];
+      refresh();
+    },
+  });
+  // The numbers of a small image can be changed as well.
+  const pixels = new KernelEditor({
+    taps: [[0]], kernels: [], title: "Image's numbers", named: false, cell: "pixel",
+    change: (rows) => {
+      state.own = rows.map((row) => [...row]);
+      view.image = plane(rows.length, rows[0].length, rows.flat());
+      view.scale = scaleOf(view.image.data);
       refresh();
     },
   });
@@ -96,6 +106,7 @@ export function start(root, lab) {
           labelled("Fill value", numberInput(state.fill, (value) => { state.fill = value; refresh(); })),
           h("div", { class: "field" }, h("span", {}, "Anchor (row, column)"), h("div", { class: "row" }, anchorRow, anchorColumn)),
           sizes),
+        pixels.root,
         part,
         h("fieldset", {}, h("legend", {}, "Show"),
           labelledSlider("Speed", speed),
@@ -134,7 +145,14 @@ export function start(root, lab) {
     state.image = item.id;
     part.hidden = Math.max(item.rows, item.columns) <= PARTS[0];
     try {
-      view.image = cut(await grey(item), state);
+      view.image = state.own.length
+        ? plane(state.own.length, state.own[0].length, state.own.flat())
+        : cut(await grey(item), state);
+      const { rows, columns } = view.image;
+      pixels.root.hidden = rows > 8 || columns > 8;
+      if (!pixels.root.hidden) {
+        pixels.set(Array.from({ length: rows }, (_, i) => Array.from(view.image.data.slice(i * columns, (i + 1) * columns))));
+      }
       view.scale = scaleOf(view.image.data);
       refresh();
     } catch (error) {
@@ -146,6 +164,7 @@ export function start(root, lab) {
     slots: [{ name: "image", get: () => state.image, set: (id) => {
       state.image = id;
       state.at = 0;
+      state.own = [];
       load();
     } }],
     stop: () => view.close(),
@@ -157,6 +176,7 @@ export function start(root, lab) {
 function tidy(state) {
   const usual = DEFAULTS;
   if (!isTaps(state.taps, 15)) state.taps = usual.taps;
+  if (!isTaps(state.own, 15)) state.own = [];
   state.mode = wordOr(state.mode, MODES, usual.mode);
   state.boundary = wordOr(state.boundary, BOUNDARIES, usual.boundary);
   state.part = wordOr(state.part, PARTS, usual.part);
