@@ -178,3 +178,31 @@ def finite_and_frozen(value: ArrayLike, name: str) -> Array:
         raise InvalidInput(f"{name} must be finite, got NaN or infinity")
     frozen.flags.writeable = False
     return frozen
+
+
+def taps_between(shape: Sequence[int], output: int, source: int) -> slice:
+    """Return which of an output channel's weights, in order, belong to one input channel.
+
+    Parameters
+    ----------
+    shape : (out, in, kh, kw)
+        Of the kernel.
+    output, source : int
+        Channels.
+
+    Returns
+    -------
+    slice
+
+    Raises
+    ------
+    InvalidInput
+        If there is no such channel.
+    """
+    outputs, sources, rows, columns = shape
+    if not (0 <= output < outputs and 0 <= source < sources):
+        raise InvalidInput(
+            f"output and source must be channels of a kernel with {outputs} out and "
+            f"{sources} in, got {output} and {source}"
+        )
+    return slice(source * rows * columns, (source + 1) * rows * columns)

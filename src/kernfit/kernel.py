@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from kernfit.arrays import Array, as_pair_of_ints, finite_and_frozen
+from kernfit.arrays import Array, as_pair_of_ints, finite_and_frozen, taps_between
 from kernfit.display import readable, taps_as_html
 from kernfit.errors import InvalidInput, RefusedFile
 from kernfit.io.kernels import read_kernel_record, write_kernel_record
@@ -235,12 +235,7 @@ class Kernel:
         """
         from kernfit.plots import plot_taps
 
-        outputs, sources = self._weight.shape[:2]
-        if not (0 <= output < outputs and 0 <= source < sources):
-            raise InvalidInput(
-                f"output and source must be channels of a kernel with {outputs} out and "
-                f"{sources} in, got {output} and {source}"
-            )
+        taps_between(self._weight.shape, output, source)
         return plot_taps(self._weight[output, source], ax=ax, title=self._name)
 
     def to_dict(self) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from kernfit.arrays import Array
+from kernfit.arrays import Array, taps_between
 from kernfit.correlate import correlate2d
 from kernfit.errors import InvalidInput
 from kernfit.kernel import Kernel
@@ -185,7 +185,7 @@ class Fit:
         from kernfit.learning.match import Bias
         from kernfit.learning.recognise import recognise
 
-        own = self._own(output, source)
+        own = taps_between(self.kernel.weight.shape, output, source)
         return recognise(
             self.kernel.weight[output, source],
             self.covariance[output, own, own],
@@ -247,7 +247,7 @@ class Fit:
         """
         from kernfit.frequencies import respond
 
-        own = self._own(output, source)
+        own = taps_between(self.kernel.weight.shape, output, source)
         taps = self.kernel.weight[output, source].astype(np.float64)
         return respond(
             taps,
@@ -259,16 +259,6 @@ class Fit:
             undetermined=self.undetermined.reshape(-1, self.kernel.weight[0].size)[:, own],
             freedom=float(self.uncertainty.freedom[output, own].min()),
         )
-
-    def _own(self, output: int, source: int) -> slice:
-        """Return which of an output channel's weights are the taps of one input channel."""
-        outputs, sources, rows, columns = self.kernel.weight.shape
-        if not (0 <= output < outputs and 0 <= source < sources):
-            raise InvalidInput(
-                f"output and source must be channels of a kernel with {outputs} out and "
-                f"{sources} in, got {output} and {source}"
-            )
-        return slice(source * rows * columns, (source + 1) * rows * columns)
 
     def plot(self, *, output: int = 0, source: int = 0, ax: Axes | None = None) -> Axes:
         """Draw the taps with their errors as a heat map, zero being white.
@@ -291,7 +281,7 @@ class Fit:
         """
         from kernfit.plots import plot_taps
 
-        self._own(output, source)
+        taps_between(self.kernel.weight.shape, output, source)
         errors = self.stderr.reshape(self.kernel.weight.shape)[output, source]
         return plot_taps(self.kernel.weight[output, source], errors, ax=ax)
 
