@@ -34,6 +34,7 @@ COMMANDS = {
     "show": ("sobel_x", "-o", "sobel.png"),
     "kernels": (),
     "stats": ("sum", "before.png", "after.png", "--shape", "3", "-o", "sums.npy"),
+    "plan": ("learn", "--size", "500x400", "--shape", "3"),
     "see": ("model.onnx",),
     "table": ("pairs.csv", "kernels.csv"),
     "tile": ("model.onnx", "floats.npy", "tiled.npy"),

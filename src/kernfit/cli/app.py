@@ -10,6 +10,7 @@ from kernfit.cli.edges import edges
 from kernfit.cli.kernels import kernels
 from kernfit.cli.lab import lab
 from kernfit.cli.learn import learn
+from kernfit.cli.plan import plan
 from kernfit.cli.see import see
 from kernfit.cli.show import show
 from kernfit.cli.stats import stats
@@ -49,3 +50,4 @@ def kernfit(
 for command in (demo, learn, apply, edges, show, kernels, see, tile, table, lab):
     app.command()(command)
 app.add_typer(stats, name="stats")
+app.add_typer(plan, name="plan")

@@ -16,7 +16,7 @@ from kernfit.learning.gram import gram_of_outputs
 from kernfit.learning.residual import patch_sums, residual_strips
 from kernfit.learning.sums import Sums
 
-_PIXELS = 2_000_000  # of larger images, strips spread over the whole serve
+SEARCHED = 2_000_000  # of larger images, strips spread over the whole serve
 _STEPS = 12
 _MOST_FAR = 200_000  # of them give the curvature
 _STIFFNESS = 1e-6  # of the full Gram matrix, where too few are far off to tell all taps
@@ -56,7 +56,7 @@ def within_levels(
     ndarray, shape (P, out)
         Whether they do keep every pixel within its half level is for the caller to check.
     """
-    every = max(1, equations.size // _PIXELS)
+    every = max(1, equations.size // SEARCHED)
     gram, to_plain = sums.gram, sums.to_plain
     scale = np.sqrt(np.diagonal(gram))
     scale = np.where(scale > 0, scale, 1.0)

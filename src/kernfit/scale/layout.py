@@ -11,7 +11,7 @@ from kernfit.errors import InvalidInput
 Pair = tuple[int, int]
 
 # Python, NumPy, compiled code and the libraries of file formats.
-_BASE = 230 * 10**6
+BASE = 230 * 10**6
 _SIDE = 2048  # of a tile, in pixels, where the file's chunks allow
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 
@@ -76,7 +76,7 @@ def layout_for(
     while True:
         tile = min(tall, size[0]), min(broad, size[1])
         busy = workers * tile[0] * tile[1] * work
-        room = memory - _BASE - busy
+        room = memory - BASE - busy
         # A row of tiles touches a block above and one below, and one on each side.
         column = (tile[0] + 2 * high) * tile[1] * pixel
         across = -(-size[1] // tile[1])
@@ -89,7 +89,7 @@ def layout_for(
         elif broad > wide:
             broad = wide * max(1, broad // wide // 2)
         else:
-            least = _BASE + busy + column + beside
+            least = BASE + busy + column + beside
             raise InvalidInput(
                 f"memory must be at least {as_text(least)} for chunks of {high}x{wide} pixels on "
                 f"{workers} threads, got {as_text(memory)}: give more memory or fewer threads, or "
