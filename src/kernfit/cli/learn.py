@@ -77,7 +77,25 @@ def learn(
     ] = "auto",
     variance: Annotated[
         str | None,
-        typer.Option(help="With --varying: 'photons' weighs pixels by their photon noise."),
+        typer.Option(
+            help="An image of each pixel's noise variance; with --varying also 'photons'.",
+            metavar="FILE",
+        ),
+    ] = None,
+    before_variance: Annotated[
+        str | None,
+        typer.Option(
+            help="Noise variance in the before image, a number or an image: corrected for.",
+            metavar="NUMBER|FILE",
+        ),
+    ] = None,
+    clip_before: Annotated[
+        tuple[float, float] | None,
+        typer.Option(help="Levels at which the before image saturates.  [default: found out]"),
+    ] = None,
+    transfer: Annotated[
+        str | None,
+        typer.Option(help="'srgb': learn in linear light, and say whether that fits better."),
     ] = None,
     difference: Annotated[
         Path | None,
@@ -119,7 +137,13 @@ def learn(
     """
     from kernfit.arrays import one_of
     from kernfit.cli.options import as_kernel, as_shape, as_strength, check_kernel_target
-    from kernfit.cli.pairs import all_pairs, learn_several, refuse_with_several
+    from kernfit.cli.pairs import (
+        all_pairs,
+        as_levels,
+        learn_several,
+        refuse_large,
+        refuse_with_several,
+    )
     from kernfit.cli.wording import options_of, with_options
     from kernfit.io.images import read_image
     from kernfit.learning import learn as learn_arrays
@@ -138,6 +162,10 @@ def learn(
             "--ridge": ridge is not None,
             "--smooth": smooth is not None,
             "--report": report,
+            "--before-variance": before_variance,
+            "--clip-before": clip_before,
+            "--transfer": transfer,
+            "more than one pair": more,
         }
         learn_varying_files(
             before,
@@ -157,11 +185,12 @@ def learn(
             refused=[name for name, given in refused.items() if given],
         )
         return
-    if difference is not None or variance is not None or background != "auto":
+    if difference is not None or variance == "photons" or background != "auto":
         from kernfit.errors import InvalidInput
 
         raise InvalidInput(
-            "--background, --variance and --difference need --varying, got none: add --varying auto"
+            "--background, --difference and --variance photons need --varying, got none: add "
+            "--varying auto"
         )
     check_kernel_target(output)
     if report is not None:
@@ -182,14 +211,23 @@ def learn(
         "descent": descent,
         "steps": steps,
     }
+    levels = {  # what is known of the levels of images that are in memory
+        "variance": as_levels(variance, "--variance", numbers=False),
+        "before_variance": as_levels(before_variance, "--before-variance", numbers=True),
+        "clip_before": clip_before,
+        "transfer": transfer,
+    }
+    levels = {name: value for name, value in levels.items() if value is not None}
     before, after = pairs[0]
     files = [path for path in (before, after, mask) if path is not None]
     most = memory_for(memory)
     notes: list[str] = []
     shown: dict[str, Any] = {}  # what a report can show: images that are in memory
     if len(pairs) > 1:
-        refuse_with_several(report=report, mask=mask, scheduler=scheduler)
-        fit, notes = learn_several(pairs, clip=clip, memory=most, threads=threads, **options)
+        refuse_with_several(report=report, mask=mask, scheduler=scheduler, variance=variance)
+        fit, notes = learn_several(
+            pairs, clip=clip, memory=most, threads=threads, **options, **levels
+        )
     elif scheduler is None and fits_whole(most, *files):
         first, second = read_image(before), read_image(after)
         shown = {
@@ -198,10 +236,11 @@ def learn(
             "clip": clip or _levels(second),
             "mask": None if mask is None else _mask(mask),
         }
-        fit = learn_arrays(**shown, threads=threads, **options)
+        fit = learn_arrays(**shown, threads=threads, **options, **levels)
         for path, image in ((before, first), (after, second)):
             notes += [f"{path.name}: {note}" for note in image.notes]
     else:
+        refuse_large(levels)
         fit = _learn_parts(files, options, clip, output, most, scheduler, threads, quiet)
     if output is not None:
         fit.kernel.save(output)

@@ -109,6 +109,30 @@ def refuse_with_several(**given: object) -> None:
         raise InvalidInput(f"{names} must come with one pair of files, got several pairs")
 
 
+def refuse_large(given: dict[str, Any]) -> None:
+    """Refuse options that need images which fit into the memory."""
+    names = ", ".join("--" + name.replace("_", "-") for name in given)
+    if names:
+        raise InvalidInput(f"{names} must come with images that fit into the memory: crop them")
+
+
+def as_levels(text: str | None, name: str, *, numbers: bool) -> Any:
+    """Return the pixels of a file, or a number if that may be one; None of nothing."""
+    from kernfit.io.images import read_image
+
+    if text is None:
+        return None
+    if numbers:
+        try:
+            return float(text)
+        except ValueError:
+            pass
+    if not Path(text).exists():
+        what = "a number or an image file" if numbers else "an image file"
+        raise InvalidInput(f"{name} must be {what}, got {text}")
+    return read_image(text).pixels
+
+
 def _files(place: Path) -> list[Path] | None:
     """Return the files of a folder or a pattern in the order of their names, None of one file."""
     if place.is_dir() and place.suffix.lower() != ".zarr":

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from kernfit.arrays import Array
+from kernfit.arrays import Array, one_of
 from kernfit.errors import InvalidInput
 from kernfit.learning.answering import learn_pair, placed
 from kernfit.learning.fit import Fit
 from kernfit.learning.kernel_field import KernelField
 from kernfit.learning.pair import Pair
+from kernfit.learning.remarks import remarks
+from kernfit.learning.robust import residuals_of_fit
 from kernfit.learning.several import Pairs
 from kernfit.learning.statistics import Statistics
+from kernfit.learning.transfer import compared, in_linear_light, limits_in_linear_light, peak_of
 from kernfit.learning.varying import learn_varying
 from kernfit.learning.varying_fit import VaryingFit
 from kernfit.learning.verdict import Status
@@ -44,6 +48,7 @@ def learn(
     variance: ArrayLike | None = None,
     before_variance: ArrayLike | None = None,
     channels: str = "alike",
+    transfer: str | None = None,
     descent: float | None = None,
     steps: int = 10,
     start: ArrayLike | None = None,
@@ -97,6 +102,10 @@ def learn(
     channels : {"alike", "full"}, default "alike"
         "alike": one kernel serves every channel. "full": a kernel (out, in, kh, kw) that mixes
         them.
+    transfer : {"srgb"}, optional
+        The levels of both images are those of sRGB, and the kernel acted on the light behind them:
+        learn in linear light (white stays as it is). ``fit.notes`` says whether that fits better
+        than the levels as they are. 8 or 16 bits, or floating levels from 0 to 1.
     descent : float, optional
         Learning rate. Takes gradient descent on the sum of squared errors instead of the exact
         answer; ``fit.history`` keeps its path.
@@ -153,42 +162,62 @@ def learn(
             f"seen through noise, got {shape!r}: give for example shape=5"
         )
     several = _several(before, after)
-    found = []
-    for n, (first, second) in enumerate(several or [(before, after)]):
-        own = [
-            given[n] if several and isinstance(given, (list, tuple)) else given
-            for given in (mask, variance, before_variance)
-        ]
-        pair = Pair.of(
-            first,
-            second,
-            clip=clip,
-            clip_before=clip_before,
-            mask=own[0],
-            variance=own[1],
-            before_variance=own[2],
-            channels=channels,
+    images: list[tuple[Any, Any]] = [*several] if several else [(before, after)]
+
+    def fitted(images: list[tuple[Any, Any]], clip: Any, clip_before: Any) -> tuple[Fit, Any]:
+        found = []
+        for n, (first, second) in enumerate(images):
+            own = [
+                given[n] if several and isinstance(given, (list, tuple)) else given
+                for given in (mask, variance, before_variance)
+            ]
+            pair = Pair.of(
+                first,
+                second,
+                clip=clip,
+                clip_before=clip_before,
+                mask=own[0],
+                variance=own[1],
+                before_variance=own[2],
+                channels=channels,
+            )
+            found.append(placed(pair, shape))
+        pairs = [pair for pair, _ in found]
+        together = pairs[0] if len(pairs) == 1 else Pairs.of(pairs)
+        fit = learn_pair(
+            together,
+            shape=shape,
+            bias=bias,
+            descent=descent,
+            steps=steps,
+            start=start,
+            whole_levels=whole_levels,
+            robust=robust,
+            constraints=constraints,
+            free=free,
+            ridge=ridge,
+            smooth=smooth,
+            threads=threads,
         )
-        found.append(placed(pair, shape))
-    pairs = [pair for pair, _ in found]
-    together = pairs[0] if len(pairs) == 1 else Pairs.of(pairs)
-    offset = found[0][1] if len(found) == 1 else None
-    fit = learn_pair(
-        together,
-        shape=shape,
-        bias=bias,
-        descent=descent,
-        steps=steps,
-        start=start,
-        whole_levels=whole_levels,
-        robust=robust,
-        constraints=constraints,
-        free=free,
-        ridge=ridge,
-        smooth=smooth,
-        threads=threads,
-    )
-    return replace(fit, offset=offset)
+        said = remarks(fit, together.before, together.after)
+        offset = found[0][1] if len(found) == 1 else None
+        return replace(fit, offset=offset, notes=(*fit.notes, *said)), together
+
+    plain, _ = fitted(images, clip, clip_before)
+    if transfer is None:
+        return plain
+    one_of(transfer, ("srgb",), "transfer")
+    linear = [in_linear_light(first, second, clip) for first, second in images]
+    if clip_before is not None:
+        white = peak_of(images[0][0], "before")
+        clip_before = limits_in_linear_light(clip_before, np.dtype(float), white)
+    fit, pair = fitted([(x, y) for x, y, *_ in linear], linear[0][2], clip_before)
+    levels, errors = [], []
+    for member in getattr(pair, "members", (pair,)):
+        equations, left = residuals_of_fit(member, fit)
+        levels.append(equations.y[equations.used])
+        errors.append(left[equations.used])
+    return compared(fit, plain, np.concatenate(levels), np.concatenate(errors), linear[0][3])
 
 
 def _several(before: object, after: object) -> list[tuple[Array, Array]] | None:

@@ -156,6 +156,27 @@ class Fit:
         """
         return correlate2d(image, self.kernel, **options)
 
+    def prediction_error(self, image: ArrayLike, **options: Any) -> Array:
+        """Return the standard error of `predict`, pixel by pixel.
+
+        It is that of the kernel alone: the after image's own noise comes on top.
+
+        Parameters
+        ----------
+        image : array_like
+            As for `predict`.
+        **options
+            As for `predict`.
+
+        Returns
+        -------
+        ndarray of float64
+            In the after image's unit. NaN if not all weights are determined.
+        """
+        from kernfit.learning.prediction import prediction_error
+
+        return prediction_error(self.kernel, self.uncertainty, image, **options)
+
     def recognise(self, *, output: int = 0, source: int = 0) -> Recognition:
         """Say what the kernel is called: a named one, simple fractions, or a known family.
 

@@ -1,0 +1,115 @@
+"""Linear light: images whose levels are not proportional to the light."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from kernfit.arrays import Array, as_numbers
+from kernfit.errors import InvalidInput
+from kernfit.learning.fit import Fit
+from kernfit.learning.pair import levels_of
+from kernfit.learning.verdict import Status
+
+# A residual up to so many times that of rounding is rounding.
+_ABOVE_FLOOR = 1.35
+# A difference in size of the residuals below this share is none.
+_ALIKE = 0.02
+
+
+def to_linear(levels: Array, peak: float) -> Array:
+    """Return sRGB levels in linear light, white staying `peak` (IEC 61966-2-1)."""
+    share = levels / peak
+    low = share <= 0.04045
+    linear: Array = np.where(low, share / 12.92, (np.maximum(share, 0) + 0.055) ** 2.4 / 1.055**2.4)
+    return peak * linear
+
+
+def to_levels(linear: Array, peak: float) -> Array:
+    """Return linear light as sRGB levels: the inverse of `to_linear`."""
+    share = linear / peak
+    low = share <= 0.0031308
+    levels: Array = np.where(low, 12.92 * share, 1.055 * np.maximum(share, 0) ** (1 / 2.4) - 0.055)
+    return peak * levels
+
+
+def peak_of(image: ArrayLike, name: str) -> float:
+    """Return the level of white.
+
+    Raises
+    ------
+    InvalidInput
+        If it is neither an 8- or 16-bit image nor one of floating numbers between 0 and 1.
+    """
+    pixels = as_numbers(image, name)
+    if pixels.dtype.kind == "u" and pixels.dtype.itemsize <= 2:
+        return float(np.iinfo(pixels.dtype).max)
+    known = pixels[np.isfinite(pixels)] if pixels.dtype.kind == "f" else np.empty(0)
+    if known.size and known.min() >= 0 and known.max() <= 1:
+        return 1.0
+    raise InvalidInput(
+        f"{name} must have 8 or 16 bits, or floating levels from 0 to 1, for transfer='srgb', got "
+        f"{pixels.dtype}: divide it by its white"
+    )
+
+
+def in_linear_light(
+    before: ArrayLike, after: ArrayLike, clip: Sequence[float] | None
+) -> tuple[Array, Array, tuple[float, float], float]:
+    """Return both images in linear light, the levels at which the after image saturates, white."""
+    first, second = as_numbers(before, "before"), as_numbers(after, "after")
+    white = peak_of(second, "after")
+    limits = limits_in_linear_light(clip, second.dtype, white)
+    linear = to_linear(first.astype(np.float64), peak_of(first, "before"))
+    return linear, to_linear(second.astype(np.float64), white), limits, white
+
+
+def limits_in_linear_light(
+    clip: Sequence[float] | None, dtype: np.dtype[Any], white: float
+) -> tuple[float, float]:
+    """Return the levels at which an image saturates, in linear light."""
+    low, high = levels_of(clip, dtype)
+    ends = to_linear(np.clip([low, high], -white, 2 * white), white)
+    return (
+        float(ends[0]) if np.isfinite(low) else -np.inf,
+        float(ends[1]) if np.isfinite(high) else np.inf,
+    )
+
+
+def compared(fit: Fit, plain: Fit, levels: Array, errors: Array, white: float) -> Fit:
+    """Return the fit in linear light, with word of how well it fits and its rival does.
+
+    Parameters
+    ----------
+    fit, plain : Fit
+        In linear light, and on the levels as they are.
+    levels, errors : ndarray, shape (n,)
+        In linear light: the after image where it counts, and the residual of `fit`.
+    white : float
+        The level of white.
+    """
+    apart = to_levels(levels, white) - to_levels(levels - errors, white)
+    ours, theirs = float(np.sqrt(np.mean(apart**2))), plain.residual_rms
+    if abs(ours - theirs) <= _ALIKE * max(ours, theirs):
+        which = "linear light and the levels as they are fit equally well"
+    elif ours < theirs:
+        which = "linear light fits better than the levels as they are"
+    else:
+        which = "the levels as they are fit better than linear light: learn without transfer"
+    note = f"{which} (residuals of {ours:.3g} and {theirs:.3g} grey levels)"
+    floor = plain.residual_floor
+    slopes = np.gradient(to_linear(np.linspace(0, white, 4096), white), white / 4095)
+    slope = np.interp(to_levels(levels, white), np.linspace(0, white, 4096), slopes)
+    found = replace(
+        fit,
+        notes=(*fit.notes, note),
+        residual_floor=floor * float(np.sqrt(np.mean(slope**2))),
+    )
+    if floor and ours <= _ABOVE_FLOOR * floor:
+        status = Status("good", "The kernel explains the after image in linear light")
+        return replace(found, status=status)
+    return found
