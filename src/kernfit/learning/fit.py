@@ -157,21 +157,10 @@ class Fit:
         return correlate2d(image, self.kernel, **options)
 
     def prediction_error(self, image: ArrayLike, **options: Any) -> Array:
-        """Return the standard error of `predict`, pixel by pixel.
+        """Return the standard error of each pixel of `predict`, that of the kernel alone.
 
-        It is that of the kernel alone: the after image's own noise comes on top.
-
-        Parameters
-        ----------
-        image : array_like
-            As for `predict`.
-        **options
-            As for `predict`.
-
-        Returns
-        -------
-        ndarray of float64
-            In the after image's unit. NaN if not all weights are determined.
+        Takes what `predict` takes; NaN if not all weights are determined. The after image's own
+        noise comes on top.
         """
         from kernfit.learning.prediction import prediction_error
 
