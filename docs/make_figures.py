@@ -18,9 +18,11 @@ from kernfit import (
     correlate2d,
     feature_maps,
     learn,
+    learn_varying,
     plot_maps,
     receptive_field,
     scene,
+    star_field,
 )
 from kernfit.plots import SIGNED, plot_taps
 
@@ -46,6 +48,45 @@ def learn_figure() -> Figure:
     axes[3].set_title(f"residual: {fit.residual_rms:.3f} grey levels (rounding)")
     axes[3].set_axis_off()
     figure.colorbar(shown, ax=axes[3])
+    return figure
+
+
+def two_nights() -> tuple[np.ndarray, np.ndarray, tuple[int, int]]:
+    """Two images of one sky: a sharp one, and one blurred more to the right, with a new star."""
+    before = star_field((400, 400), seed=3)
+    place = np.linspace(0, 1, 400)
+    blurs = [catalogue["gaussian_3"].taps, np.ones((5, 5)) / 25]
+    soft, softer = (
+        correlate2d(before, taps / taps.sum(), mode="same", boundary="edge") for taps in blurs
+    )
+    after = soft + place * (softer - soft) + 15 * place[:, np.newaxis]
+    new = (212, 268)
+    after[new[0] - 1 : new[0] + 2, new[1] - 1 : new[1] + 2] += 60 * np.outer([1, 2, 1], [1, 2, 1])
+    return before, np.random.default_rng(4).poisson(after).astype(float), new
+
+
+def sky_figure() -> Figure:
+    """Two nights, and what is left with one kernel and with one that varies."""
+    before, after, new = two_nights()
+    shown = slice(130, 290), slice(180, 380)
+    figure = Figure(figsize=(13, 3.2), layout="constrained")
+    axes = figure.subplots(1, 4)
+    differences = {
+        f"less {words}": learn_varying(
+            before, after, shape=5, degree=degree, background=1, robust=True
+        ).difference(before, after)
+        for words, degree in (("one kernel", 0), ("a kernel that varies", 1))
+    }
+    images = {"one night": before, "another night": after} | differences
+    for axis, (title, image) in zip(axes, images.items(), strict=True):
+        sky = "less" not in title
+        limits = (180, 500) if sky else (-120, 120)
+        axis.imshow(image[shown], cmap="gray", vmin=limits[0], vmax=limits[1])
+        axis.set_title(title)
+        axis.set_axis_off()
+        if not sky:
+            centre = new[1] - shown[1].start, new[0] - shown[0].start
+            axis.scatter(*centre, s=260, facecolors="none", edgecolors="tab:orange", linewidths=1.5)
     return figure
 
 
@@ -122,6 +163,7 @@ if __name__ == "__main__":
     HERE.mkdir(exist_ok=True)
     learn_figure().savefig(HERE / "learn.png", dpi=80)
     tutorial_learn_figure().savefig(HERE / "tutorial-learn.png", dpi=80)
+    sky_figure().savefig(HERE / "sky.png", dpi=80)
     tutorial_apply_figure().savefig(HERE / "tutorial-apply.png", dpi=80)
     tutorial_see_figure().savefig(HERE / "tutorial-see.png", dpi=80)
     picture = report_picture()
