@@ -19,6 +19,7 @@ from kernfit.learning.pair import Pair
 from kernfit.learning.robust import residuals_of_fit, without_outliers
 from kernfit.learning.saturated import without_saturated
 from kernfit.learning.several import Pairs, disagreement
+from kernfit.learning.size_check import better_size, held_out_sizes
 from kernfit.learning.solution import fit_pair
 from kernfit.learning.survey import smallest_exact, survey
 
@@ -78,6 +79,24 @@ def learn_pair(
         fit = of_size(size)
         return smallest_exact(fit, of_size) if found and not imposed else fit
 
+    def checked(pair: Pair, fit: Fit) -> Fit:
+        """Say how well the size that was found predicts what was held out."""
+        known = isinstance(pair.before, np.ndarray) and pair.same_size and descent is None
+        if not (known and isinstance(shape, str) and bias and not imposed):
+            return fit
+        errors = held_out_sizes(pair, fit.kernel.shape, threads=threads)
+        better = better_size(errors) if errors and fit.status.code != "misfit" else None
+        told = (
+            ()
+            if better is None
+            else (
+                f"parts of the image that were held out are predicted better by a {better[0]}x"
+                f"{better[1]} kernel: give shape to learn that one",
+            )
+        )
+        held_out = {size: float(np.sqrt(each.mean())) for size, each in errors.items()}
+        return replace(fit, held_out=held_out, notes=(*fit.notes, *told))
+
     # The matrices are small: threads of their own would cost linear algebra more than they give.
     with threadpool_limits(1, user_api="blas"):
         if isinstance(pair, Pairs):
@@ -89,13 +108,13 @@ def learn_pair(
                 pair = replace(pair, members=tuple(members))
             return _with_disagreement(pair, answer(pair))
         if not robust:
-            return _unsaturated(pair, answer(pair), answer)
+            return checked(pair, _unsaturated(pair, answer(pair), answer))
         if isinstance(shape, str) and pair.same_size:
             # A kernel found too small among outliers would make outliers of what it lacks.
             largest = min(_FIRST_LOOK, *pair.before.shape[1:])
             pair = without_outliers(pair, lambda part: answer(part, largest), residuals_of_fit)[1]
         fit, pair = without_outliers(pair, answer, residuals_of_fit)
-        return _unsaturated(pair, fit, answer)
+        return checked(pair, _unsaturated(pair, fit, answer))
 
 
 def _unsaturated(pair: Pair, fit: Fit, answer: Callable[[Pair], Fit]) -> Fit:

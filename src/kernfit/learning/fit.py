@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -65,6 +65,9 @@ class Fit:
     chi2 : float or None
         Mean square of the residual over the given variance; 1 if that is all there is. None where
         no variance was given.
+    held_out : dict
+        Where the size was found: root mean square of the residual in blocks of the image that were
+        held out, by size (rows, columns): of the size found, a smaller and a larger one.
     notes : tuple of str
         What was done with the images, or was seen of them, one sentence each.
     """
@@ -83,6 +86,7 @@ class Fit:
     offset: tuple[int, int] | None = None
     chi2: float | None = None
     notes: tuple[str, ...] = ()
+    held_out: dict[tuple[int, int], float] = field(default_factory=dict)
 
     @property
     def stderr(self) -> Array:

@@ -51,7 +51,7 @@ def with_strengths(imposed: Imposed, blocks: Sequence[Statistics], *, bias: bool
         total = 0.0
         for others, part in folds:
             found = constrained_least_squares(others.sums, trial, others.shape, bias=bias)
-            total += float(part.squared_error(found.weights).sum())
+            total += sum(float(block.squared_error(found.weights).sum()) for block in part)
         return total
 
     if np.isnan(imposed.ridge):
@@ -64,10 +64,11 @@ def with_strengths(imposed: Imposed, blocks: Sequence[Statistics], *, bias: bool
     return imposed
 
 
-def held_out_parts(blocks: Sequence[Statistics]) -> list[tuple[Statistics, Statistics]]:
-    """Return pairs of statistics: those of all blocks but some, and of these."""
+def held_out_parts(
+    blocks: Sequence[Statistics],
+) -> list[tuple[Statistics, Sequence[Statistics]]]:
+    """Return, for each fold, the statistics of all other blocks, and the blocks of the fold."""
     folds = min(_FOLDS, len(blocks))
     total = sum(blocks[1:], blocks[0])
     parts = [blocks[n::folds] for n in range(folds)]
-    held = [sum(part[1:], part[0]) for part in parts]
-    return [(total - part, part) for part in held]
+    return [(total - sum(part[1:], part[0]), part) for part in parts]
