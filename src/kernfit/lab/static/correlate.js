@@ -22,7 +22,7 @@ export function flipped(taps, anchor) {
 }
 
 // Which pixel stands at a position along one axis; -1 where the fill value does.
-export function sourceOf(position, size, boundary) {
+function sourceOf(position, size, boundary) {
   if (position >= 0 && position < size) return position;
   if (boundary === "constant") return -1;
   if (boundary === "edge") return Math.min(Math.max(position, 0), size - 1);

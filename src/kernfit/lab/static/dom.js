@@ -100,7 +100,7 @@ export function say(number, digits = 5) {
   return minus(text);
 }
 
-export function minus(text) {
+function minus(text) {
   return text.replace(/^-/, "−");
 }
 

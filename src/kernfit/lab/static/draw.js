@@ -3,7 +3,7 @@
 const POSITIVE = [230, 97, 1]; // orange and blue are told apart by colour-blind readers
 const NEGATIVE = [33, 102, 172];
 
-export function isDark() {
+function isDark() {
   return matchMedia("(prefers-color-scheme: dark)").matches;
 }
 

@@ -288,7 +288,7 @@ export function start(root, lab) {
 }
 
 // The strongest answer to a straight edge of height 1, as kernfit's step_answer.
-export function stepAnswer(taps) {
+function stepAnswer(taps) {
   const columns = taps[0].map((_, b) => taps.reduce((sum, row) => sum + row[b], 0));
   const rows = taps.map((row) => row.reduce((sum, tap) => sum + tap, 0));
   const reach = (sums) => {

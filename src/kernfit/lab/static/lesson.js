@@ -4,8 +4,8 @@ import * as api from "./api.js";
 import { correlate, flipped, plane } from "./correlate.js";
 import { button, checkbox, h, labelled, labelledSlider, say, select, slider } from "./dom.js";
 import { colour, picture, resize, scaleOf, tapsTable } from "./draw.js";
-import { Path } from "./learn.js";
-import { Stage } from "./slide.js";
+import { Path } from "./path.js";
+import { Stage } from "./stage.js";
 
 export const DEFAULTS = { solved: [] };
 
@@ -307,7 +307,7 @@ function lines({ rows, columns, data }) {
 }
 
 // What a pair says about a 1 x 2 kernel: the sums of the Learn bench, for two weights and a bias.
-export function sumsOf(image, after) {
+function sumsOf(image, after) {
   const gram = [[0, 0, 0], [0, 0, 0], [0, 0, 0]];
   const cross = [0, 0, 0];
   let energy = 0;
@@ -332,7 +332,7 @@ export function sumsOf(image, after) {
 }
 
 // Of a symmetric matrix, by Jacobi's rotations, the largest first.
-export function eigenvalues(matrix) {
+function eigenvalues(matrix) {
   const a = matrix.map((row) => [...row]);
   const n = a.length;
   for (let sweep = 0; sweep < 30; sweep++) {
