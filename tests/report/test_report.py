@@ -268,12 +268,25 @@ def test_outliers_are_shown_though_they_do_not_count(tmp_path):
     assert "did not count for the fit; they are shown" in text
 
 
+def test_known_noise_is_not_called_rounding(tmp_path):
+    x = scene((80, 80))
+    variance = np.where(np.arange(80) < 40, 1.0, 400.0) * np.ones((80, 80))
+    y = x + np.random.default_rng(1).normal(0, np.sqrt(variance))
+    fit = learn(x, y, shape=1, variance=variance)
+    text = Page(report_of(fit, tmp_path, x, y)).text
+    assert "the given noise alone leaves" in text
+    assert "rounding to whole levels alone leaves" not in text
+    assert f"{fit.chi2:.4f}" in text
+
+
 def test_wrong_input_is_refused(sharpened, tmp_path):
     before, after, fit = sharpened
     with pytest.raises(InvalidInput, match="must be the pair that was learnt from"):
         fit.report(tmp_path / "r.html", before, after[::-1])
     with pytest.raises(InvalidInput, match="sizes that differ by a 11x1 kernel's"):
         fit.report(tmp_path / "r.html", before, after[:-10])
+    with pytest.raises(InvalidInput, match="one pair to be shown, got lists"):
+        fit.report(tmp_path / "r.html", [before], [after])
     with pytest.raises(InvalidInput, match="both or neither"):
         fit.report(tmp_path / "r.html", before)
     with pytest.raises(InvalidInput, match="the report's suffix must be one of"):

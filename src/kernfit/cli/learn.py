@@ -245,7 +245,8 @@ def learn(
     if output is not None:
         fit.kernel.save(output)
     if report is not None:
-        said = notes if shown else [*notes, "the images were read in parts and are not shown"]
+        why = "the images are not shown: they are several pairs, or were read in parts"
+        said = notes if shown else [*notes, why]
         fit.report(report, **shown, title=f"{before.name} → {after.name}", notes=said)
     if json:
         from json import dumps

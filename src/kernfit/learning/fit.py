@@ -351,6 +351,7 @@ class Fit:
             before,
             after,
             rms=self.residual_rms,
+            weighted=self.chi2 is not None,
             clip=clip,
             mask=mask,
             left_out=self.left_out,

@@ -83,7 +83,13 @@ def scene_of(
 
 
 def views_for(
-    kernel: Kernel, before: ArrayLike | None, after: ArrayLike | None, *, rms: float, **given: Any
+    kernel: Kernel,
+    before: ArrayLike | None,
+    after: ArrayLike | None,
+    *,
+    rms: float,
+    weighted: bool,
+    **given: Any,
 ) -> tuple[Scene | None, Views | None]:
     """Return a pair and what can be shown of it; refuse one that was not learnt from.
 
@@ -94,6 +100,8 @@ def views_for(
         The images; None if there are none.
     rms : float
         The residual of the fit.
+    weighted : bool
+        Whether its pixels counted by their variance.
     **given
         As for `scene_of`.
 
@@ -106,12 +114,15 @@ def views_for(
         raise InvalidInput("before and after must be given both or neither, got one of them")
     if before is None or after is None:
         return None, None
+    if isinstance(before, (list, tuple)) and np.ndim(before[0]) > 1:
+        raise InvalidInput("before and after must be one pair to be shown, got lists: give one")
     scene = scene_of(kernel, before, after, **given)
     views = views_of(scene)
     levels: Array = views.overview.after[np.isfinite(views.overview.after)]
     floor = _ARITHMETIC * float(np.abs(levels).max(initial=0.0))
-    outliers = given["left_out"].get("outliers")  # they are shown, and have no limit
-    if not outliers and views.rms > _OTHER_IMAGES * max(rms, floor):
+    # What was left out for its looks is shown all the same, and may be any distance off.
+    unlike = weighted or any(map(given["left_out"].get, ("outliers", "clipped before")))
+    if not unlike and views.rms > _OTHER_IMAGES * max(rms, floor):
         raise InvalidInput(
             "before and after must be the pair that was learnt from, with the same clip and mask, "
             f"got a residual of {views.rms:.3g} grey levels where the fit has {rms:.3g}"

@@ -7,6 +7,7 @@ from kernfit.report.answer import Answer
 from kernfit.report.charts import as_svg, new_axes
 from kernfit.report.html import beside, figure, number, paragraph, section, table
 from kernfit.report.pictures import Scale, gradient, view_pictures
+from kernfit.report.sections import floor_words
 from kernfit.report.views import SPOT, View, Views
 
 _ALT = {
@@ -93,26 +94,26 @@ def _scales(scale: Scale) -> str:
 
 def residuals(answer: Answer, views: Views) -> str:
     """Return the histogram of the residual against its floor."""
-    ax = plot_histogram(views.edges, views.counts, floor=answer.residual_floor, ax=new_axes())
-    rows = [
-        ("root mean square", number(answer.residual_rms)),
-        ("largest", number(views.worst)),
-    ]
-    words = "What the kernel does not explain."
+    rounding = answer.residual_floor if answer.chi2 is None else 0.0
+    ax = plot_histogram(views.edges, views.counts, floor=rounding, ax=new_axes())
+    rows = [("root mean square", number(answer.residual_rms))]
     if answer.residual_floor:
-        rows.insert(
-            1, ("root mean square that rounding alone leaves", f"{answer.residual_floor:.4f}")
-        )
+        rows.append((floor_words(answer), number(answer.residual_floor)))
+    rows.append(("largest", number(views.worst)))
+    if views.beyond > 0:
+        rows.append(("beyond the picture", f"{100 * views.beyond:.2g} % of the pixels"))
+    words = "What the kernel does not explain."
+    if rounding:
         words += (
             " Rounding to whole levels spreads it evenly from -0.5 to 0.5 (the orange line): what "
             "reaches beyond is noise, or no kernel's work."
         )
-    if views.beyond > 0:
-        rows.append(("beyond the picture", f"{100 * views.beyond:.2g} % of the pixels"))
-    if answer.left_out.get("outliers"):
-        words += (
-            f" {answer.left_out['outliers']:,} outliers did not count for the fit; they are shown."
-        )
+    for reason, what in (
+        ("outliers", "outliers"),
+        ("clipped before", "pixels that see a saturated one of the before image"),
+    ):
+        if count := answer.left_out.get(reason):
+            words += f" {count:,} {what} did not count for the fit; they are shown."
     return section(
         "residual",
         "The residual",

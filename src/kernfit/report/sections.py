@@ -47,6 +47,13 @@ def verdict(answer: Answer) -> str:
     )
 
 
+def floor_words(answer: Answer) -> str:
+    """Return what the floor of the residual is."""
+    if answer.chi2 is not None:
+        return "the given noise alone leaves"
+    return "rounding to whole levels alone leaves"
+
+
 def figures(answer: Answer, notes: list[str]) -> str:
     """Return the table of figures."""
     rows, columns = answer.kernel.shape
@@ -63,9 +70,9 @@ def figures(answer: Answer, notes: list[str]) -> str:
         ("residual (root mean square)", f"{number(answer.residual_rms)} grey levels"),
     ]
     if answer.residual_floor:
-        lines.append(
-            ("rounding to whole levels alone leaves", f"{answer.residual_floor:.4f} grey levels")
-        )
+        lines.append((floor_words(answer), f"{number(answer.residual_floor)} grey levels"))
+    if answer.chi2 is not None:
+        lines.append(("its square over the given variance (1 is all noise)", f"{answer.chi2:.4f}"))
     lines.append(("variance explained (R²)", f"{answer.r2:.6f}" if answer.r2 == answer.r2 else "-"))
     lines.append(("pixels used", f"{answer.used:,}"))
     if answer.reproduced is not None:
@@ -79,7 +86,7 @@ def figures(answer: Answer, notes: list[str]) -> str:
         "figures",
         "In figures",
         table("The answer in figures", ("what", "value"), lines, "figures"),
-        *(paragraph(f"Note: {note}", "note") for note in notes),
+        *(paragraph(f"Note: {note}", "note") for note in (*answer.notes, *notes)),
     )
 
 
