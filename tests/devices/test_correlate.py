@@ -19,23 +19,8 @@ from kernfit import (
 )
 from kernfit.devices import is_elsewhere, to_host
 
-LIBRARIES = ["array_api_strict", "torch", "jax.numpy", "cupy"]
 RNG = np.random.default_rng(0)
 LEVELS = RNG.integers(-9, 9, (2, 13, 11))
-
-
-@pytest.fixture(params=LIBRARIES)
-def xp(request):
-    module = pytest.importorskip(request.param)
-    if request.param == "jax.numpy":
-        import jax
-
-        before = jax.config.jax_enable_x64
-        jax.config.update("jax_enable_x64", True)
-        yield module
-        jax.config.update("jax_enable_x64", before)
-        return
-    yield module
 
 
 def elsewhere(xp, array):

@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from kernfit.arrays import Array, one_of
+from kernfit.devices import is_elsewhere
 from kernfit.errors import InvalidInput
 from kernfit.learning.answering import learn_pair, placed
+from kernfit.learning.elsewhere import ElsewherePair
 from kernfit.learning.fit import Fit
 from kernfit.learning.kernel_field import KernelField
 from kernfit.learning.pair import Pair
@@ -165,12 +167,27 @@ def learn(
     images: list[tuple[Any, Any]] = [*several] if several else [(before, after)]
 
     def fitted(images: list[tuple[Any, Any]], clip: Any, clip_before: Any) -> tuple[Fit, Any]:
-        found = []
+        found: list[tuple[Pair, tuple[int, int] | None]] = []
         for n, (first, second) in enumerate(images):
             own = [
                 given[n] if several and isinstance(given, (list, tuple)) else given
                 for given in (mask, variance, before_variance)
             ]
+            if is_elsewhere(first) or is_elsewhere(second):
+                elsewhere = ElsewherePair.of_arrays(
+                    first,
+                    second,
+                    clip=clip,
+                    mask=mask,
+                    channels=channels,
+                    clip_before=clip_before,
+                    variance=variance,
+                    before_variance=before_variance,
+                    robust=robust,
+                    transfer=transfer,
+                )
+                found.append((elsewhere, None))
+                continue
             pair = Pair.of(
                 first,
                 second,
