@@ -101,6 +101,10 @@ def test_learn_writes_a_report(capsys, pair, tmp_path):
     text = (tmp_path / "r.html").read_text(encoding="utf-8")
     assert "<h1>before.png → after.png</h1>" in text
     assert "It is Pillow SHARPEN" in text
+    options = ("--shape", "3x3", "--transfer", "srgb", "--clip-before", "3", "250")
+    assert run("learn", *pair, *options, "--report", tmp_path / "r.html") == 0
+    assert "levels are those of linear light" in (tmp_path / "r.html").read_text(encoding="utf-8")
+    capsys.readouterr()
     assert run("learn", *pair, "--report", tmp_path / "r.pdf") == 2
     assert "the report's suffix must be one of .html" in capsys.readouterr().err
     assert not (tmp_path / "r.pdf").exists()

@@ -268,6 +268,18 @@ def test_outliers_are_shown_though_they_do_not_count(tmp_path):
     assert "did not count for the fit; they are shown" in text
 
 
+def test_saturated_pixels_of_the_before_image_are_left_out_of_the_pictures_too(tmp_path):
+    light = scene((120, 120)).astype(float) * 1.6
+    x = np.clip(np.rint(light), 0, 255).astype(np.uint8)
+    y = correlate2d(light, np.ones((3, 3)) / 18, mode="same", boundary="edge")
+    fit = learn(x, y)
+    assert fit.left_out["clipped before"] > 0
+    text = Page(report_of(fit, tmp_path, x, y)).text
+    largest = re.search(r"largest ([\d.]+)", text.split("The residual, in grey levels")[1])
+    assert float(largest.group(1)) < 10 * fit.residual_rms
+    assert "were left out, because the others fit better" in text
+
+
 def test_known_noise_is_not_called_rounding(tmp_path):
     x = scene((80, 80))
     variance = np.where(np.arange(80) < 40, 1.0, 400.0) * np.ones((80, 80))

@@ -247,6 +247,15 @@ def learn(
     if report is not None:
         why = "the images are not shown: they are several pairs, or were read in parts"
         said = notes if shown else [*notes, why]
+        if shown:
+            shown["clip_before"] = clip_before
+        if shown and transfer is not None:
+            from kernfit.learning.transfer import all_in_linear_light
+
+            shown |= all_in_linear_light(
+                shown["before"], shown["after"], shown["clip"], clip_before
+            )
+            said = [*said, "all levels are those of linear light"]
         fit.report(report, **shown, title=f"{before.name} → {after.name}", notes=said)
     if json:
         from json import dumps

@@ -306,6 +306,7 @@ class Fit:
         after: ArrayLike | None = None,
         *,
         clip: Sequence[float] | None = None,
+        clip_before: Sequence[float] | None = None,
         mask: ArrayLike | None = None,
         title: str = "",
         notes: Sequence[str] = (),
@@ -319,8 +320,9 @@ class Fit:
         ----------
         path : path-like
             Ends in .html. An existing file is replaced once the new one is whole.
-        before, after, clip, mask
-            As they were given to `learn`. Without the images the page has no pictures.
+        before, after, clip, clip_before, mask
+            As they were given to `learn`, in linear light if it learnt there. Without the images
+            the page has no pictures.
         title : str
             Put above.
         notes : sequence of str
@@ -346,17 +348,8 @@ class Fit:
         from kernfit.learning.scenes import views_for
         from kernfit.report import write_report
 
-        scene, views = views_for(
-            self.kernel,
-            before,
-            after,
-            rms=self.residual_rms,
-            weighted=self.chi2 is not None,
-            clip=clip,
-            mask=mask,
-            left_out=self.left_out,
-            offset=self.offset,
-        )
+        given = {"clip": clip, "clip_before": clip_before, "mask": mask}
+        scene, views = views_for(self, before, after, **given)
         write_report(self, path, scene, views=views, title=title, notes=list(notes))
 
     def sentences(self) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,10 @@ from numpy.typing import ArrayLike
 from kernfit.arrays import Array
 from kernfit.errors import InvalidInput
 from kernfit.kernel import Kernel
+from kernfit.learning.equations import Equations
 from kernfit.learning.pair import Pair
 from kernfit.report import Scene, Views, views_of
+from kernfit.report.answer import Answer
 
 # A residual this many times that of the fit belongs to other images.
 _OTHER_IMAGES = 2.0
@@ -21,35 +24,35 @@ _ARITHMETIC = 1e-6
 
 
 def scene_of(
-    kernel: Kernel,
+    answer: Answer,
     before: ArrayLike,
     after: ArrayLike,
     *,
     clip: Sequence[float] | None,
+    clip_before: Sequence[float] | None,
     mask: ArrayLike | None,
-    left_out: dict[str, int],
-    offset: tuple[int, int] | None,
 ) -> Scene:
     """Return a pair with the pixels that counted; outliers are kept, to be seen.
 
     Parameters
     ----------
-    kernel : Kernel
-    before, after, clip, mask
+    answer : Answer
+        A `Fit`.
+    before, after, clip, clip_before, mask
         As they were given to `learn`.
-    left_out, offset
-        As in `Fit`.
 
     Raises
     ------
     InvalidInput
-        If the images cannot belong to such a kernel.
+        If the images cannot belong to such a fit.
     """
+    kernel = answer.kernel
     outputs, inputs, *_ = kernel.weight.shape
     pair = Pair.of(
         before,
         after,
         clip=clip,
+        clip_before=clip_before,
         mask=mask,
         channels="alike" if (outputs, inputs) == (1, 1) else "full",
     )
@@ -59,11 +62,11 @@ def scene_of(
             f"{len(pair.before)} and {len(pair.after)}"
         )
     seen = pair.before
-    if offset is not None:
-        row, column = offset
+    if answer.offset is not None:
+        row, column = answer.offset
         height, width = pair.after.shape[1:]
         seen = seen[:, row : row + height, column : column + width]
-        pair = Pair(seen, pair.after, pair.clip, pair.mask, pair.channels)
+        pair = replace(pair, before=seen)
     same = pair.same_size
     if not same and pair.valid_shape != kernel.shape:
         raise InvalidInput(
@@ -71,37 +74,44 @@ def scene_of(
             f"{pair.valid_shape[0]}x{pair.valid_shape[1]} kernel's, not a "
             f"{kernel.shape[0]}x{kernel.shape[1]} one's"
         )
-    # Where the size was found and not told, a wider border was left out.
-    for margin in (max(kernel.shape) // 2, 0):
-        found = pair.equations(kernel.shape, kernel.anchor, margin=margin)
-        if found.left_out["border"] == left_out.get("border"):
-            break
+    found, margin = _as_counted(pair, kernel, answer.left_out)
     used = np.zeros(pair.after.shape, bool)
     top, left = (max(tap, margin) if same else 0 for tap in kernel.anchor)
     used[:, top : top + found.used.shape[1], left : left + found.used.shape[2]] = found.used
     return Scene(pair.before, pair.after, used, kernel)
 
 
+def _as_counted(pair: Pair, kernel: Kernel, left_out: dict[str, int]) -> tuple[Equations, int]:
+    """Return what counts, and the margin, so that as many pixels are left out as in the fit."""
+    low, high = pair.limits
+    # What the fit found out: whether the before image is saturated, and at which end.
+    ends = [pair.clip_before]
+    if left_out.get("clipped before"):
+        ends += [(-np.inf, high), (low, np.inf), (low, high)]
+    # Where the size was found and not told, a wider border was left out.
+    for margin in (max(kernel.shape) // 2, 0):
+        for end in ends:
+            found = replace(pair, clip_before=end).equations(
+                kernel.shape, kernel.anchor, margin=margin
+            )
+            if all(
+                found.left_out[why] == left_out.get(why, 0) for why in ("border", "clipped before")
+            ):
+                return found, margin
+    return pair.equations(kernel.shape, kernel.anchor), 0
+
+
 def views_for(
-    kernel: Kernel,
-    before: ArrayLike | None,
-    after: ArrayLike | None,
-    *,
-    rms: float,
-    weighted: bool,
-    **given: Any,
+    answer: Answer, before: ArrayLike | None, after: ArrayLike | None, **given: Any
 ) -> tuple[Scene | None, Views | None]:
     """Return a pair and what can be shown of it; refuse one that was not learnt from.
 
     Parameters
     ----------
-    kernel : Kernel
+    answer : Answer
+        A `Fit`.
     before, after
         The images; None if there are none.
-    rms : float
-        The residual of the fit.
-    weighted : bool
-        Whether its pixels counted by their variance.
     **given
         As for `scene_of`.
 
@@ -116,12 +126,12 @@ def views_for(
         return None, None
     if isinstance(before, (list, tuple)) and np.ndim(before[0]) > 1:
         raise InvalidInput("before and after must be one pair to be shown, got lists: give one")
-    scene = scene_of(kernel, before, after, **given)
+    scene, rms = scene_of(answer, before, after, **given), answer.residual_rms
     views = views_of(scene)
     levels: Array = views.overview.after[np.isfinite(views.overview.after)]
     floor = _ARITHMETIC * float(np.abs(levels).max(initial=0.0))
     # What was left out for its looks is shown all the same, and may be any distance off.
-    unlike = weighted or any(map(given["left_out"].get, ("outliers", "clipped before")))
+    unlike = answer.chi2 is not None or answer.left_out.get("outliers")
     if not unlike and views.rms > _OTHER_IMAGES * max(rms, floor):
         raise InvalidInput(
             "before and after must be the pair that was learnt from, with the same clip and mask, "

@@ -80,6 +80,20 @@ def limits_in_linear_light(
     )
 
 
+def all_in_linear_light(
+    before: ArrayLike,
+    after: ArrayLike,
+    clip: Sequence[float] | None,
+    clip_before: Sequence[float] | None,
+) -> dict[str, Any]:
+    """Return a pair and its limits in linear light by the names that `learn` has for them."""
+    first, second, limits, _ = in_linear_light(before, after, clip)
+    if clip_before is not None:
+        white = peak_of(before, "before")
+        clip_before = limits_in_linear_light(clip_before, np.dtype(float), white)
+    return {"before": first, "after": second, "clip": limits, "clip_before": clip_before}
+
+
 def compared(fit: Fit, plain: Fit, levels: Array, errors: Array, white: float) -> Fit:
     """Return the fit in linear light, with word of how well it fits and its rival does.
 

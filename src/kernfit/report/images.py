@@ -108,12 +108,8 @@ def residuals(answer: Answer, views: Views) -> str:
             " Rounding to whole levels spreads it evenly from -0.5 to 0.5 (the orange line): what "
             "reaches beyond is noise, or no kernel's work."
         )
-    for reason, what in (
-        ("outliers", "outliers"),
-        ("clipped before", "pixels that see a saturated one of the before image"),
-    ):
-        if count := answer.left_out.get(reason):
-            words += f" {count:,} {what} did not count for the fit; they are shown."
+    if count := answer.left_out.get("outliers"):
+        words += f" {count:,} outliers did not count for the fit; they are shown."
     return section(
         "residual",
         "The residual",
