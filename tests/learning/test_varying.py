@@ -91,7 +91,7 @@ def test_without_noise_the_field_is_exact():
 
 @pytest.mark.parametrize("kernels", [constant, varying])
 def test_star_field(kernels):
-    before, after, _ = night(kernels(5), (300, 300))
+    before, after, _ = night(kernels(5), (240, 250))
     fit = learn_varying(before, after, shape=5, variance="photons")
     assert fit.field.degree == (2 if kernels is varying else 0)
     assert fit.field.background_degree == 1
@@ -138,7 +138,7 @@ def test_constant_scale():
 def test_intervals_hold_the_truth():
     # Photon noise of stars of all sizes, of which few carry most of what is known.
     held = []
-    for seed in range(10):
+    for seed in range(8):
         before, after, _ = night(varying(3), (110, 110), seed=seed)
         fit = learn_varying(before, after, shape=3, degree=2, background=1)
         for place in [(10, 10), (55, 55), (100, 30)]:

@@ -73,6 +73,12 @@ class KernelField:
         """The polynomial of the background."""
         return Polynomial(self.background_degree, self.size)
 
+    @property
+    def kernel(self) -> Kernel:
+        """The mean kernel over the field."""
+        background = float(self.background[0]) if self.background.size else 0.0
+        return Kernel(self.weights[0], background, anchor=self.anchor)
+
     def at(self, row: float, column: float) -> Kernel:
         """Return the kernel at one pixel of the after image, its background as the bias.
 
@@ -139,9 +145,12 @@ class KernelField:
 
     def over(self, seen: Array, rows: slice, columns: slice, *, threads: int | None = 1) -> Array:
         """Return the prediction for a rectangle of the after image from the pixels it sees."""
-        total = np.tensordot(self.background, self.background_terms.over(rows, columns), 1)
-        for taps, term in zip(self.weights, self.terms.over(rows, columns), strict=True):
+        total = np.zeros((rows.stop - rows.start, columns.stop - columns.start))
+        for n, level in enumerate(self.background):
+            total += level * self.background_terms.term(n, rows, columns)
+        for n, taps in enumerate(self.weights):
             if taps.any():
+                term = self.terms.term(n, rows, columns)
                 total += term * correlate2d(seen, taps, threads=threads)
         return total
 

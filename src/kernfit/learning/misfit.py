@@ -184,7 +184,7 @@ def kind_of_misfit(found: Structure) -> Misfit | None:
         return Misfit(
             "varies over the field",
             "the residual drifts over the field: a background or a vignette was added",
-            "Learn parts of the image apart, or take the background off first.",
+            "Let kernel and background vary: learn_varying, or --varying auto.",
         )
     if found.tone > _TONE and found.piled_up > _PILED_UP:
         return Misfit(
@@ -209,7 +209,7 @@ def kind_of_misfit(found: Structure) -> Misfit | None:
         return Misfit(
             "varies over the field",
             "parts of the image have different kernels",
-            "Learn parts of the image apart.",
+            "Let the kernel vary over the image: learn_varying, or --varying auto.",
         )
     if found.kurtosis > _HEAVY_TAILS and found.far < _FAR_OFF and found.non_linear < _NON_LINEAR:
         return Misfit(

@@ -56,6 +56,13 @@ class Polynomial:
         values: Array = down.T[self.powers[:, 0], :, None] * across.T[self.powers[:, 1], None, :]
         return values
 
+    def term(self, number: int, rows: slice, columns: slice) -> Array:
+        """Return one term at all places of a rectangle, shape (rows, columns)."""
+        down, across = self._grid(rows, columns)
+        first, second = self.powers[number]
+        values: Array = np.multiply.outer(down[:, first], across[:, second])
+        return values
+
     def mean_products(
         self, other: Polynomial, rows: slice, columns: slice, weights: Array | None = None
     ) -> Array:

@@ -145,13 +145,10 @@ def learn_varying(
             # Bright stars pull a fit in which all pixels count alike, so it shows too little of
             # their noise; the second time they no longer do.
             for _ in range(2):
-                first = question.fit(pair, question.largest(), {})
-                pair = _of_mean_weight_1(pair, _photon_variance(pair, first)[np.newaxis])
+                field = question.field(pair)
+                pair = _of_mean_weight_1(pair, _photon_variance(pair, field)[np.newaxis])
         if robust:
-            largest = question.largest()
-            pair = without_outliers(
-                pair, lambda part: question.fit(part, largest, {}), _residuals_of_fit
-            )[1]
+            pair = without_outliers(pair, question.field, _residuals)[1]
         return question.answer(pair)
 
 
@@ -212,6 +209,10 @@ class _Question:
             blocks = around_solution(self._solve(design, blocks), blocks)
             design, held_out = choose_degrees(design, blocks, self.degrees, self.backgrounds)
         return self.fit(pair, design, held_out)
+
+    def field(self, pair: Pair) -> KernelField:
+        """Return the field of largest degrees, neither judged nor with errors."""
+        return self._solve(self.largest(), self._sums(pair, self.largest())[1]).field
 
     def fit(self, pair: Pair, design: Design, held_out: dict[tuple[int, int], float]) -> VaryingFit:
         """Fit a field of given degrees."""
@@ -298,28 +299,27 @@ def _of_mean_weight_1(pair: Pair, variance: Array) -> Pair:
     return replace(pair, variance=variance * float(np.mean(1 / variance)))
 
 
-def _photon_variance(pair: Pair, fit: VaryingFit) -> Array:
+def _photon_variance(pair: Pair, field: KernelField) -> Array:
     """Return the variance of photon noise in each pixel, by the predicted level."""
-    equations, errors = _residuals_of_fit(pair, fit)
+    equations, errors = _residuals(pair, field)
     used = equations.used
     levels = np.where(used, equations.y - errors, 0.0)
     readout, photons = photon_noise(errors[used], levels[used])
     variance = np.full(pair.after.shape[1:], np.inf)
     inside = tuple(
-        slice(at, at + n) for at, n in zip(fit.field.anchor, equations.y.shape[1:], strict=True)
+        slice(at, at + n) for at, n in zip(field.anchor, equations.y.shape[1:], strict=True)
     )
     inner = np.clip(levels[0], levels[used].min(), levels[used].max())
     variance[inside] = np.maximum(readout + photons * inner, np.finfo(float).tiny)
     return variance
 
 
-def _residuals_of_fit(pair: Pair, fit: VaryingFit) -> tuple[Equations, Array]:
+def _residuals(pair: Pair, field: KernelField) -> tuple[Equations, Array]:
     """Return the equations of a pair, and the residual of each output, 0 where none counts."""
-    shape, anchor = fit.field.shape, fit.field.anchor
-    equations = pair.equations(shape, anchor)
+    equations = pair.equations(field.shape, field.anchor)
     height, width = equations.y.shape[1:]
-    rows, columns = (slice(at, at + n) for at, n in zip(anchor, (height, width), strict=True))
-    errors = equations.y - fit.field.over(equations.x[0].astype(float), rows, columns, threads=None)
+    rows, columns = (slice(at, at + n) for at, n in zip(field.anchor, (height, width), strict=True))
+    errors = equations.y - field.over(equations.x[0].astype(float), rows, columns, threads=None)
     return equations, np.where(equations.used, errors, 0.0)
 
 

@@ -58,9 +58,7 @@ class VaryingFit:
     @property
     def kernel(self) -> Kernel:
         """The mean kernel over the field."""
-        background = self.field.background
-        bias = float(background[0]) if background.size else 0.0
-        return Kernel(self.field.weights[0], bias, anchor=self.field.anchor)
+        return self.field.kernel
 
     def at(self, row: float, column: float) -> Kernel:
         """Return the kernel at one pixel of the after image, its background as the bias.
