@@ -93,6 +93,12 @@ def learn(
         tuple[float, float] | None,
         typer.Option(help="Levels at which the before image saturates.  [default: found out]"),
     ] = None,
+    stride: Annotated[
+        str, typer.Option(help="The after image is so many times smaller: 2, or 2x1.")
+    ] = "1",
+    dilation: Annotated[
+        str, typer.Option(help="The taps lie so many pixels apart: 2, or 2x1.")
+    ] = "1",
     transfer: Annotated[
         str | None,
         typer.Option(help="'srgb': learn in linear light, and say whether that fits better."),
@@ -140,6 +146,7 @@ def learn(
     from kernfit.cli.pairs import (
         all_pairs,
         as_levels,
+        as_steps,
         learn_several,
         refuse_large,
         refuse_with_several,
@@ -165,6 +172,8 @@ def learn(
             "--before-variance": before_variance,
             "--clip-before": clip_before,
             "--transfer": transfer,
+            "--stride": stride != "1",
+            "--dilation": dilation != "1",
             "more than one pair": more,
         }
         learn_varying_files(
@@ -216,6 +225,8 @@ def learn(
         "before_variance": as_levels(before_variance, "--before-variance", numbers=True),
         "clip_before": clip_before,
         "transfer": transfer,
+        "stride": as_steps(stride, "--stride"),
+        "dilation": as_steps(dilation, "--dilation"),
     }
     levels = {name: value for name, value in levels.items() if value is not None}
     before, after = pairs[0]

@@ -133,6 +133,17 @@ def as_levels(text: str | None, name: str, *, numbers: bool) -> Any:
     return read_image(text).pixels
 
 
+def as_steps(text: str, name: str) -> tuple[int, int] | None:
+    """Return "2" as (2, 2) and "2x1" as (2, 1); None of "1", which is no step at all."""
+    import re
+
+    found = re.fullmatch(r"([1-9]\d{0,3})(?:[xX,]([1-9]\d{0,3}))?", text.strip())
+    if not found:
+        raise InvalidInput(f"{name} must be a whole number, or rows x columns, got {text!r}")
+    steps = int(found.group(1)), int(found.group(2) or found.group(1))
+    return None if steps == (1, 1) else steps
+
+
 def _files(place: Path) -> list[Path] | None:
     """Return the files of a folder or a pattern in the order of their names, None of one file."""
     if place.is_dir() and place.suffix.lower() != ".zarr":

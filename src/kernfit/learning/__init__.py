@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from kernfit.arrays import Array, one_of
+from kernfit.arrays import Array, as_pair_of_ints, one_of
 from kernfit.devices import is_elsewhere
 from kernfit.errors import InvalidInput
 from kernfit.learning.answering import learn_pair, placed
@@ -21,6 +21,7 @@ from kernfit.learning.remarks import remarks
 from kernfit.learning.robust import residuals_of_fit
 from kernfit.learning.several import Pairs
 from kernfit.learning.statistics import Statistics
+from kernfit.learning.strided import dilated, strided, told_of_stride
 from kernfit.learning.transfer import compared, in_linear_light, limits_in_linear_light, peak_of
 from kernfit.learning.varying import learn_varying
 from kernfit.learning.varying_fit import VaryingFit
@@ -50,6 +51,8 @@ def learn(
     variance: ArrayLike | None = None,
     before_variance: ArrayLike | None = None,
     channels: str = "alike",
+    stride: int | Sequence[int] = 1,
+    dilation: int | Sequence[int] = 1,
     transfer: str | None = None,
     descent: float | None = None,
     steps: int = 10,
@@ -104,6 +107,10 @@ def learn(
     channels : {"alike", "full"}, default "alike"
         "alike": one kernel serves every channel. "full": a kernel (out, in, kh, kw) that mixes
         them.
+    stride : int or (rows, columns), default 1
+        The after image is so many times smaller: it holds every so many-th output.
+    dilation : int or (rows, columns), default 1
+        The taps lie so many pixels apart. ``fit.predict`` needs to be told it again.
     transfer : {"srgb"}, optional
         The levels of both images are those of sRGB, and the kernel acted on the light behind them:
         learn in linear light (white stays as it is). ``fit.notes`` says whether that fits better
@@ -164,6 +171,7 @@ def learn(
             f"seen through noise, got {shape!r}: give for example shape=5"
         )
     several = _several(before, after)
+    apart = _steps(stride, dilation, several is not None)
     images: list[tuple[Any, Any]] = [*several] if several else [(before, after)]
 
     def fitted(images: list[tuple[Any, Any]], clip: Any, clip_before: Any) -> tuple[Fit, Any]:
@@ -186,6 +194,11 @@ def learn(
                     robust=robust,
                     transfer=transfer,
                 )
+                if apart or several:
+                    raise InvalidInput(
+                        "stride, dilation and several pairs need images in NumPy arrays, got "
+                        "arrays of another library: convert them first"
+                    )
                 found.append((elsewhere, None))
                 continue
             pair = Pair.of(
@@ -198,9 +211,11 @@ def learn(
                 before_variance=own[2],
                 channels=channels,
             )
-            found.append(placed(pair, shape))
+            found.append((pair, None) if apart else placed(pair, shape))
         pairs = [pair for pair, _ in found]
-        together = pairs[0] if len(pairs) == 1 else Pairs.of(pairs)
+        together: Pair | Pairs = pairs[0] if len(pairs) == 1 else Pairs.of(pairs)
+        if apart:
+            together, said_of_steps = _in_steps(pairs[0], shape, *apart)
         fit = learn_pair(
             together,
             shape=shape,
@@ -216,6 +231,8 @@ def learn(
             smooth=smooth,
             threads=threads,
         )
+        if apart:
+            return said_of_steps(fit), together
         said = remarks(fit, together.before, together.after)
         offset = found[0][1] if len(found) == 1 else None
         return replace(fit, offset=offset, notes=(*fit.notes, *said)), together
@@ -235,6 +252,34 @@ def learn(
         levels.append(equations.y[equations.used])
         errors.append(left[equations.used])
     return compared(fit, plain, np.concatenate(levels), np.concatenate(errors), linear[0][3])
+
+
+def _steps(
+    stride: int | Sequence[int], dilation: int | Sequence[int], several: bool
+) -> tuple[tuple[int, int], tuple[int, int]] | None:
+    """Return stride and dilation, None if both are 1."""
+    steps = as_pair_of_ints(stride, "stride", least=1)
+    apart = as_pair_of_ints(dilation, "dilation", least=1)
+    if steps == apart == (1, 1):
+        return None
+    if several or (steps != (1, 1) and apart != (1, 1)):
+        raise InvalidInput(
+            "stride and dilation go one at a time and with one pair, got stride "
+            f"{steps}, dilation {apart}{' and several pairs' if several else ''}"
+        )
+    return steps, apart
+
+
+def _in_steps(
+    pair: Pair, shape: Any, stride: tuple[int, int], dilation: tuple[int, int]
+) -> tuple[Pair | Pairs, Callable[[Fit], Fit]]:
+    """Return the pair as one without stride and dilation, and what puts that in words."""
+    if dilation != (1, 1):
+        note = f"the taps lie {dilation[0]}x{dilation[1]} pixels apart"
+        return dilated(pair, dilation), lambda fit: replace(fit, notes=(*fit.notes, note))
+    size = None if isinstance(shape, str) else as_pair_of_ints(shape, "shape", least=1)
+    whole, first = strided(pair, stride, size)
+    return whole, lambda fit: told_of_stride(fit, pair, stride, first)
 
 
 def _several(before: object, after: object) -> list[tuple[Array, Array]] | None:

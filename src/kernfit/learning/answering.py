@@ -21,6 +21,7 @@ from kernfit.learning.saturated import without_saturated
 from kernfit.learning.several import Pairs, disagreement
 from kernfit.learning.size_check import better_size, held_out_sizes
 from kernfit.learning.solution import fit_pair
+from kernfit.learning.strided import stride_of_sizes
 from kernfit.learning.survey import smallest_exact, survey
 
 # Where the size is to be found among outliers, these are first found with a kernel of this size.
@@ -136,6 +137,12 @@ def placed(pair: Pair, shape: str | int | Sequence[int]) -> tuple[Pair, tuple[in
     (row, column), correlation = find_offset(pair.before, pair.after)
     if correlation < _SURELY_THERE:
         rows, columns = pair.valid_shape
+        step = stride_of_sizes(pair.before.shape[1:], pair.after.shape[1:])
+        if step is not None:
+            raise InvalidInput(
+                f"after must show a part of before, got an image that is {step} times smaller and "
+                f"looks like the whole of it: give stride={step}"
+            )
         raise InvalidInput(
             f"after must show a part of before, or shape must be {rows}x{columns}, the difference "
             f"between the images' sizes, got shape {shape!r} and no place where they are alike"
@@ -148,6 +155,8 @@ def placed(pair: Pair, shape: str | int | Sequence[int]) -> tuple[Pair, tuple[in
 
 def _with_disagreement(pairs: Pairs, fit: Fit) -> Fit:
     """Add what each pair says of the kernel that they share."""
+    if pairs.interlaced:
+        return fit
     residuals = []
     for member in pairs.members:
         equations, errors = residuals_of_fit(member, fit)

@@ -27,9 +27,12 @@ class Together:
     Attributes
     ----------
     members : tuple of Equations
+    interlaced : bool
+        Whether they are sets of pixels of the same image.
     """
 
     members: tuple[Equations, ...]
+    interlaced: bool = False
 
     @property
     def left_out(self) -> dict[str, int]:
@@ -54,6 +57,14 @@ class Together:
 
         No block holds parts of two pairs; with enough pairs, each of them is a block.
         """
+        if self.interlaced:
+            # The same block of all sets lies in the same part of the image.
+            parts = [member.sums(function, shape, number) for member in self.members]
+            longest = max(len(part) for part in parts)
+            found = [
+                reduce(add, (part[n] for part in parts if n < len(part))) for n in range(longest)
+            ]
+            return [reduce(add, found)] if number == 1 else found
         each = 1 if len(self.members) >= _LEAST_PAIRS else -(-number // len(self.members))
         found = [value for member in self.members for value in member.sums(function, shape, each)]
         return [reduce(add, found)] if number == 1 else found
@@ -73,9 +84,12 @@ class Pairs:
     members : tuple of Pair
         With equal channels, and each with both images of equal size, or each with the same
         difference in size.
+    interlaced : bool
+        Whether they are sets of pixels of the same image.
     """
 
     members: tuple[Pair, ...]
+    interlaced: bool = False
 
     @classmethod
     def of(cls, members: Sequence[Pair]) -> Pairs:
@@ -146,9 +160,8 @@ class Pairs:
         self, shape: tuple[int, int], anchor: tuple[int, int], *, margin: int = 0
     ) -> Together:
         """Return what counts for a kernel of this shape and anchor."""
-        return Together(
-            tuple(pair.equations(shape, anchor, margin=margin) for pair in self.members)
-        )
+        members = tuple(pair.equations(shape, anchor, margin=margin) for pair in self.members)
+        return Together(members, self.interlaced)
 
 
 def disagreement(residuals: Sequence[float]) -> tuple[str, ...]:
