@@ -122,7 +122,7 @@ def test_maps_are_drawn_into_a_figure_and_bear_what_is_not_finite():
     maps[0, 1, 1], maps[0, 2, 2], maps[1] = np.nan, np.inf, np.nan
     figure = Figure()
     assert plot_maps(maps, figure=figure) is figure
-    assert [ax.get_title() for ax in figure.axes] == ["map 0: ±1", "map 1: ±1"]
+    assert [ax.get_title() for ax in figure.axes] == ["map 0: ±1", "map 1: ±0"]
     image = figure.axes[0].images[0]
     assert image.get_clim() == (-1, 1)
     assert image.get_array().mask.sum() == 2
