@@ -1,5 +1,6 @@
 """The Edges bench: the canvas holds what the engine answers, the numbers are those of Python."""
 
+import io
 import json
 
 import numpy as np
@@ -120,6 +121,25 @@ def test_bytes_over_the_wire_say_what_they_mean(lab):
     values = (np.frombuffer(body, np.uint8).reshape(6, 8).astype(int) - 128) * about["unit"]
     expected = correlate2d(lesson.black_bar(), [[1, -1]], mode="same", boundary="edge")
     np.testing.assert_allclose(values, expected)
+
+
+@pytest.mark.parametrize("view", ["strength", "direction", "first", "levels"])
+def test_missing_pixels_hide_nothing_else(lab, view):
+    image = np.outer(np.arange(20.0), np.ones(30))
+    image[5, 5], image[5, 20] = np.nan, np.inf
+    file = io.BytesIO()
+    np.save(file, image)
+    status, item = lab.upload(file.getvalue(), "holes.npy")
+    assert status == 201
+    asked = {"image": item["id"], "detector": "sobel", "view": view}
+    status, headers, body = lab.ask("POST", "api/edges", asked)
+    assert status == 200
+    about = json.loads(headers["kernfit-result"])
+    assert np.isfinite([about["largest"], about["unit"], about["share"]]).all()
+    assert len(body) == about["planes"] * 600
+    make = {"kernel": {"taps": [[1, 2, 4]]}, "noise": 0, "whole": False}
+    (*_, last) = lab.learn(before=item["id"], make=make, shape=[1, 3])
+    assert last["result"]["fit"]["left_out"]["missing"] > 0
 
 
 def test_a_narrow_page_is_not_wider_than_its_window(visit):

@@ -56,24 +56,23 @@ def edges(
     chosen = [Kernel.from_dict(record) for record in kernels]
     if view == "levels":
         answer = _answer(image, chosen[0], boundary)
-        unit = _range(image, float(np.nanmax(image, initial=0))) / 255 / gain
+        unit = _range(image, _largest(image)) / 255 / gain
         shown = _bytes(answer * np.float32(1 / unit), 0)
-        return _about(image, [shown], unit, float(np.abs(answer).max(initial=0)), np.abs(answer))
+        return _about(image, [shown], unit, np.abs(answer))
     if view in ("first", "second"):
         kernel = chosen[-1 if view == "second" else 0]
         answer = _answer(image, kernel, boundary)
-        largest = float(np.abs(answer).max(initial=0))
-        unit = (largest or 1.0) / 127 / gain
+        unit = (_largest(np.abs(answer)) or 1.0) / 127 / gain
         shown = _bytes(answer * np.float32(1 / unit) + np.float32(128), 1)
-        return _about(image, [shown], unit, largest, np.abs(answer))
+        return _about(image, [shown], unit, np.abs(answer))
     strength, answers = strength_of(image, chosen, boundary)
-    largest = float(strength.max(initial=0))
-    unit = _range(image, largest) / 255 / gain
+    unit = _range(image, _largest(strength)) / 255 / gain
     planes = [_bytes(strength * np.float32(1 / unit), 0)]
     if view == "direction" and len(answers) == 2:
         turns = np.arctan2(answers[1], answers[0]) * np.float32(128 / np.pi)
-        planes.append(np.rint(turns).astype(np.int16).astype(np.uint8))  # modulo a full turn
-    return _about(image, planes, unit, largest, strength)
+        whole = np.nan_to_num(np.rint(turns), copy=False).astype(np.int16)
+        planes.append(whole.astype(np.uint8))  # modulo a full turn
+    return _about(image, planes, unit, strength)
 
 
 def strength_of(
@@ -129,9 +128,18 @@ def _range(image: Array, largest: float) -> float:
     return largest or 1.0
 
 
+def _largest(values: Array) -> float:
+    """Return the largest finite value, at least 0."""
+    largest = float(values.max(initial=0))
+    if not np.isfinite(largest):
+        largest = float(values.max(initial=0, where=np.isfinite(values)))
+    return largest
+
+
 def _about(
-    image: Array, planes: list[Array], unit: float, largest: float, size: Array
+    image: Array, planes: list[Array], unit: float, size: Array
 ) -> tuple[dict[str, Any], bytes]:
+    largest = _largest(size)
     about = {
         "rows": image.shape[0],
         "columns": image.shape[1],

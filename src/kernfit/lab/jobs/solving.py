@@ -168,8 +168,9 @@ def pictures(x: Array, y: Array, fit: Fit, limits: tuple[float, float]) -> dict[
     finite = np.abs(left[np.isfinite(left)])
     # Borders, which were not explained, must not hide the rest.
     reach = float(np.quantile(finite, 0.99)) if finite.size else 0.0
-    low = float(min(np.nanmin(first), np.nanmin(second)))
-    high = float(max(np.nanmax(first), np.nanmax(second)))
+    known = [plane[np.isfinite(plane)] for plane in (first, second)]
+    low = float(min(plane.min(initial=np.inf) for plane in known))
+    high = float(max(plane.max(initial=-np.inf) for plane in known))
     return {
         "low": low,
         "high": high,
