@@ -329,6 +329,7 @@ def describe(fit: Fit) -> str:
     import numpy as np
 
     from kernfit.display import decimals_for, taps_as_text
+    from kernfit.learning.words import untold
 
     outputs, inputs = fit.kernel.weight.shape[:2]
     errors = fit.stderr.reshape(fit.kernel.weight.shape)
@@ -348,6 +349,7 @@ def describe(fit: Fit) -> str:
         + (" ?" if np.isnan(e) else f" ± {e:.{places}f}")
         for b, e in zip(fit.kernel.bias, fit.bias_stderr, strict=True)
     )
+    lines += untold(fit)
     lines.append(f"bias      {bias} grey levels")
     floor = (
         f"; rounding to whole levels alone leaves {fit.residual_floor:.3f}"

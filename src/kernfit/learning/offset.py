@@ -29,7 +29,7 @@ def find_offset(before: Array, after: Array) -> tuple[tuple[int, int], float]:
     """
     from scipy.signal import fftconvolve
 
-    scene, part = _slope(before), _slope(after)
+    scene, part = slope(before), slope(after)
     part = part - part.mean()
     window = np.ones_like(part)
     product = fftconvolve(scene, part[::-1, ::-1], mode="valid")
@@ -42,7 +42,7 @@ def find_offset(before: Array, after: Array) -> tuple[tuple[int, int], float]:
     return (int(row), int(column)), float(score[row, column])
 
 
-def _slope(planes: Array) -> Array:
+def slope(planes: Array) -> Array:
     """Return the length of the slope of the channels' mean, 0 where that is not known.
 
     Smoothed, because a kernel may answer on both sides of an edge, or beside it.

@@ -142,6 +142,12 @@ class Pairs:
         return max(self.members, key=lambda pair: pair.after.size).after
 
     @property
+    def clip(self) -> tuple[float, float]:
+        """Levels between which no after image saturates."""
+        lows, highs = zip(*(pair.clip for pair in self.members), strict=True)
+        return max(lows), min(highs)
+
+    @property
     def variance(self) -> Array | None:
         """The variance of the first pair's pixels, if it is known."""
         return self.members[0].variance

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from kernfit.arrays import Array
 from kernfit.kernel import Kernel
 from kernfit.learning.checks import check_memory
+from kernfit.learning.clues import Clues, look_at
 from kernfit.learning.constrained import constrained_least_squares, speaks_against
 from kernfit.learning.constraints import Imposed
 from kernfit.learning.descent import Descent
@@ -18,12 +19,12 @@ from kernfit.learning.equations import Equations, EquationSource
 from kernfit.learning.fit import Fit
 from kernfit.learning.least_squares import Solution
 from kernfit.learning.levels import within_levels
-from kernfit.learning.misfit import Structure, structure
 from kernfit.learning.pair import Pair
 from kernfit.learning.residual import Residual, residual, residual_strips
 from kernfit.learning.several import Pairs
 from kernfit.learning.statistics import Statistics
 from kernfit.learning.strengths import with_strengths
+from kernfit.learning.structure import Structure, structure
 from kernfit.learning.uncertainty import (
     Uncertainty,
     from_blocks,
@@ -31,7 +32,8 @@ from kernfit.learning.uncertainty import (
     white_noise,
     with_noise_before,
 )
-from kernfit.learning.verdict import judge, under
+from kernfit.learning.undetermined import weak_directions
+from kernfit.learning.verdict import judge, under, with_weak
 
 # Standard errors compare so many blocks of the image. More would give more degrees of freedom,
 # fewer are farther from one another.
@@ -147,7 +149,7 @@ def fit_pair(
     taps, offset = question.arranged(weights)
     used = equations.count
     whole = pair.after.dtype.kind in "iu"
-    floor = 1 / np.sqrt(12) if whole else _half_precision(pair)
+    floor = rounding = 1 / np.sqrt(12) if whole else _half_precision(pair)
     if left.noise:
         floor = float(np.sqrt(left.noise / used))
     rms = float(np.sqrt(left.plain / used))
@@ -156,19 +158,23 @@ def fit_pair(
     noise = floor if chi2 is None else rms / max(np.sqrt(chi2), 1e-300)
     variance = float(total.sums.variance.sum())
     r2 = float(1 - left.squared.sum() / variance) if variance > 0 else np.nan
+    kernel = Kernel(taps, offset, anchor=anchor)
     status = judge(
         solution,
         total,
         rms,
         path,
         exact=whole and left.reproduced == used,
-        found=_structure(question, weights, rms, noise, variance),
+        found=_structure(question, pair, kernel, rms, noise, r2),
+        floor=rounding,
         r2=r2,
     )
+    weak = weak_directions(uncertainty.covariance, kernel.weight)
+    status = with_weak(status, weak, total)
     if imposed:
         status = under(status, imposed, speaks_against(solution, total, blocks, bias=bias), rms)
     return Fit(
-        kernel=Kernel(taps, offset, anchor=anchor),
+        kernel=kernel,
         uncertainty=uncertainty,
         residual_rms=rms,
         residual_floor=floor,
@@ -178,6 +184,7 @@ def fit_pair(
         left_out=equations.left_out,
         status=status,
         undetermined=solution.undetermined[:, :-1].reshape(-1, total.inputs, *shape),
+        weak=weak.reshape(-1, total.inputs, *shape),
         history=path,
         chi2=chi2,
         notes=(*_noise_notes(chi2), *_noise_before_notes(total, weights, left.squared.sum())),
@@ -214,25 +221,24 @@ def _half_precision(pair: Pair | Pairs) -> float:
 
 
 def _structure(
-    question: _Question, weights: Array, rms: float, floor: float, variance: float
-) -> Structure | None:
+    question: _Question, pair: Pair | Pairs, kernel: Kernel, rms: float, floor: float, r2: float
+) -> tuple[Structure, Clues] | None:
     """Measure the structure of the residual, if it is more than rounding."""
     if question.statistics.noise is not None:
         return None  # the before image's noise follows the image, as a misfit does
-    spread = np.sqrt(variance / question.statistics.sums.weight)
+    spread = rms / np.sqrt(1 - r2) if r2 < 1 else np.inf
     if rms <= max(_ABOVE_FLOOR * floor, _ARITHMETIC * spread):
         return None
-    every = max(1, question.equations.size // _PIXELS)
-    taps, bias = question.arranged(weights)
     strips = residual_strips(
         question.equations,
-        taps,
-        bias,
+        kernel.weight,
+        kernel.bias,
         channels=question.channels,
         threads=question.threads,
-        every=every,
+        every=max(1, question.equations.size // _PIXELS),
     )
-    return structure(strips, question.blocks, weights, question.statistics.anchor)
+    found = structure(strips, kernel.anchor, pair.clip)
+    return found, look_at(pair.before, pair.after, kernel, found, r2)
 
 
 def _blocks(

@@ -13,13 +13,15 @@ from threadpoolctl import threadpool_limits
 from kernfit.arrays import Array, as_pair_of_ints, one_of
 from kernfit.correlate.threads import thread_count
 from kernfit.errors import InvalidInput, ResultTooLarge
+from kernfit.learning.clues import Clues
 from kernfit.learning.equations import Equations
 from kernfit.learning.kernel_field import KernelField
-from kernfit.learning.misfit import kind_of_misfit, structure
+from kernfit.learning.misfit import kind_of_misfit
 from kernfit.learning.noise import photon_noise
 from kernfit.learning.pair import Pair
 from kernfit.learning.polynomial import Polynomial
 from kernfit.learning.robust import without_outliers
+from kernfit.learning.structure import structure
 from kernfit.learning.survey import survey
 from kernfit.learning.varying_degree import choose_degrees
 from kernfit.learning.varying_errors import field_errors
@@ -27,7 +29,6 @@ from kernfit.learning.varying_fit import VaryingFit
 from kernfit.learning.varying_solution import (
     VaryingSolution,
     around_solution,
-    residual_sums,
     solve_varying,
 )
 from kernfit.learning.varying_sums import Block, Design, block_sums, residual_strips
@@ -166,7 +167,7 @@ class _Question:
     ) -> None:
         self.shape, self.threads, self.constant_sum = shape, threads, constant_sum
         self.size = (pair.after.shape[1], pair.after.shape[2])
-        self.same_size = pair.same_size
+        self.same_size, self.clip = pair.same_size, pair.clip
         self.anchor = ((shape[0] - 1) // 2, (shape[1] - 1) // 2) if pair.same_size else (0, 0)
         used = pair.equations(shape, self.anchor).count
         self.backgrounds = _choices(background)
@@ -274,12 +275,10 @@ class _Question:
         if rms <= max(_ABOVE_FLOOR * floor, _ARITHMETIC * np.sqrt(variance)):
             return Status("good", "The varying kernel explains the after image")
         found = structure(
-            residual_strips(solution.field, blocks, self.anchor),
-            residual_sums(solution, blocks),
-            np.zeros((solution.design.taps + 1, 1)),
-            self.anchor,
+            residual_strips(solution.field, blocks, self.anchor), self.anchor, self.clip
         )
-        misfit = kind_of_misfit(found)
+        r2 = 1 - rms**2 / variance if variance > 0 else 0.0
+        misfit = kind_of_misfit(found, Clues(), rms=rms, floor=floor, r2=r2)
         if misfit is None:
             return Status(
                 "good",
@@ -289,9 +288,7 @@ class _Question:
         remedy = misfit.remedy
         if misfit.kind == "varies over the field":
             remedy = "Ask for a higher degree, of the kernel or of the background."
-        return Status(
-            "misfit", f"Not a varying kernel alone: {misfit.sentence}", remedy, misfit.kind
-        )
+        return Status("misfit", misfit.about("a varying kernel"), remedy, misfit.kind)
 
 
 def _of_mean_weight_1(pair: Pair, variance: Array) -> Pair:

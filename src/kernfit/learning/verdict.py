@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from kernfit.arrays import Array
+from kernfit.learning.clues import Clues
 from kernfit.learning.constraints import Imposed
 from kernfit.learning.descent import Descent
 from kernfit.learning.least_squares import Solution
-from kernfit.learning.misfit import Structure, kind_of_misfit
+from kernfit.learning.misfit import kind_of_misfit
 from kernfit.learning.statistics import Statistics
+from kernfit.learning.structure import Structure
 from kernfit.learning.undetermined import describe_undetermined
 
-# If less of the after image's variance is explained, the images hardly belong together.
-_UNRELATED = 0.25
 # Noise counts as alike in neighbouring pixels above this correlation.
 _ALIKE = 0.1
 # Descent counts as arrived when its loss exceeds the least possible one by less than this share.
@@ -33,8 +34,8 @@ class Status:
     remedy : str
         What to do, empty if nothing needs doing.
     kind : str
-        Of a misfit: "clipped", "tone curve", "coarse levels", "varies over the field",
-        "outliers", "non-linear", "unrelated" or "imposed"; else empty.
+        Of a misfit: "clipped", "tone curve", "coarse levels", "lossy", "moved", "varies over the
+        field", "outliers", "non-linear", "unrelated" or "imposed"; else empty.
     """
 
     code: str
@@ -53,7 +54,8 @@ def judge(
     path: Descent | None,
     *,
     exact: bool,
-    found: Structure | None,
+    found: tuple[Structure, Clues] | None,
+    floor: float,
     r2: float,
 ) -> Status:
     """Say whether to believe the answer.
@@ -68,8 +70,10 @@ def judge(
         If gradient descent was asked for.
     exact : bool
         Whether the rounded prediction gives every pixel.
-    found : Structure or None
-        Of the residual, if it is more than rounding.
+    found : (Structure, Clues) or None
+        Of the residual and of the images, if there is more than rounding.
+    floor : float
+        What rounding alone leaves.
     r2 : float
         Share of the after image's variance that is explained.
 
@@ -86,18 +90,18 @@ def judge(
     if statistics.count <= len(solution.weights) and path is None:
         return Status(
             "undetermined",
-            f"There are {statistics.count} pixels for {len(solution.weights)} weights, so nothing "
-            "is left to check the answer by",
+            f"There {'is 1 pixel' if statistics.count == 1 else f'are {statistics.count} pixels'} "
+            f"for {len(solution.weights)} weights, so nothing is left to check the answer by",
             "Use larger images, or ask for a smaller shape.",
         )
     if len(solution.undetermined):
-        words = describe_undetermined(
-            solution.undetermined[:, :-1], statistics.inputs, statistics.shape
+        gap = describe_undetermined(
+            solution.undetermined[:, :-1], statistics.inputs, statistics.shape, statistics.count
         )
         return Status(
             "undetermined",
-            f"Not every tap is determined: {words}. The answer of smallest norm is shown",
-            "Add an image that does, or ask for a smaller shape.",
+            f"Not every tap is determined: {gap.words}. The answer of smallest norm is shown",
+            gap.remedy,
         )
     if path is not None:
         least = float(statistics.squared_error(solution.weights).sum())
@@ -114,25 +118,41 @@ def judge(
         return Status("good", "Every pixel lies within half a level of what the kernel gives")
     if found is None:
         return Status("good", "The kernel explains the after image")
-    misfit = kind_of_misfit(found)
-    if misfit is None and r2 < _UNRELATED:
-        return Status(
-            "misfit",
-            f"The before image explains only {max(r2, 0):.1%} of the after image",
-            "Are these a pair? Look for a rotation, a mirror, another size, or another file.",
-            "unrelated",
-        )
-    if misfit is None:
-        alike = ", alike in neighbouring pixels" if found.neighbours > _ALIKE else ""
-        return Status(
-            "good",
-            f"The kernel explains the after image, up to noise of {rms:.3g} grey levels{alike}",
-        )
+    misfit = kind_of_misfit(*found, rms=rms, floor=floor, r2=r2)
+    if misfit is not None:
+        return Status("misfit", misfit.about("a kernel"), misfit.remedy, misfit.kind)
+    alike = ", alike in neighbouring pixels" if found[0].neighbours > _ALIKE else ""
     return Status(
-        "misfit",
-        f"Not a kernel alone: {misfit.sentence}",
-        misfit.remedy,
-        misfit.kind,
+        "good",
+        f"The kernel explains the after image, up to noise of {rms:.3g} grey levels{alike}",
+    )
+
+
+def with_weak(status: Status, weak: Array, statistics: Statistics) -> Status:
+    """Return a good status as one that says which combinations of taps noise hides.
+
+    Parameters
+    ----------
+    status : Status
+    weak : ndarray, shape (directions, in * kh * kw)
+        Combinations whose error is larger than the kernel.
+    statistics : Statistics
+        Of the pair.
+
+    Returns
+    -------
+    Status
+        The same one if there are none, or it is not good anyway.
+    """
+    if status.code != "good" or len(weak) == 0:
+        return status
+    gap = describe_undetermined(
+        weak, statistics.inputs, statistics.shape, statistics.count, hidden=True
+    )
+    return Status(
+        "undetermined",
+        f"{status.sentence}; but the noise hides part of it: {gap.words}",
+        gap.remedy,
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from kernfit.display import taps_as_html, taps_as_text
+from kernfit.learning.undetermined import combinations_as_text
 from kernfit.report.answer import Answer
 
 
@@ -65,8 +66,18 @@ def as_text(answer: Answer) -> str:
             lines.append(f" output channel {o} from input channel {i}")
         lines.append(taps_as_text(weight[o, i], errors[o, i]))
     lines.append(f" bias {_biases(answer, '   ')}")
+    lines += untold(answer)
     notes = [f" note: {note}" for note in answer.notes]
     return "\n".join([*lines, f" {_figures(answer)}", *notes])
+
+
+def untold(answer: Answer) -> list[str]:
+    """Return pictures of the combinations of taps that the data do not tell, if there are any."""
+    if len(answer.undetermined):
+        text = combinations_as_text(answer.undetermined)
+    else:
+        text = combinations_as_text(answer.weak, hidden=True)
+    return [text] if text else []
 
 
 def as_html(answer: Answer) -> str:
@@ -109,6 +120,7 @@ def as_record(answer: Answer) -> dict[str, Any]:
             "kind": answer.status.kind,
         },
         "undetermined": _plain(answer.undetermined),
+        "weak": _plain(answer.weak),
         "offset": None if answer.offset is None else list(answer.offset),
         "chi2": answer.chi2,
         "notes": list(answer.notes),

@@ -35,6 +35,8 @@ class Answer(Protocol):
     @property
     def undetermined(self) -> Array: ...  # noqa: D102
     @property
+    def weak(self) -> Array: ...  # noqa: D102
+    @property
     def history(self) -> Any: ...  # noqa: D102
     @property
     def offset(self) -> tuple[int, int] | None: ...  # noqa: D102
