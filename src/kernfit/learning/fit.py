@@ -59,8 +59,7 @@ class Fit:
     undetermined : ndarray, shape (directions, in, kh, kw)
         Orthonormal combinations of taps of which the data say nothing.
     weak : ndarray, shape (directions, in, kh, kw)
-        Orthonormal combinations of taps whose standard error is larger than the kernel itself
-        (the root of the sum of its squared taps), the least known first.
+        Orthonormal combinations of taps whose standard error is larger than the whole kernel.
     history : Descent or None
         The path of gradient descent, if that was asked for.
     offset : (row, column) or None
@@ -279,38 +278,14 @@ class Fit:
         )
 
     def plot_undetermined(self, *, most: int = 6) -> list[Axes]:
-        """Draw the combinations of taps that the data do not tell, as small heat maps.
+        """Draw up to so many of the `undetermined` and then the `weak` combinations of taps.
 
-        Those of which nothing is known (`undetermined`) come first, mixed so that each touches few
-        taps; then those that noise hides (`weak`).
-
-        Parameters
-        ----------
-        most : int, default 6
-            How many to draw.
-
-        Returns
-        -------
-        list of matplotlib Axes
-            Empty if every combination is known. ``ax.figure`` is the figure of them all.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from kernfit import learn
-        >>> stripes = np.random.default_rng(1).normal(size=(30, 1)) * np.ones((1, 30))
-        >>> fit = learn(stripes, stripes, shape=3)
-        >>> print(fit.status.remedy)
-        Add an image that does, or ask for a smaller shape.
-        >>> len(fit.undetermined), len(fit.plot_undetermined())
-        (6, 6)
+        Each is a small heat map of its own, of one figure; none where every combination is known.
         """
         from kernfit.learning.undetermined import simplest_combinations
         from kernfit.plots.combinations import plot_combinations
 
-        unknown = [*simplest_combinations(self.undetermined), *self.weak]
-        titles = ["unknown"] * len(self.undetermined) + ["hidden by noise"] * len(self.weak)
-        return plot_combinations(unknown[:most], titles[:most])
+        return plot_combinations(simplest_combinations(self.undetermined), self.weak, most)
 
     def plot(self, *, output: int = 0, source: int = 0, ax: Axes | None = None) -> Axes:
         """Draw the taps with their errors as a heat map, zero being white.

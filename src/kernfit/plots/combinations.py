@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,21 +15,26 @@ if TYPE_CHECKING:
 _ACROSS = 6  # pictures in a row
 
 
-def plot_combinations(combinations: Sequence[Array], titles: Sequence[str]) -> list[Axes]:
+def plot_combinations(unknown: Array, hidden: Array, most: int) -> list[Axes]:
     """Draw combinations of taps, zero being white, without numbers: only their pattern counts.
 
     Parameters
     ----------
-    combinations : sequence of ndarray, shape (in, kh, kw)
-        Channels are drawn one below the other.
-    titles : sequence of str
+    unknown, hidden : ndarray, shape (combinations, in, kh, kw)
+        Of which the data say nothing, and which noise hides. Channels are drawn one below the
+        other.
+    most : int
+        How many to draw.
 
     Returns
     -------
     list of matplotlib Axes
+        Empty if there is nothing to draw.
     """
     from matplotlib.figure import Figure
 
+    combinations = [*unknown, *hidden][:most]
+    titles = (["unknown"] * len(unknown) + ["hidden by noise"] * len(hidden))[:most]
     if not combinations:
         return []
     across = min(_ACROSS, len(combinations))
