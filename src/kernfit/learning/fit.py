@@ -48,9 +48,8 @@ class Fit:
         Number of pixels of the after image that counted.
     reproduced : int or None
         How many of them lie within half a level of what the kernel gives: all that rounding
-        explains. (A prediction that lies halfway may still round the other way.) None where the
-        after image is not made of integers. If it is all of them, the taps are those that keep
-        every pixel within its half level, which no shift by rounding touches.
+        explains. None where the after image is not made of integers. If it is all of them, the
+        taps are those that keep every pixel within its half level, which no rounding shifts.
     left_out : dict
         How many did not, as "border", "missing", "masked", "clipped" (after), "clipped before"
         (they see a pixel that was) and "outliers".
@@ -278,10 +277,7 @@ class Fit:
         )
 
     def plot_undetermined(self, *, most: int = 6) -> list[Axes]:
-        """Draw up to so many of the `undetermined` and then the `weak` combinations of taps.
-
-        Each is a small heat map of its own, of one figure; none where every combination is known.
-        """
+        """Draw up to so many of the `undetermined` and `weak` combinations of taps, side by side."""
         from kernfit.learning.undetermined import simplest_combinations
         from kernfit.plots.combinations import plot_combinations
 
