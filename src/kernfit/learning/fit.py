@@ -18,6 +18,7 @@ from kernfit.learning.descent import Descent
 from kernfit.learning.match import Recognition
 from kernfit.learning.moments import Moments, moments
 from kernfit.learning.uncertainty import Uncertainty
+from kernfit.learning.undetermined import simplest_combinations
 from kernfit.learning.verdict import Status
 
 if TYPE_CHECKING:
@@ -39,11 +40,11 @@ class Fit:
     residual_rms : float
         Root mean square of what the kernel leaves unexplained, in the after image's unit.
     residual_floor : float
-        What rounding to whole levels alone would leave: 1/sqrt(12) for integer images, else 0. The
-        root mean square noise where the variance was given.
+        What rounding to whole levels alone would leave: 1/sqrt(12) for integer images, else 0; or
+        the root mean square noise where the variance was given.
     r2 : float
-        Share of the after image's variance that is explained. A poor judge: non-linear programs
-        reach 0.994. Compare `residual_rms` with `residual_floor` instead.
+        Share of the after image's variance that is explained. A poor judge: a median reaches
+        0.996. Compare `residual_rms` with `residual_floor` instead.
     used : int
         Number of pixels of the after image that counted.
     reproduced : int or None
@@ -51,24 +52,22 @@ class Fit:
         explains. None where the after image is not made of integers. If it is all of them, the
         taps are those that keep every pixel within its half level, which no rounding shifts.
     left_out : dict
-        How many did not, as "border", "missing", "masked", "clipped" (after), "clipped before"
-        (they see a pixel that was) and "outliers".
+        How many did not: "border", "missing", "masked", "clipped", "clipped before", "outliers".
     status : Status
         The verdict.
     undetermined : ndarray, shape (directions, in, kh, kw)
         Orthonormal combinations of taps of which the data say nothing.
     weak : ndarray, shape (directions, in, kh, kw)
-        Orthonormal combinations of taps whose standard error is larger than the whole kernel.
+        Orthonormal combinations whose standard error is larger than the whole kernel.
     history : Descent or None
         The path of gradient descent, if that was asked for.
     offset : (row, column) or None
         Where in the before image the after image lies, if it was found to be cropped.
     chi2 : float or None
-        Mean square of the residual over the given variance; 1 if that is all there is. None where
-        no variance was given.
+        Mean square of the residual over the given variance, 1 if that is all; None without one.
     held_out : dict
-        Where the size was found: root mean square of the residual in blocks of the image that were
-        held out, by size (rows, columns): of the size found, a smaller and a larger one.
+        Where the size was found: root mean square residual in blocks that were held out, by size
+        (rows, columns): of the size found, a smaller and a larger one.
     notes : tuple of str
         What was done with the images, or was seen of them, one sentence each.
     """
@@ -277,8 +276,7 @@ class Fit:
         )
 
     def plot_undetermined(self, *, most: int = 6) -> list[Axes]:
-        """Draw up to so many of the `undetermined` and `weak` combinations of taps, side by side."""
-        from kernfit.learning.undetermined import simplest_combinations
+        """Draw up to so many of the `undetermined` and `weak` combinations, side by side."""
         from kernfit.plots.combinations import plot_combinations
 
         return plot_combinations(simplest_combinations(self.undetermined), self.weak, most)
