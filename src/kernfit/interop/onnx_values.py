@@ -48,6 +48,9 @@ class Values:
         shapes = [self.shape(name) for name in node.input if name]
         if any(shape is None or np.prod(shape) > MOST_NUMBERS for shape in shapes):
             return
+        if node.op_type == "ConstantOfShape":
+            self._fill(node)
+            return
         reference = need("onnx.reference", "onnx")
         feeds = {name: self.get(name) for name in node.input if name}
         try:
@@ -57,6 +60,16 @@ class Values:
             return
         for name, array in zip(node.output, given, strict=False):
             self.put(name, np.asarray(array))
+
+    def _fill(self, node: Any) -> None:
+        """Give an array that is one number everywhere, whatever its size, without its memory."""
+        size = self.get(node.input[0])
+        assert size is not None  # as its shape is known
+        value = np.zeros(1, np.float32)
+        for attribute in node.attribute:
+            value = np.asarray(need("onnx", "onnx").numpy_helper.to_array(attribute.t))
+        shape = tuple(int(n) for n in np.ravel(size))
+        self.put(node.output[0], np.broadcast_to(value.reshape(()), shape))
 
 
 def known_values(proto: Any) -> Values:
