@@ -117,12 +117,12 @@ def test_separable():
 
 def test_errors_of_constrained_taps_hold_the_truth():
     held = []
-    for seed in range(30):
+    for seed in range(16):
         x, y = a_pair(noise=5.0, size=(80, 80), seed=seed)
         for names in ("symmetric", "separable"):
             low, high = learn(x, y, shape=3, constraints=names).interval()
             held.append((low <= KERNEL) & (high >= KERNEL))
-    assert 0.91 < np.mean(held) < 0.99
+    assert 0.9 < np.mean(held) < 0.995
 
 
 def test_the_data_may_speak_against_it():

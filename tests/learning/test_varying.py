@@ -66,7 +66,7 @@ def test_equals_brute_force(shape):
     assert np.sqrt(np.mean(((numbers(fit) - exact) / errors) ** 2)) < 0.05
 
 
-@pytest.mark.parametrize("each", [1, 4, 20])
+@pytest.mark.parametrize("each", [1, 12])
 def test_blocks_cost_less_than_the_errors(monkeypatch, each):
     # However few blocks there are, treating the polynomials as constant in one is only the start.
     before, after, _ = night(varying(3), (150, 160))
@@ -91,12 +91,12 @@ def test_without_noise_the_field_is_exact():
 
 @pytest.mark.parametrize("kernels", [constant, varying])
 def test_star_field(kernels):
-    before, after, _ = night(kernels(5), (240, 250))
-    fit = learn_varying(before, after, shape=5, variance="photons")
+    before, after, _ = night(kernels(3), (180, 190))
+    fit = learn_varying(before, after, shape=3, variance="photons")
     assert fit.field.degree == (2 if kernels is varying else 0)
     assert fit.field.background_degree == 1
     assert fit.status.code == "good"
-    assert worst(fit, kernels(5)) < 4
+    assert worst(fit, kernels(3)) < 4
 
 
 @pytest.mark.parametrize("kernels", [constant, varying])
