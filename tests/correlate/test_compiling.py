@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
+import subprocess
 import sys
+import textwrap
 from types import SimpleNamespace
 
 import pytest
@@ -44,3 +47,31 @@ def test_one_line_where_somebody_waits(monkeypatch, stream, function, lines):
 def test_without_stderr(monkeypatch):
     monkeypatch.setattr(sys, "stderr", None)
     assert compiled(lag_products) is None
+
+
+@pytest.mark.slow
+def test_code_kept_by_different_processes_works_together(tmp_path):
+    # Two functions with one name for the linker were once taken for each other.
+    program = textwrap.dedent("""
+        import sys
+        import numpy as np
+        from kernfit.correlate.direct import correlate_planes, correlate_rows
+
+        rng = np.random.default_rng(0)
+        for dtype in sys.argv[1:]:
+            images = rng.standard_normal((1, 20, 30)).astype(dtype)
+            taps = rng.standard_normal((16, 5, 3)).astype(dtype)
+            planes, rows = np.zeros((2, 16, 16, 28), dtype)
+            correlate_planes(images, taps, planes)
+            for one, out in zip(taps, rows):
+                correlate_rows(images[0], one, out)
+            direct = sum(
+                images[:, a : a + 16, b : b + 28] * taps[:, a, b, None, None]
+                for a in range(5) for b in range(3)
+            )
+            assert np.allclose(planes, direct, atol=1e-4)
+            assert (planes == rows).all()
+    """)
+    for dtypes in (["f8"], ["f4", "f8"], ["f8", "f4"]):
+        run = [sys.executable, "-c", program, *dtypes]
+        subprocess.run(run, check=True, env=os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)})

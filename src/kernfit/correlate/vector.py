@@ -230,7 +230,6 @@ def _address(typing: Any, array: Any) -> Any:
 def _sweep(rows: int) -> Any:
     """Return a function that writes `rows` rows of the output from row `i` on."""
 
-    @njit(nogil=True)  # type: ignore[untyped-decorator]
     def sweep(image: Array, taps: Array, out: Array, i: int) -> None:
         width = out.shape[1]
         wide = _block_width(rows, True, image, taps)
@@ -249,7 +248,10 @@ def _sweep(rows: int) -> Any:
             _correlate_block(rows, False, image, i, min(j, width - narrow), taps, out)
             j += narrow
 
-    return sweep
+    # Numba makes the linker's names of these and of a number that depends on the order in which a
+    # process compiles: with the same name, code from two caches would take one for another.
+    sweep.__qualname__ = f"sweep_{rows}"
+    return njit(nogil=True)(sweep)
 
 
 _one, _three, _five = (_sweep(rows) for rows in (1, 3, 5))
