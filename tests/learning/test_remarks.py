@@ -51,7 +51,8 @@ def test_parts_of_a_pixel_are_said_with_their_error():
     assert abs(found - 0.4) < 0.02
     assert "pixels lower than" in note
     for other in ([[-1, 0, 1]], [[-2, -1, 0], [-1, 1, 1], [0, 1, 2]]):
-        assert learn(x, correlate2d(x, other, mode="same")).notes == ()
+        notes = learn(x, correlate2d(x, other, mode="same")).notes
+        assert not any("the after image lies" in note for note in notes)
 
 
 def test_linear_light_is_learnt_and_compared():

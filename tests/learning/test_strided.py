@@ -73,6 +73,32 @@ def test_dilation(dilation, mode):
     assert 25 <= len(noisy.uncertainty.influence) <= 30
 
 
+@pytest.mark.parametrize("groups", [2, 4])
+def test_groups_of_channels(groups):
+    rng = np.random.default_rng(4)
+    x = rng.normal(size=(4, 60, 62))
+    weight = rng.normal(size=(8, 4 // groups, 3, 3))
+    y = conv2d(x[None], weight, rng.normal(size=8), groups=groups)[0]
+    y += rng.normal(0, 0.1, y.shape)
+    fit = learn(x, y, channels="full", groups=groups)
+    assert fit.kernel.weight.shape == (8, 4, 3, 3)
+    out, into = 8 // groups, 4 // groups
+    for n in range(groups):
+        own = (slice(n * out, (n + 1) * out), slice(n * into, (n + 1) * into))
+        apart = learn(x[own[1]], y[own[0]], channels="full")
+        assert np.array_equal(fit.kernel.weight[own], apart.kernel.weight)
+        assert np.array_equal(fit.stderr[own], apart.stderr)
+        assert np.all(np.abs(fit.kernel.weight[own] - weight[own[0]]) < 5 * fit.stderr[own])
+    mean, error = fit.predict(x), fit.prediction_error(x)
+    assert np.sqrt(np.mean((mean - y) ** 2)) == pytest.approx(0.1, rel=0.05)
+    assert np.all(error < 0.1)
+    assert fit.used == y.size
+    with pytest.raises(InvalidInput, match="groups must divide the channels of both images, got 3"):
+        learn(x, y, channels="full", groups=3)
+    with pytest.raises(InvalidInput, match="groups go with channels='full' and one pair"):
+        learn(x, x, groups=2)
+
+
 def test_a_smaller_image_is_told_to_have_a_stride():
     x = scene((200, 220))
     with pytest.raises(InvalidInput, match="is 2 times smaller and looks like the whole of it: gi"):

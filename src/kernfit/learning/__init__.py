@@ -15,6 +15,7 @@ from kernfit.errors import InvalidInput
 from kernfit.learning.answering import learn_pair, placed
 from kernfit.learning.elsewhere import ElsewherePair
 from kernfit.learning.fit import Fit
+from kernfit.learning.grouped import learn_groups
 from kernfit.learning.kernel_field import KernelField
 from kernfit.learning.pair import Pair
 from kernfit.learning.remarks import remarks
@@ -53,6 +54,7 @@ def learn(
     channels: str = "alike",
     stride: int | Sequence[int] = 1,
     dilation: int | Sequence[int] = 1,
+    groups: int = 1,
     transfer: str | None = None,
     descent: float | None = None,
     steps: int = 10,
@@ -111,6 +113,10 @@ def learn(
         The after image is so many times smaller: it holds every so many-th output.
     dilation : int or (rows, columns), default 1
         The taps lie so many pixels apart. ``fit.predict`` needs to be told it again.
+    groups : int, default 1
+        With channels "full": output channels take only from the input channels of the same group,
+        as in a grouped layer; as many groups as channels make a depthwise one. The kernel is 0
+        between groups. With one pair and no variances.
     transfer : {"srgb"}, optional
         The levels of both images are those of sRGB, and the kernel acted on the light behind them:
         learn in linear light (white stays as it is). ``fit.notes`` says whether that fits better
@@ -171,6 +177,34 @@ def learn(
             f"seen through noise, got {shape!r}: give for example shape=5"
         )
     several = _several(before, after)
+    if groups != 1:
+        own = (variance, before_variance, start, transfer)
+        if several or channels != "full" or any(value is not None for value in own):
+            raise InvalidInput(
+                "groups go with channels='full' and one pair, without variances, start and "
+                f"transfer, got channels={channels!r} and {groups!r} groups"
+            )
+
+        def mixed(first: Array, second: Array, size: Any) -> Fit:
+            return learn(
+                first,
+                second,
+                shape=size,
+                bias=bias,
+                clip=clip,
+                clip_before=clip_before,
+                mask=mask,
+                channels="full",
+                stride=stride,
+                dilation=dilation,
+                descent=descent,
+                steps=steps,
+                whole_levels=whole_levels,
+                robust=robust,
+                threads=threads,
+            )
+
+        return learn_groups(before, after, groups, mixed, shape)
     apart = _steps(stride, dilation, several is not None)
     images: list[tuple[Any, Any]] = [*several] if several else [(before, after)]
 
