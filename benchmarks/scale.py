@@ -82,7 +82,7 @@ def say(name: str, pixels: float, cost: dict[str, float]) -> None:
 
 
 def main(side: int = 30_000, folder: str | None = None) -> None:
-    from kernfit import Kernel, correlate2d, learn
+    from kernfit import Kernel
 
     with tempfile.TemporaryDirectory(dir=folder) as name:
         work = Path(name)
@@ -98,19 +98,56 @@ def main(side: int = 30_000, folder: str | None = None) -> None:
         found = Kernel.load(learnt).taps
         print(f"largest error of a tap: {np.abs(found - KERNEL).max():.2g}")
 
-    image = np.tile(texture(CHUNK), (3, 3))[:IN_MEMORY, :IN_MEMORY]
-    given = Kernel(KERNEL, bias=[20000.0])
+    compare(folder)
+
+
+def compare(folder: str | None = None) -> None:
+    """Say what parts cost against the whole in memory, both read from Zarr and written to it."""
+    import zarr
+
+    from kernfit import Kernel, correlate2d, learn
+    from kernfit.scale.files import apply_file
+    from kernfit.scale.learning import learn_files
+    from kernfit.scale.workers import local_workers
+
+    kernel = Kernel(KERNEL, bias=[20000.0])
     options = {"mode": "same", "boundary": "edge", "dtype": "uint16", "overflow": "saturate"}
-    result = correlate2d(image, given, **options)
-    for what, work_on in (
-        ("apply, in memory", lambda: correlate2d(image, given, **options)),
-        ("learn, in memory", lambda: learn(image, result, shape=7)),
-    ):
-        work_on()
-        start, cpu = time.perf_counter(), time.process_time()
-        work_on()
-        seconds, processor = time.perf_counter() - start, time.process_time() - cpu
-        say(what, image.size, {"seconds": seconds, "processor": processor, "peak": 0})
+    with tempfile.TemporaryDirectory(dir=folder) as name, local_workers() as workers:
+        work = Path(name)
+        before, after = work / "before.zarr", work / "after.zarr"
+        make_before(before, IN_MEMORY)
+        apply_file(kernel, before, after, workers=workers, memory=10**9, **options)
+
+        def read(path: Path) -> np.ndarray:
+            return zarr.open_array(str(path), mode="r")[:]
+
+        def whole_apply() -> None:
+            result = correlate2d(read(before), kernel, **options)
+            zarr.create_array(
+                str(work / "whole.zarr"), data=result, chunks=(CHUNK, CHUNK), overwrite=True
+            )
+
+        def parts_apply() -> None:
+            out = work / f"{time.monotonic_ns()}.zarr"
+            apply_file(kernel, before, out, workers=workers, memory=10**9, **options)
+
+        for what, job in (
+            ("apply, whole", whole_apply),
+            ("apply, in parts", parts_apply),
+            ("learn, whole", lambda: learn(read(before), read(after), shape=7)),
+            (
+                "learn, in parts",
+                lambda: learn_files(before, after, workers=workers, memory=10**9, shape=7),
+            ),
+        ):
+            costs = []
+            for _ in range(3):
+                start, cpu = time.perf_counter(), time.process_time()
+                job()
+                costs.append((time.process_time() - cpu, time.perf_counter() - start))
+            processor, seconds = min(costs)
+            cost = {"seconds": seconds, "processor": processor, "peak": 0}
+            say(f"{what}, {IN_MEMORY}^2", IN_MEMORY**2, cost)
 
 
 if __name__ == "__main__":

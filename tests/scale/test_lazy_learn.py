@@ -61,6 +61,9 @@ def test_masks_channels_and_valid_results():
     inside = AFTER[1:-1, 2:-2]
     found = scale.learn(da.from_array(BEFORE, 90), da.from_array(inside, 100))
     assert_same(found, learn(BEFORE, inside))
+    options = {"shape": 5, "constraints": "sum-to-one"}
+    found = scale.learn(da.from_array(BEFORE, 90), da.from_array(AFTER, 100), **options)
+    assert_same(found, learn(BEFORE, AFTER, **options))
     before, after = pair((2, 200, 150))
     options = {"channels": "full", "shape": (3, 5)}
     found = scale.learn(

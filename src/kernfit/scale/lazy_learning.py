@@ -39,6 +39,10 @@ def learn(
     steps: int = 10,
     start: ArrayLike | None = None,
     whole_levels: bool = True,
+    constraints: str | Sequence[str] = (),
+    free: ArrayLike | None = None,
+    ridge: float | str | None = None,
+    smooth: float | str | None = None,
 ) -> Fit:
     """Find the kernel that turns one Dask array into another; the answer is that of `learn`.
 
@@ -51,7 +55,8 @@ def learn(
         In chunks of any size, of equal size or as a "valid" result.
     mask : array of bool, shape (H, W), optional
         True where a pixel of the after image shall count.
-    shape, bias, clip, clip_before, channels, descent, steps, start, whole_levels
+    shape, bias, clip, clip_before, channels, descent, steps, start, whole_levels, constraints,\
+    free, ridge, smooth
         As for `kernfit.learn`.
 
     Returns
@@ -80,6 +85,10 @@ def learn(
         steps=steps,
         start=start,
         whole_levels=whole_levels,
+        constraints=constraints,
+        free=free,
+        ridge=ridge,
+        smooth=smooth,
         threads=1,
     )
 
