@@ -17,7 +17,7 @@ from kernfit.learning.varying_sums import Block, BlockResidual, Design, block_re
 _SHARE = 0.03
 _STEPS = 30
 # The images' own rounding, as a share of their energy: below it there is nothing to gain.
-_ROUNDING = 1e-20
+_ROUNDING = 1e-25
 # Reciprocal condition, each number measured by its own power, below which there is only rounding.
 _CONDITION = 1e-13
 # A number takes part in a direction that is not seen if its component exceeds this.
