@@ -169,8 +169,8 @@ def pictures(x: Array, y: Array, fit: Fit, limits: tuple[float, float]) -> dict[
     # Borders, which were not explained, must not hide the rest.
     reach = float(np.quantile(finite, 0.99)) if finite.size else 0.0
     known = [plane[np.isfinite(plane)] for plane in (first, second)]
-    low = float(min(plane.min(initial=np.inf) for plane in known))
-    high = float(max(plane.max(initial=-np.inf) for plane in known))
+    low = min(float(plane.min()) for plane in known if plane.size)
+    high = max(float(plane.max()) for plane in known if plane.size)
     return {
         "low": low,
         "high": high,
