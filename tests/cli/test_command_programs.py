@@ -35,6 +35,7 @@ COMMANDS = {
     "kernels": (),
     "stats": ("sum", "before.png", "after.png", "--shape", "3", "-o", "sums.npy"),
     "plan": ("learn", "--size", "500x400", "--shape", "3"),
+    "lab": ("--help",),  # it runs until it is closed: see tests/lab
     "see": ("model.onnx",),
     "table": ("pairs.csv", "kernels.csv"),
     "tile": ("model.onnx", "floats.npy", "tiled.npy"),
