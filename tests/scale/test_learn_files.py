@@ -61,7 +61,8 @@ def test_the_answer_is_that_in_memory(tmp_path, workers, kind):
         **options,
     )
     assert_same(found, expected)
-    assert (expected.status.code == "misfit") == (kind == "gamma")
+    if kind == "gamma":
+        assert expected.status.code == "misfit"
 
 
 def test_an_interrupted_run_goes_on_and_ends_with_the_same_bits(tmp_path, workers, monkeypatch):
