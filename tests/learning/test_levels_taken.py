@@ -18,7 +18,7 @@ KERNEL = np.array([[0.1, 0.7, -0.2], [0.0, 1.3, 0.4], [-0.5, 0.05, 0.3]])
     before=st.floats(-1e6, 1e6),
     after=st.floats(-1e6, 1e6),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_adding_constants_changes_nothing_but_the_bias(seed, before, after):
     rng = np.random.default_rng(seed)
     x = rng.normal(size=(30, 33))
@@ -73,7 +73,7 @@ def test_without_a_bias_the_pedestal_is_evidence(level):
     seed=st.integers(0, 2**32 - 1),
     levels=st.lists(st.floats(-1e4, 1e4), min_size=2, max_size=2),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_parts_with_other_levels_merge_and_come_out(seed, levels):
     rng = np.random.default_rng(seed)
     x = rng.normal(size=(2, 40, 20))

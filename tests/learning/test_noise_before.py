@@ -17,7 +17,7 @@ def rough(rng, side):
 def test_is_corrected_and_its_errors_are_right(uneven):
     rng = np.random.default_rng(0)
     held, plain, found = [], [], []
-    for _ in range(40):
+    for _ in range(20):
         x = rough(rng, 120)
         spread = 16 * rng.uniform(0.2, 1.8, x.shape) if uneven else 16.0
         y = correlate2d(x, KERNEL, mode="same") + rng.normal(0, 1, x.shape)
@@ -28,23 +28,23 @@ def test_is_corrected_and_its_errors_are_right(uneven):
         found.append(fit.kernel.taps)
         plain.append(learn(seen, y, shape=3, threads=1).kernel.taps)
         assert fit.status.code == "good", str(fit.status)
-    scatter = np.std(found, axis=0) / np.sqrt(40)
+    scatter = np.std(found, axis=0) / np.sqrt(20)
     assert np.all(np.abs(np.mean(found, axis=0) - KERNEL) < 4 * scatter)
-    assert np.abs(np.mean(plain, axis=0) - KERNEL).max() > 10 * scatter.max()
-    assert 0.91 <= np.mean(held) <= 0.985  # of 360
+    assert np.abs(np.mean(plain, axis=0) - KERNEL).max() > 7 * scatter.max()
+    assert 0.89 <= np.mean(held) <= 0.99  # of 180
 
 
 def test_few_pixels_have_the_errors_of_white_noise():
     rng = np.random.default_rng(1)
     answers, errors = [], []
-    for _ in range(300):
+    for _ in range(150):
         x = rough(rng, 22)
         y = correlate2d(x, KERNEL, mode="same") + rng.normal(0, 1, x.shape)
         fit = learn(x + rng.normal(0, 2, x.shape), y, shape=3, before_variance=4.0, threads=1)
         assert len(fit.uncertainty.influence) == 0
         answers.append(fit.kernel.taps)
         errors.append(fit.stderr)
-    assert np.allclose(np.mean(errors, axis=0), np.std(answers, axis=0), rtol=0.2)
+    assert np.allclose(np.mean(errors, axis=0), np.std(answers, axis=0), rtol=0.3)
 
 
 def test_merges_and_takes_part_in_smaller_supports():

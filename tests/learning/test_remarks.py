@@ -87,19 +87,19 @@ def test_refusals(before, transfer, message):
         learn(before, np.random.default_rng(2).random((9, 9)), transfer=transfer, shape=1)
 
 
-@pytest.mark.parametrize("side", [14, 90])
+@pytest.mark.parametrize("side", [14, 60])
 def test_predictions_are_as_sure_as_they_say(side):
     rng = np.random.default_rng(3)
     x, target = rng.gamma(1, 10, (side, side)), rng.gamma(1, 10, (30, 30))
     true = correlate2d(target, KERNEL)
     scores = []
-    for _ in range(150):
+    for _ in range(30):
         y = correlate2d(x, KERNEL, mode="same") + rng.normal(0, 2, x.shape)
         fit = learn(x, y, shape=3, threads=1)
         error = fit.prediction_error(target)
         assert error.shape == true.shape
         scores.append((fit.predict(target) - true) / error)
-    assert np.mean(np.square(scores)) == pytest.approx(1, abs=0.2)
+    assert np.mean(np.square(scores)) == pytest.approx(1, abs=0.3)
 
 
 def test_predictions_of_mixed_channels_and_of_what_is_not_determined():

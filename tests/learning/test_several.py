@@ -47,13 +47,13 @@ def test_one_pair_in_a_list_is_that_pair():
 def test_many_pairs_tell_the_errors_by_how_far_they_disagree():
     rng = np.random.default_rng(2)
     held = []
-    for _ in range(25):
+    for _ in range(12):
         before, after = some_pairs(rng, 10, side=40)
         fit = learn(before, after, shape=3, threads=1)
         assert len(fit.uncertainty.influence) == 10
         low, high = fit.interval()
         held.append((low <= KERNEL) & (high >= KERNEL))
-    assert 0.89 <= np.mean(held) <= 0.99  # of 225
+    assert 0.87 <= np.mean(held) <= 1  # of 108
 
 
 def test_masks_and_variances_come_in_lists():
