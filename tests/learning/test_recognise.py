@@ -238,7 +238,7 @@ def test_simplest_fractions_know_their_limits():
     assert simplest_fractions(evidence(np.zeros((3, 3)))) is None
     # Equal taps are no evidence of their own, so a symmetric kernel is not made of fractions.
     assert simplest_fractions(evidence(gaussian(0.9, 3).taps, 1e-4)) is None
-    assert as_fractions(np.ones((8, 8), int), 64) == "8x8 integers from 1 to 1 / 64"
+    assert as_fractions(np.ones((8, 8), int), 64) == "8x8 whole numbers from 1 to 1, divided by 64"
 
 
 def test_taps_that_are_not_determined_are_left_out():
@@ -281,3 +281,11 @@ def test_the_command_line_says_it(capsys, tmp_path, picture):
     after.save(tmp_path / "after.png")
     assert main(["learn", str(tmp_path / "before.png"), str(tmp_path / "after.png")]) == 0
     assert "It is Pillow SHARPEN: (-2 -2 -2 / -2 32 -2 / " in capsys.readouterr().out
+
+
+def test_few_different_taps_over_their_own_sum():
+    taps = np.array([[1, 2, 1], [2, 1, 2], [1, 2, 1]])
+    before = np.asarray(photograph()[0])[100:300, 100:300]
+    exact = ndimage.correlate(before.astype(float), taps / 13, mode="nearest")
+    after = np.floor(exact + 0.5).astype(np.uint8)
+    assert str(learn(before, after).recognise()) == "It is (1 2 1 / 2 1 2 / 1 2 1) / 13."

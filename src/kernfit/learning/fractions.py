@@ -13,6 +13,7 @@ LARGEST = 4096  # divisor looked for
 _CHANCE = 0.1
 # Standard errors between a tap and its fraction; fewer where only rounding is left.
 _REACH, _REACH_EXACT = 4.0, 1.0
+_LARGEST_SHARE = 64  # integer looked for where they add up to the divisor
 _LONGEST = 49  # taps written out in a sentence
 
 
@@ -56,6 +57,34 @@ def simplest_fractions(evidence: Evidence) -> tuple[Array, int] | None:
         integers[known] = near[index].astype(np.int64)
         if integers.any() and evidence.agrees(integers / divisor):
             return integers, divisor
+    return _shares(evidence, taps, reach, total_reach)
+
+
+def _shares(
+    evidence: Evidence, taps: Array, reach: Array, total_reach: float
+) -> tuple[Array, int] | None:
+    """Return small integers over their own sum: few different taps tell no large divisor else.
+
+    Of a kernel that sums to a whole number the integers give the divisor. So the search is for the
+    ratios of the taps to the largest one, and ends where random ratios would agree.
+    """
+    largest, whole = float(np.abs(taps).max()), round(float(taps.sum()))
+    if whole < 1 or abs(taps.sum() - whole) > total_reach:
+        return None
+    others = _apart(np.abs(taps), reach)[:-1]
+    chance = 0.0
+    for top in range(1, _LARGEST_SHARE + 1):
+        chance += float(np.prod(np.minimum(1.0, 2 * others * top / largest)))
+        if chance * top > _CHANCE:
+            break
+        shares = np.rint(taps * top / largest).astype(np.int64)
+        divisor, rest = divmod(int(shares.sum()), whole)
+        if rest or divisor < 1 or (np.abs(taps - shares / divisor) > reach).any():
+            continue
+        integers = np.zeros(evidence.taps.shape, np.int64)
+        integers[evidence.known] = shares
+        if evidence.agrees(integers / divisor):
+            return integers, divisor
     return None
 
 
@@ -73,22 +102,28 @@ def as_fractions(integers: Array, divisor: int) -> str:
     """
     if integers.size > _LONGEST:
         rows, columns = integers.shape
-        text = f"{rows}x{columns} integers from {integers.min()} to {integers.max()}"
+        text = f"{rows}x{columns} whole numbers from {integers.min()} to {integers.max()}"
+        return text if divisor == 1 else f"{text}, divided by {divisor}"
     else:
         text = f"({' / '.join(' '.join(str(tap) for tap in row) for row in integers)})"
     return text if divisor == 1 else f"{text} / {divisor}"
 
 
-def _independent(taps: Array, reach: Array) -> Array:
-    """Return the reach of each tap that is evidence of its own."""
-    sizes = np.abs(taps)
+def _apart(sizes: Array, reach: Array) -> Array:
+    """Return the reach of each different size, the smallest first; zeros are none."""
     order = np.argsort(sizes)
     order = order[sizes[order] > reach[order]]
     if order.size == 0:
         return np.empty(0)
     # Of a group of equal taps the best known speaks.
     new = np.diff(sizes[order], prepend=-np.inf) > 2 * reach[order]
-    widths = np.minimum.reduceat(reach[order], np.flatnonzero(new))
+    widths: Array = np.minimum.reduceat(reach[order], np.flatnonzero(new))
+    return widths
+
+
+def _independent(taps: Array, reach: Array) -> Array:
+    """Return the reach of each tap that is evidence of its own."""
+    widths = _apart(np.abs(taps), reach)
     whole = abs(taps.sum() - np.rint(taps.sum())) <= reach.max()
     if whole and widths.size > 1:
         widths = np.delete(widths, widths.argmax())
