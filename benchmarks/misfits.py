@@ -273,6 +273,8 @@ def study(name: str) -> dict[str, dict[str, list[int]]]:
     others = (*TUNED, *HELD_OUT)
     made["another picture"] = ({"unrelated"}, picture(others[others.index(name) - 1]))
     for what, (kinds, after) in made.items():
+        if after.shape != x.shape:
+            continue
         fit = learn(x, after, threads=1)
         if fit.status.code != "misfit" and fit.residual_rms <= 1.35 * fit.residual_floor:
             continue  # on this picture it did nothing that rounding would not
