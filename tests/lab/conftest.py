@@ -22,6 +22,8 @@ def refusals():
 def browser_page(chromium, lab, refusals):
     """A page at the lab; afterwards: no error on its console, no request to anywhere else."""
     context = chromium.new_context(viewport={"width": 1280, "height": 900})
+    # Machines may be busy.
+    pytest.importorskip("playwright.sync_api").expect.set_options(timeout=15_000)
     page = context.new_page()
     page.set_default_timeout(15_000)
     errors, elsewhere = [], []

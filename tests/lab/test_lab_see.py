@@ -29,7 +29,7 @@ ORANGE = """(canvas) => {
 
 
 def said(page, text="looks at"):
-    expect(page.locator("#window")).to_contain_text(text, timeout=20_000)
+    expect(page.locator("#window")).to_contain_text(text, timeout=60_000)
     return [int(n) for n in re.findall(r"-?\d+", page.locator("#window").inner_text())]
 
 

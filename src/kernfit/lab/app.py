@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -51,23 +51,27 @@ class Lab:
     async def lifespan(self, app: Starlette) -> AsyncIterator[None]:
         """Have workers and the images that are always there, as long as the server runs."""
         self.pool.start()
-        warming: list[asyncio.Task[Any]] = []
+        warming: asyncio.Task[None] | None = None
         try:
             built = await self.pool.run(
                 "built_in", {"folder": self.shelf.folder}, seconds=self.limits.seconds
             )
             for id, (about, files) in built.items():
                 self.shelf.put(Item(id, about, files, own=False))
-            for _ in range(self.limits.workers):
-                warm = self.pool.run("warm_up", {}, seconds=self.limits.learning_seconds)
-                warming.append(asyncio.create_task(warm))
+            warming = asyncio.create_task(self._warm_up())
             yield
         finally:
-            for task in warming:
-                task.cancel()
-            await asyncio.gather(*warming, return_exceptions=True)
+            if warming is not None:
+                warming.cancel()
+                await asyncio.gather(warming, return_exceptions=True)
             self.pool.stop()
             self.shelf.close()
+
+    async def _warm_up(self) -> None:
+        """Have each worker load what it needs, one after the other: the rest can work meanwhile."""
+        for _ in range(self.limits.workers):
+            with suppress(KernfitError):
+                await self.pool.run("warm_up", {}, seconds=self.limits.learning_seconds)
 
     async def page(self, request: Request) -> Response:
         """Give the page itself."""
