@@ -54,6 +54,7 @@ def test_options_are_checked(options, match):
         Kernel([[1, 1]]).frequency_response(**options)
 
 
+@pytest.mark.slow
 def test_the_band_holds_the_truth():
     x = scene((96, 96)).astype(float)
     kernel = Kernel(np.outer([1, 2, 1], [1, 4, 1]) / 24)

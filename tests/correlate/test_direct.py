@@ -370,6 +370,7 @@ np.testing.assert_array_equal(*results)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("cpu", "features", "width"),
     [("x86-64", "", 16), ("x86-64-v3", "+avx,+avx2,+fma", 32)],

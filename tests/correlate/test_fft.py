@@ -127,6 +127,7 @@ for dtype, error in (("f4", 1e-4), ("f8", 1e-12)):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("cpu", "features", "width"),
     [("x86-64", "", 16), ("x86-64-v3", "+avx,+avx2,+fma", 32)],

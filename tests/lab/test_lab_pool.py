@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -49,7 +50,9 @@ def with_pool(action, limits=SMALL):
         finally:
             pool.stop()
 
-    return asyncio.run(main())
+    # In a thread of its own: the driver of a browser may have a loop running in this one.
+    with ThreadPoolExecutor(1) as threads:
+        return threads.submit(lambda: asyncio.run(main())).result()
 
 
 async def answers(pool):

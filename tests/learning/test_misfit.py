@@ -80,6 +80,7 @@ MISFITS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MISFITS)
 def test_kind_of_misfit(name):
     kind, after = MISFITS[name]

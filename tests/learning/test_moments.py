@@ -29,6 +29,7 @@ def test_of_a_shifted_gaussian():
     assert 0 < max(found.centroid_stderr) < 0.2
 
 
+@pytest.mark.slow
 def test_errors_are_those_of_repeated_noise():
     rng = np.random.default_rng(61)
     x = rng.normal(size=(70, 70)) * 10 + 100

@@ -13,6 +13,7 @@ def rough(rng, side):
     return rng.gamma(1.0, 10, (side, side))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("uneven", [False, True])
 def test_is_corrected_and_its_errors_are_right(uneven):
     rng = np.random.default_rng(0)

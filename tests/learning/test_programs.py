@@ -14,7 +14,9 @@ from kernfit import learn
 DOCUMENT = Path(__file__).parents[2] / "docs" / "programs.md"
 
 # What does not pass, and why; such a test must fail, or its line here has to go.
-KNOWN: dict[str, str] = {}
+KNOWN: dict[str, str] = {
+    'ffmpeg -i grey8.pgm -vf "hqdn3d,format=gray" after.pgm': "too little of the residual follows it",
+}
 
 
 def table(cases):
@@ -95,6 +97,7 @@ def test_kernel_of_a_program(case, tmp_path):
     assert error < 2e-3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", table(NONLINEAR))
 def test_program_that_no_kernel_explains(case, tmp_path):
     fit = learn(*made(case, tmp_path))

@@ -30,6 +30,7 @@ def blurred(clean, rng):
     return clean + 9 * gaussian_filter(rng.normal(0, 1, clean.shape), 1.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("noise", [white, poisson, blurred])
 def test_intervals_hold_the_truth(noise):
     rng = np.random.default_rng(30)

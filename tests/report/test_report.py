@@ -308,6 +308,7 @@ def test_wrong_input_is_refused(sharpened, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_twelve_megapixels_stay_below_two_megabytes(tmp_path):
     # Noise in colour is what compresses worst.
     part = np.random.default_rng(1).integers(0, 256, (3, 1000, 1000)).astype(np.uint8)

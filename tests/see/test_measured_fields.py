@@ -57,6 +57,7 @@ def test_worked_out_is_measured_in_every_graph():
     assert compared["inside"] > GRAPHS / 2
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None, database=None, derandomize=True)
 @given(data=st.data())
 def test_a_clean_output_of_a_tile_is_that_of_the_whole(data):

@@ -61,6 +61,7 @@ def test_20_tile_sizes_on_an_odd_image(network):
     check(network, shape, random_tiles(20, 260))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("network", ["unet", "residual", "dilated"])
 def test_a_large_image(network):
     check(network, (3000, 2000), random_tiles(20 if FULL else 1, 1200))
