@@ -12,6 +12,8 @@ from PIL import ImageFilter
 from kernfit.io.images import write_image
 from kernfit.lesson import photograph, scene
 
+pytestmark = pytest.mark.slow
+
 START = "print('started', flush=True); from kernfit.cli import run; run()"
 
 

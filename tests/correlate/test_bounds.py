@@ -8,6 +8,8 @@ import pytest
 from kernfit import Kernel
 from kernfit.correlate import correlate2d, make_plan
 
+pytestmark = pytest.mark.slow
+
 
 def exact(x, k):
     """Sums in long doubles, by shifted images."""

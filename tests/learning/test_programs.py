@@ -11,6 +11,8 @@ from running import missing, pair
 
 from kernfit import learn
 
+pytestmark = pytest.mark.slow
+
 DOCUMENT = Path(__file__).parents[2] / "docs" / "programs.md"
 
 # What does not pass, and why; such a test must fail, or its line here has to go.
@@ -97,7 +99,6 @@ def test_kernel_of_a_program(case, tmp_path):
     assert error < 2e-3
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("case", table(NONLINEAR))
 def test_program_that_no_kernel_explains(case, tmp_path):
     fit = learn(*made(case, tmp_path))

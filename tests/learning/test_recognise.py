@@ -14,6 +14,8 @@ from kernfit.learning.recognise import recognise
 from kernfit.lesson import photograph
 from kernfit.named_kernels import box, disk, gaussian, laplacian_of_gaussian, motion
 
+pytestmark = pytest.mark.slow
+
 EMBOSS = catalogue["emboss"].taps
 ASYMMETRIC = np.array([[0, -1, 0], [-1, 7, -2], [0, 1, 0]]) / 4
 FILTERS = [
@@ -192,7 +194,6 @@ def test_tilted_gaussian_and_unsharp_mask(x):
     assert abs(best.parameters["sigma"][0] - 1.2) < 1e-3
 
 
-@pytest.mark.slow
 def test_errors_of_sigma_are_honest(x):
     off = []
     for seed in range(8):
@@ -204,7 +205,6 @@ def test_errors_of_sigma_are_honest(x):
     assert np.std(off) < 2
 
 
-@pytest.mark.slow
 def test_random_kernels_are_recognised_as_nothing():
     rng = np.random.default_rng(8)
     shapes = [(3, 3), (1, 2), (2, 2), (5, 5), (1, 3), (4, 3)]

@@ -12,6 +12,8 @@ from kernfit.io.images import write_image
 from kernfit.learning.transfer import to_levels, to_linear
 from kernfit.lesson import scene
 
+pytestmark = pytest.mark.slow
+
 KERNEL = np.array([[1, 2, 1], [2, 4, 2], [1, 2, 1]]) / 16
 
 

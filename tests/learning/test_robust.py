@@ -6,6 +6,8 @@ import pytest
 from kernfit import correlate2d, learn
 from kernfit.lesson import scene
 
+pytestmark = pytest.mark.slow
+
 KERNEL = np.array([[0.02, 0.11, 0.05], [0.13, 0.36, 0.09], [0.04, 0.12, 0.03]])
 
 

@@ -11,6 +11,8 @@ from kernfit.io.images import write_image
 from kernfit.learning.stored import fit_statistics
 from kernfit.lesson import scene
 
+pytestmark = pytest.mark.slow
+
 KERNEL = np.array([[0.1, 0.2, 0.0], [0.0, 0.5, 0.1], [0.05, 0.0, 0.05]])
 
 

@@ -10,6 +10,8 @@ from kernfit import InvalidInput, correlate2d, learn, learn_varying
 from kernfit.learning.polynomial import Polynomial
 from kernfit.lesson import scene
 
+pytestmark = pytest.mark.slow
+
 
 def brute_force(x, y, used, shape, degree, background):
     """The least-squares numbers from one row for every pixel, polynomials and all."""

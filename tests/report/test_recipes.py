@@ -12,6 +12,8 @@ from kernfit import Kernel, conv2d, correlate2d, scene
 from kernfit.io.images import read_image, write_image
 from kernfit.report.recipes import Files, recipes_for
 
+pytestmark = pytest.mark.slow
+
 KERNELS = {
     "asymmetric": Kernel([[0.1, 0.2, -0.3], [0.15, 0.55, 0.1], [0, 0.25, -0.2]], 12.3),
     "sums to 1": Kernel([[0.1, 0.2, -0.3], [0.15, 0.7, 0.1], [0, 0.25, -0.2]], 3.25),

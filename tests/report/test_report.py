@@ -16,6 +16,8 @@ from kernfit.report import Scene, views_of, write_report
 from kernfit.report.recipes import Files, recipes_for
 from kernfit.report.views import SPOT
 
+pytestmark = pytest.mark.slow
+
 VOID = {"meta", "img", "input", "br", "link", "path", "use", "rect", "line"}
 
 
@@ -308,7 +310,6 @@ def test_wrong_input_is_refused(sharpened, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.slow
 def test_twelve_megapixels_stay_below_two_megabytes(tmp_path):
     # Noise in colour is what compresses worst.
     part = np.random.default_rng(1).integers(0, 256, (3, 1000, 1000)).astype(np.uint8)

@@ -17,7 +17,7 @@ IMAGE = np.rint(texture((533, 401))).astype(np.uint16)
 KERNEL = np.random.default_rng(5).normal(size=(4, 5))
 MEMORY = 10**9
 
-pytestmark = pytest.mark.usefixtures("small_tiles")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("small_tiles")]
 
 
 def read(path):

@@ -3,11 +3,14 @@
 import time
 
 import numpy as np
+import pytest
 from pictures import pair
 
 from kernfit import learn
 from kernfit.cli import main
 from kernfit.scale.forecast import forecast_apply, forecast_learn
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_forecast_of_learn_is_of_the_right_order():

@@ -12,6 +12,8 @@ da = pytest.importorskip("dask.array")
 from kernfit import scale  # noqa: E402
 from kernfit.scale.chunks import rim  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 IMAGE = np.rint(texture((97, 83))).astype(np.uint8)
 KERNEL = np.random.default_rng(5).normal(size=(4, 7))
 CHUNKS = [(97, 83), (20, 30), (1, 83), (97, 2), ((50, 3, 1, 43), (7, 1, 1, 74))]

@@ -10,6 +10,8 @@ from kernfit import InvalidInput, Statistics, learn
 da = pytest.importorskip("dask.array")
 from kernfit import scale  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 BEFORE, AFTER = pair((330, 270))
 CHUNKS = [(330, 270), (100, 90), (330, 13), ((100, 1, 229), (4, 266))]
 

@@ -14,7 +14,7 @@ from kernfit.scale.learning import learn_files
 
 MEMORY = 10**9
 
-pytestmark = pytest.mark.usefixtures("small_tiles")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("small_tiles")]
 
 
 def assert_same(found, expected):

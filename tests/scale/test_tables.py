@@ -13,6 +13,8 @@ from kernfit.io.images import write_image
 from kernfit.scale.many import learn_table
 from kernfit.scale.tables import read_rows
 
+pytestmark = pytest.mark.slow
+
 
 def rows_of(path):
     if path.suffix == ".parquet":

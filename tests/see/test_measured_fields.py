@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from kernfit.see.field import fields_of
 from kernfit.see.halo import clean_elements, plan_axis
 
+pytestmark = pytest.mark.slow
+
 LENGTH = 96
 GRAPHS = int(os.environ.get("KERNFIT_GRAPHS", "300"))
 compared = {"exact": 0, "inside": 0, "cases": 0}
@@ -57,7 +59,6 @@ def test_worked_out_is_measured_in_every_graph():
     assert compared["inside"] > GRAPHS / 2
 
 
-@pytest.mark.slow
 @settings(max_examples=150, deadline=None, database=None, derandomize=True)
 @given(data=st.data())
 def test_a_clean_output_of_a_tile_is_that_of_the_whole(data):

@@ -15,6 +15,8 @@ from kernfit.interop.read import graph_of
 from kernfit.interop.run import runner_for
 from kernfit.see.halo import clean_elements, plan_axis
 
+pytestmark = pytest.mark.slow
+
 NETWORKS = {
     "plain": onnx_models.plain(),
     "residual": onnx_models.residual(),
@@ -61,7 +63,6 @@ def test_20_tile_sizes_on_an_odd_image(network):
     check(network, shape, random_tiles(20, 260))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("network", ["unet", "residual", "dilated"])
 def test_a_large_image(network):
     check(network, (3000, 2000), random_tiles(20 if FULL else 1, 1200))
