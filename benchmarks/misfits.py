@@ -2,9 +2,9 @@
 
 Photographs and textures go through programs that are no kernel, and through kernels with noise;
 counted is how often `learn` says so, and how often it is right about the kind. The thresholds of
-`kernfit.learning.misfit` were chosen on the first half of the pictures; the second half tells how
-well they do. It takes about twenty minutes on one core, and goes on where it was interrupted;
-``--photos=camera,moon`` only adds these pictures.
+`kernfit.learning.misfits.misfit` were chosen on the first half of the pictures; the second half
+tells how well they do. It takes about twenty minutes on one core, and goes on where it was
+interrupted; ``--photos=camera,moon`` only adds these pictures.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ import pytest
 from kernfit import Kernel, RefusedFile, Statistics, correlate2d
 from kernfit.cli import main
 from kernfit.io.images import write_image
-from kernfit.learning.stored import fit_statistics, load_statistics, save_statistics
+from kernfit.learning.answers.stored import fit_statistics, load_statistics, save_statistics
 from kernfit.lesson import scene
 
 KERNEL = np.array([[0.1, 0.2, 0.0], [0.0, 0.5, 0.1], [0.05, 0.0, 0.05]])

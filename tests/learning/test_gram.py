@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from patches import patches
 
-from kernfit.learning.gram import gram_of_outputs, lag_gram, window_sums
+from kernfit.learning.sums.gram import gram_of_outputs, lag_gram, window_sums
 
 
 def worst(found, true):

@@ -5,8 +5,8 @@ import pytest
 from patches import patches
 
 from kernfit import Statistics
-from kernfit.learning.uncertainty import white_noise
-from kernfit.learning.undetermined import describe_undetermined
+from kernfit.learning.certainty.uncertainty import white_noise
+from kernfit.learning.certainty.undetermined import describe_undetermined
 from kernfit.lesson import black_bar
 
 

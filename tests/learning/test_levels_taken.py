@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
 from kernfit import InvalidInput, Kernel, Statistics, correlate2d, learn
-from kernfit.learning.stored import load_statistics, save_statistics
+from kernfit.learning.answers.stored import load_statistics, save_statistics
 from kernfit.lesson import scene
 
 KERNEL = np.array([[0.1, 0.7, -0.2], [0.0, 1.3, 0.4], [-0.5, 0.05, 0.3]])
@@ -135,7 +135,7 @@ def test_files_of_the_first_version_are_read(tmp_path):
 
 
 def test_large_images_are_summed_in_bands(monkeypatch):
-    import kernfit.learning.summing as module
+    import kernfit.learning.sums.summing as module
 
     x = np.random.default_rng(7).normal(size=(90, 30))
     mask = np.random.default_rng(8).random((88, 28)) < 0.9

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from kernfit import InvalidInput, Kernel, correlate2d, learn
-from kernfit.learning.moments import moments
-from kernfit.learning.uncertainty import unknown
+from kernfit.learning.certainty.moments import moments
+from kernfit.learning.certainty.uncertainty import unknown
 from kernfit.lesson import scene
 
 

@@ -6,11 +6,11 @@ from PIL import Image, ImageFilter
 from scipy import ndimage
 
 from kernfit import InvalidInput, Kernel, catalogue, correlate2d, learn, scene
-from kernfit.learning.catalogued import catalogue_matches
-from kernfit.learning.evidence import Evidence
-from kernfit.learning.fractions import as_fractions, simplest_fractions
-from kernfit.learning.match import Bias
-from kernfit.learning.recognise import recognise
+from kernfit.learning.naming.catalogued import catalogue_matches
+from kernfit.learning.naming.evidence import Evidence
+from kernfit.learning.naming.fractions import as_fractions, simplest_fractions
+from kernfit.learning.naming.match import Bias
+from kernfit.learning.naming.recognise import recognise
 from kernfit.lesson import photograph
 from kernfit.named_kernels import box, disk, gaussian, laplacian_of_gaussian, motion
 

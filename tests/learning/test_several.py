@@ -8,7 +8,7 @@ import pytest
 from kernfit import InvalidInput, Statistics, correlate2d, learn
 from kernfit.cli import main
 from kernfit.io.images import write_image
-from kernfit.learning.stored import fit_statistics
+from kernfit.learning.answers.stored import fit_statistics
 from kernfit.lesson import scene
 
 pytestmark = pytest.mark.slow

@@ -3,8 +3,8 @@
 import numpy as np
 
 from kernfit import correlate2d, learn
-from kernfit.learning.pair import Pair
-from kernfit.learning.size_check import better_size, held_out_sizes
+from kernfit.learning.pairs.pair import Pair
+from kernfit.learning.sizes.size_check import better_size, held_out_sizes
 from kernfit.lesson import scene
 
 KERNEL = np.array([[0.02, 0.11, 0.05], [0.13, 0.36, 0.09], [0.04, 0.12, 0.03]])

@@ -6,7 +6,7 @@ from scipy.ndimage import gaussian_filter
 
 from kernfit import correlate2d, learn
 from kernfit.cli.learn import describe
-from kernfit.learning.undetermined import combinations_as_text, simplest_combinations
+from kernfit.learning.certainty.undetermined import combinations_as_text, simplest_combinations
 from kernfit.lesson import scene
 
 KERNEL = np.array([[0.1, 0.7, -0.2], [0.0, 1.3, 0.4], [-0.5, 0.05, 0.3]])

@@ -5,9 +5,9 @@ import pytest
 from numpy.lib.stride_tricks import sliding_window_view
 from skies import constant, night, observed, taps_at, varying
 
-import kernfit.learning.varying as room
+import kernfit.learning.answering_varying as room
 from kernfit import InvalidInput, correlate2d, learn, learn_varying
-from kernfit.learning.polynomial import Polynomial
+from kernfit.learning.varying.polynomial import Polynomial
 from kernfit.lesson import scene
 
 pytestmark = pytest.mark.slow

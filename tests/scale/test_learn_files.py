@@ -7,8 +7,8 @@ from pictures import Interrupted, pair
 from kernfit import InvalidInput, learn
 from kernfit.cli import main
 from kernfit.io.images import write_image
-from kernfit.learning.statistics import Statistics
-from kernfit.learning.sums import Sums
+from kernfit.learning.sums.origin import Sums
+from kernfit.learning.sums.statistics import Statistics
 from kernfit.scale.checkpoint import Checkpoint
 from kernfit.scale.learning import learn_files
 

@@ -329,7 +329,7 @@ def describe(fit: Fit) -> str:
     import numpy as np
 
     from kernfit.display import decimals_for, taps_as_text
-    from kernfit.learning.words import untold
+    from kernfit.learning.answers.words import untold
 
     outputs, inputs = fit.kernel.weight.shape[:2]
     errors = fit.stderr.reshape(fit.kernel.weight.shape)

@@ -41,8 +41,8 @@ def sum_up(
     from kernfit.errors import InvalidInput
     from kernfit.files import check_target
     from kernfit.io.images import read_image
-    from kernfit.learning.pair import Pair
-    from kernfit.learning.stored import save_statistics
+    from kernfit.learning.answers.stored import save_statistics
+    from kernfit.learning.pairs.pair import Pair
 
     size = as_shape(shape)
     if isinstance(size, str):
@@ -59,7 +59,7 @@ def sum_up(
 @stats.command()
 def add(parts: Parts, output: Output) -> None:
     """Add statistics files up into one."""
-    from kernfit.learning.stored import load_statistics, save_statistics
+    from kernfit.learning.answers.stored import load_statistics, save_statistics
 
     total = load_statistics(parts[0])
     for path in parts[1:]:
@@ -75,7 +75,7 @@ def subtract(
     output: Output,
 ) -> None:
     """Take statistics files out of one that they were added to."""
-    from kernfit.learning.stored import load_statistics, save_statistics, taken_out
+    from kernfit.learning.answers.stored import load_statistics, save_statistics, taken_out
 
     total = load_statistics(whole)
     for path in parts:
@@ -103,7 +103,7 @@ def solve(
     from kernfit.arrays import one_of
     from kernfit.cli.learn import describe
     from kernfit.cli.options import check_kernel_target
-    from kernfit.learning.stored import fit_statistics, load_statistics
+    from kernfit.learning.answers.stored import fit_statistics, load_statistics
 
     with_bias = one_of(bias, ("constant", "none"), "--bias") == "constant"
     check_kernel_target(output)

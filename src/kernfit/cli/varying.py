@@ -36,7 +36,7 @@ def learn_varying_files(
     from kernfit.files import check_target
     from kernfit.io.images import read_image, write_image
     from kernfit.learning import learn_varying
-    from kernfit.learning.kernel_field import check_field_suffix
+    from kernfit.learning.varying.kernel_field import check_field_suffix
 
     if refused:
         raise InvalidInput(f"--varying cannot be combined, got {' and '.join(refused)}: drop one")
@@ -88,7 +88,7 @@ def describe_varying(fit: VaryingFit) -> str:
     import numpy as np
 
     from kernfit.display import taps_as_text
-    from kernfit.learning.varying_fit import spelt_degree
+    from kernfit.learning.varying.fit import spelt_degree
 
     rows, columns = fit.field.shape
     height, width = fit.field.size

@@ -13,20 +13,20 @@ from kernfit.arrays import Array, as_pair_of_ints, one_of
 from kernfit.devices import is_elsewhere
 from kernfit.errors import InvalidInput
 from kernfit.learning.answering import learn_pair, placed
+from kernfit.learning.answering_varying import learn_varying
+from kernfit.learning.answers.fit import Fit
+from kernfit.learning.answers.remarks import remarks
+from kernfit.learning.answers.verdict import Status
 from kernfit.learning.elsewhere import ElsewherePair
-from kernfit.learning.fit import Fit
 from kernfit.learning.grouped import learn_groups
-from kernfit.learning.kernel_field import KernelField
-from kernfit.learning.pair import Pair
-from kernfit.learning.remarks import remarks
-from kernfit.learning.robust import residuals_of_fit
-from kernfit.learning.several import Pairs
-from kernfit.learning.statistics import Statistics
+from kernfit.learning.outliers.robust import residuals_of_fit
+from kernfit.learning.pairs.pair import Pair
+from kernfit.learning.pairs.several import Pairs
 from kernfit.learning.strided import dilated, strided, told_of_stride
+from kernfit.learning.sums.statistics import Statistics
 from kernfit.learning.transfer import compared, in_linear_light, limits_in_linear_light, peak_of
-from kernfit.learning.varying import learn_varying
-from kernfit.learning.varying_fit import VaryingFit
-from kernfit.learning.verdict import Status
+from kernfit.learning.varying.fit import VaryingFit
+from kernfit.learning.varying.kernel_field import KernelField
 
 __all__ = [
     "Fit",

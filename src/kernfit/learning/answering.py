@@ -12,17 +12,17 @@ from threadpoolctl import threadpool_limits
 from kernfit.arrays import as_pair_of_ints
 from kernfit.correlate.threads import thread_count
 from kernfit.errors import InvalidInput
-from kernfit.learning.constraints import Imposed
-from kernfit.learning.fit import Fit
-from kernfit.learning.offset import find_offset
-from kernfit.learning.pair import Pair
-from kernfit.learning.robust import residuals_of_fit, without_outliers
-from kernfit.learning.saturated import without_saturated
-from kernfit.learning.several import Pairs, disagreement
-from kernfit.learning.size_check import better_size, held_out_sizes
+from kernfit.learning.answers.fit import Fit
+from kernfit.learning.imposed.constraints import Imposed
+from kernfit.learning.outliers.robust import residuals_of_fit, without_outliers
+from kernfit.learning.outliers.saturated import without_saturated
+from kernfit.learning.pairs.offset import find_offset
+from kernfit.learning.pairs.pair import Pair
+from kernfit.learning.pairs.several import Pairs, disagreement
+from kernfit.learning.sizes.size_check import better_size, held_out_sizes
+from kernfit.learning.sizes.survey import smallest_exact, survey
 from kernfit.learning.solution import fit_pair
 from kernfit.learning.strided import stride_of_sizes
-from kernfit.learning.survey import smallest_exact, survey
 
 # Where the size is to be found among outliers, these are first found with a kernel of this size.
 _FIRST_LOOK = 7

@@ -21,11 +21,16 @@ from kernfit.devices import (
     window_sums,
 )
 from kernfit.errors import InvalidInput
-from kernfit.learning.equations import Equations, Strip, block_grid, strip_grid
-from kernfit.learning.pair import Pair, outputs_with_patch, refuse_channels_last, refuse_nothing
-from kernfit.learning.residual import HALF_LEVEL, Residual
-from kernfit.learning.statistics import Statistics
-from kernfit.learning.sums import Sums, usual_level
+from kernfit.learning.pairs.equations import Equations, Strip, block_grid, strip_grid
+from kernfit.learning.pairs.pair import (
+    Pair,
+    outputs_with_patch,
+    refuse_channels_last,
+    refuse_nothing,
+)
+from kernfit.learning.pairs.residual import HALF_LEVEL, Residual
+from kernfit.learning.sums.origin import Sums, usual_level
+from kernfit.learning.sums.statistics import Statistics
 
 _FLOAT64 = np.dtype(np.float64)
 _MATRIX = 1 << 25  # numbers in a matrix of patches, at most; beyond one row of outputs

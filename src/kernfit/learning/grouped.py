@@ -10,8 +10,8 @@ import numpy as np
 from kernfit.arrays import Array, as_planes
 from kernfit.errors import InvalidInput
 from kernfit.kernel import Kernel
-from kernfit.learning.fit import Fit
-from kernfit.learning.uncertainty import Uncertainty
+from kernfit.learning.answers.fit import Fit
+from kernfit.learning.certainty.uncertainty import Uncertainty
 
 
 def learn_groups(

@@ -10,30 +10,30 @@ from numpy.typing import ArrayLike
 
 from kernfit.arrays import Array
 from kernfit.kernel import Kernel
-from kernfit.learning.checks import check_memory
-from kernfit.learning.clues import Clues, look_at
-from kernfit.learning.constrained import constrained_least_squares, speaks_against
-from kernfit.learning.constraints import Imposed
-from kernfit.learning.descent import Descent
-from kernfit.learning.equations import Equations, EquationSource
-from kernfit.learning.fit import Fit
-from kernfit.learning.least_squares import Solution
-from kernfit.learning.levels import within_levels
-from kernfit.learning.pair import Pair
-from kernfit.learning.residual import Residual, residual, residual_strips
-from kernfit.learning.several import Pairs
-from kernfit.learning.statistics import Statistics
-from kernfit.learning.strengths import with_strengths
-from kernfit.learning.structure import Structure, structure
-from kernfit.learning.uncertainty import (
+from kernfit.learning.answers.fit import Fit
+from kernfit.learning.answers.verdict import judge, under, with_weak
+from kernfit.learning.certainty.uncertainty import (
     Uncertainty,
     from_blocks,
     unknown,
     white_noise,
     with_noise_before,
 )
-from kernfit.learning.undetermined import weak_directions
-from kernfit.learning.verdict import judge, under, with_weak
+from kernfit.learning.certainty.undetermined import weak_directions
+from kernfit.learning.imposed.constrained import constrained_least_squares, speaks_against
+from kernfit.learning.imposed.constraints import Imposed
+from kernfit.learning.imposed.strengths import with_strengths
+from kernfit.learning.misfits.clues import Clues, look_at
+from kernfit.learning.misfits.structure import Structure, structure
+from kernfit.learning.pairs.equations import Equations, EquationSource
+from kernfit.learning.pairs.levels import within_levels
+from kernfit.learning.pairs.pair import Pair
+from kernfit.learning.pairs.residual import Residual, residual, residual_strips
+from kernfit.learning.pairs.several import Pairs
+from kernfit.learning.sums.checks import check_memory
+from kernfit.learning.sums.descent import Descent
+from kernfit.learning.sums.least_squares import Solution
+from kernfit.learning.sums.statistics import Statistics
 
 # Standard errors compare so many blocks of the image. More would give more degrees of freedom,
 # fewer are farther from one another.

@@ -8,9 +8,9 @@ import numpy as np
 
 from kernfit.arrays import Array
 from kernfit.errors import InvalidInput
-from kernfit.learning.fit import Fit
-from kernfit.learning.pair import Pair
-from kernfit.learning.several import Pairs
+from kernfit.learning.answers.fit import Fit
+from kernfit.learning.pairs.pair import Pair
+from kernfit.learning.pairs.several import Pairs
 
 
 def strided(

@@ -11,9 +11,9 @@ from numpy.typing import ArrayLike
 
 from kernfit.arrays import Array, as_numbers
 from kernfit.errors import InvalidInput
-from kernfit.learning.fit import Fit
-from kernfit.learning.pair import levels_of
-from kernfit.learning.verdict import Status
+from kernfit.learning.answers.fit import Fit
+from kernfit.learning.answers.verdict import Status
+from kernfit.learning.pairs.pair import levels_of
 
 # A residual up to so many times that of rounding is rounding.
 _ABOVE_FLOOR = 1.35

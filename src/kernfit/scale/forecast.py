@@ -14,10 +14,10 @@ import numpy as np
 
 from kernfit.arrays import Array
 from kernfit.correlate import correlate2d
-from kernfit.learning.equations import Equations
-from kernfit.learning.levels import SEARCHED, within_levels
-from kernfit.learning.pair import Pair
-from kernfit.learning.residual import residual
+from kernfit.learning.pairs.equations import Equations
+from kernfit.learning.pairs.levels import SEARCHED, within_levels
+from kernfit.learning.pairs.pair import Pair
+from kernfit.learning.pairs.residual import residual
 from kernfit.scale.files import apply_file, recipe_for
 from kernfit.scale.images import LargeImage
 from kernfit.scale.layout import BASE, as_text, layout_for

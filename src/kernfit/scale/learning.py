@@ -11,9 +11,9 @@ from kernfit.arrays import Array
 from kernfit.errors import InvalidInput
 from kernfit.interop.runner import digest
 from kernfit.learning import Fit, learn_pair
-from kernfit.learning.residual import Residual
-from kernfit.learning.statistics import Statistics
-from kernfit.learning.sums import Sums
+from kernfit.learning.pairs.residual import Residual
+from kernfit.learning.sums.origin import Sums
+from kernfit.learning.sums.statistics import Statistics
 from kernfit.scale.checkpoint import Checkpoint
 from kernfit.scale.images import LargeImage
 from kernfit.scale.layout import Layout, layout_for

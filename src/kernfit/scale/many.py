@@ -17,10 +17,10 @@ from kernfit.interop.runner import digest
 from kernfit.io.images import read_image
 from kernfit.learning import Fit
 from kernfit.learning import learn as learn_arrays
-from kernfit.learning.pair import Pair
-from kernfit.learning.statistics import Statistics
-from kernfit.learning.stored import fit_statistics
-from kernfit.learning.sums import Sums
+from kernfit.learning.answers.stored import fit_statistics
+from kernfit.learning.pairs.pair import Pair
+from kernfit.learning.sums.origin import Sums
+from kernfit.learning.sums.statistics import Statistics
 from kernfit.scale.checkpoint import Checkpoint
 from kernfit.scale.layout import as_text
 from kernfit.scale.tables import Row, check_table, read_rows, write_rows

@@ -13,9 +13,14 @@ from kernfit.arrays import Array
 from kernfit.errors import InvalidInput
 from kernfit.heap import give_back
 from kernfit.interop.runner import digest
-from kernfit.learning.equations import Equations, Strip, block_grid, strip_grid
-from kernfit.learning.pair import Pair, outputs_with_patch, refuse_channels_last, refuse_nothing
-from kernfit.learning.statistics import Statistics
+from kernfit.learning.pairs.equations import Equations, Strip, block_grid, strip_grid
+from kernfit.learning.pairs.pair import (
+    Pair,
+    outputs_with_patch,
+    refuse_channels_last,
+    refuse_nothing,
+)
+from kernfit.learning.sums.statistics import Statistics
 
 Sides = tuple[int, int]
 Function = Callable[[Equations], Any]

@@ -16,7 +16,7 @@ from kernfit.kernel import Kernel
 from kernfit.lab.telling import Say
 from kernfit.learning import Fit
 from kernfit.learning import learn as learn_arrays
-from kernfit.learning.pair import Pair
+from kernfit.learning.pairs.pair import Pair
 
 # Beyond so many weights their Gram matrix is too much to send, and to read.
 MOST_WEIGHTS = 15 * 15 + 1

@@ -1,0 +1,1 @@
+"""The answer: a fit, its verdict, its words, its file."""

@@ -1,0 +1,400 @@
+"""The answer of `learn`: kernel, errors, verdict."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from kernfit.arrays import Array, taps_between
+from kernfit.correlate import correlate2d
+from kernfit.errors import InvalidInput
+from kernfit.kernel import Kernel
+from kernfit.learning.answers.verdict import Status
+from kernfit.learning.certainty.moments import Moments, moments
+from kernfit.learning.certainty.uncertainty import Uncertainty
+from kernfit.learning.certainty.undetermined import simplest_combinations
+from kernfit.learning.naming.match import Recognition
+from kernfit.learning.sums.descent import Descent
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from kernfit.frequencies import FrequencyResponse
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """A kernel learnt from a pair of images, how sure it is, and whether to believe it.
+
+    Attributes
+    ----------
+    kernel : Kernel
+        The taps, bias and anchor.
+    uncertainty : Uncertainty
+        The errors of all weights; `stderr`, `bias_stderr`, `covariance` and `interval` read it.
+    residual_rms : float
+        Root mean square of what the kernel leaves unexplained, in the after image's unit.
+    residual_floor : float
+        What rounding to whole levels alone would leave: 1/sqrt(12) for integer images, else 0; or
+        the root mean square noise where the variance was given.
+    r2 : float
+        Share of the after image's variance that is explained. A poor judge: a median reaches
+        0.996. Compare `residual_rms` with `residual_floor` instead.
+    used : int
+        Number of pixels of the after image that counted.
+    reproduced : int or None
+        How many of them lie within half a level of what the kernel gives: all that rounding
+        explains. None where the after image is not made of integers. If it is all of them, the
+        taps are those that keep every pixel within its half level, which no rounding shifts.
+    left_out : dict
+        How many did not: "border", "missing", "masked", "clipped", "clipped before", "outliers".
+    status : Status
+        The verdict.
+    undetermined : ndarray, shape (directions, in, kh, kw)
+        Orthonormal combinations of taps of which the data say nothing.
+    weak : ndarray, shape (directions, in, kh, kw)
+        Orthonormal combinations whose standard error is larger than the whole kernel.
+    history : Descent or None
+        The path of gradient descent, if that was asked for.
+    offset : (row, column) or None
+        Where in the before image the after image lies, if it was found to be cropped.
+    chi2 : float or None
+        Mean square of the residual over the given variance, 1 if that is all; None without one.
+    held_out : dict
+        Where the size was found: root mean square residual in blocks that were held out, by size
+        (rows, columns): of the size found, a smaller and a larger one.
+    notes : tuple of str
+        What was done with the images, or was seen of them, one sentence each.
+    """
+
+    kernel: Kernel
+    uncertainty: Uncertainty
+    residual_rms: float
+    residual_floor: float
+    r2: float
+    used: int
+    reproduced: int | None
+    left_out: dict[str, int]
+    status: Status
+    undetermined: Array
+    history: Descent | None = None
+    offset: tuple[int, int] | None = None
+    chi2: float | None = None
+    notes: tuple[str, ...] = ()
+    held_out: dict[tuple[int, int], float] = field(default_factory=dict)
+    weak: Array = field(default_factory=lambda: np.empty((0, 1, 1, 1)))
+
+    @property
+    def stderr(self) -> Array:
+        """Standard error of each tap, in the shape of ``kernel.taps``.
+
+        (Of ``kernel.weight`` if it mixes channels.) NaN where the data do not determine the tap.
+        """
+        return self._as_taps(self._errors()[:, :-1])
+
+    @property
+    def bias_stderr(self) -> Array:
+        """Standard error of the bias, shape (out,), in grey levels; 0 where none was learnt."""
+        return self._errors()[:, -1]
+
+    @property
+    def covariance(self) -> Array:
+        """Covariance of the weights of each output channel, the bias last, shape (out, P, P)."""
+        return self.uncertainty.covariance
+
+    def interval(self, level: float = 0.95) -> tuple[Array, Array]:
+        """Return the limits between which each tap lies with the given probability.
+
+        Parameters
+        ----------
+        level : float, default 0.95
+            Between 0 and 1.
+
+        Returns
+        -------
+        low, high : ndarray
+            In the shape of `stderr`: the taps less and plus Student's quantile times their
+            standard errors. NaN where the data do not determine the tap.
+
+        Raises
+        ------
+        InvalidInput
+            If `level` is not between 0 and 1.
+        """
+        if not 0 < level < 1:
+            raise InvalidInput(f"level must be between 0 and 1, got {level}")
+        from scipy.special import stdtrit
+
+        quantile = self._as_taps(stdtrit(self.uncertainty.freedom, (1 + level) / 2)[:, :-1])
+        taps = self.kernel.weight.reshape(self.stderr.shape)
+        reach = quantile * self.stderr
+        return taps - reach, taps + reach
+
+    def _errors(self) -> Array:
+        errors: Array = np.sqrt(np.diagonal(self.uncertainty.covariance, axis1=1, axis2=2))
+        return errors
+
+    def _as_taps(self, values: Array) -> Array:
+        """Give values (out, taps) the shape of the kernel's taps, or of its weight if it mixes."""
+        weight = self.kernel.weight
+        single = weight.shape[0] == weight.shape[1] == 1
+        return values.reshape(weight.shape[2:] if single else weight.shape)
+
+    def predict(self, image: ArrayLike, **options: Any) -> Array:
+        """Return what the kernel makes of an image: ``correlate2d(image, fit.kernel, ...)``.
+
+        Parameters
+        ----------
+        image : array_like
+            As for `kernfit.correlate2d`.
+        **options
+            Passed on: ``mode``, ``boundary`` and the others.
+
+        Returns
+        -------
+        ndarray
+        """
+        return correlate2d(image, self.kernel, **options)
+
+    def prediction_error(self, image: ArrayLike, **options: Any) -> Array:
+        """Return the standard error of each pixel of `predict`, that of the kernel alone.
+
+        Takes what `predict` takes; NaN if not all weights are determined. The after image's own
+        noise comes on top.
+        """
+        from kernfit.learning.certainty.prediction import prediction_error
+
+        return prediction_error(self.kernel, self.uncertainty, image, **options)
+
+    def recognise(self, *, output: int = 0, source: int = 0) -> Recognition:
+        """Say what the kernel is called: a named one, simple fractions, or a known family.
+
+        Parameters
+        ----------
+        output, source : int, default 0
+            Channels, of a kernel that mixes them.
+
+        Returns
+        -------
+        Recognition
+            All that agrees with every tap within its error, the simplest first, or what comes
+            nearest. As text, a sentence.
+
+        Raises
+        ------
+        InvalidInput
+            If there is no such channel.
+
+        Examples
+        --------
+        >>> from kernfit import learn, scene
+        >>> x = scene((60, 80)).astype(float)
+        >>> print(learn(x, (x[:, 1:] - x[:, :-1]) / 2).recognise())
+        It is forward_difference_x times 1/2: (-1 1) / 2.
+        """
+        from kernfit.learning.naming.match import Bias
+        from kernfit.learning.naming.recognise import recognise
+
+        own = taps_between(self.kernel.weight.shape, output, source)
+        return recognise(
+            self.kernel.weight[output, source],
+            self.covariance[output, own, own],
+            anchor=self.kernel.anchor,
+            exact=self.reproduced == self.used,
+            bias=Bias(
+                float(self.kernel.bias[output]),
+                float(self.bias_stderr[output]),
+                whole_levels=self.reproduced is not None,
+            ),
+        )
+
+    @property
+    def moments(self) -> Moments:
+        """Sum, centroid and width of the kernel, each with its standard error."""
+        return moments(self.kernel, self.uncertainty)
+
+    def frequency_response(
+        self,
+        *,
+        angle: float = 0.0,
+        points: int = 129,
+        normalise: bool = False,
+        output: int = 0,
+        source: int = 0,
+    ) -> FrequencyResponse:
+        """Return what the kernel does to waves of each spatial frequency, with its errors.
+
+        Parameters
+        ----------
+        angle : float, default 0
+            Direction in which the waves run, in degrees: 0 along a row, 90 along a column.
+        points : int, default 129
+            How many frequencies, from 0 to the highest that pixels can hold.
+        normalise : bool, default False
+            Whether to divide by the response at frequency 0. The gain is then what optics calls
+            the modulation transfer function, MTF.
+        output, source : int, default 0
+            Channels, of a kernel that mixes them.
+
+        Returns
+        -------
+        FrequencyResponse
+            NaN errors where the data do not determine a frequency.
+
+        Raises
+        ------
+        InvalidInput
+            If there is no such channel, or the taps' sum is not told from 0 and it is to be
+            normalised.
+
+        Examples
+        --------
+        >>> from kernfit import learn, scene
+        >>> x = scene((60, 80)).astype(float)
+        >>> response = learn(x, (x[:, 1:] + x[:, :-1]) / 2).frequency_response(normalise=True)
+        >>> print(f"MTF50 at {response.falls_to(0.5)[0]:.3f} cycles per pixel")
+        MTF50 at 0.333 cycles per pixel
+        """
+        from kernfit.frequencies import respond
+
+        own = taps_between(self.kernel.weight.shape, output, source)
+        taps = self.kernel.weight[output, source].astype(np.float64)
+        return respond(
+            taps,
+            self.kernel.anchor,
+            angle=angle,
+            points=points,
+            normalise=normalise,
+            deviations=self.uncertainty.deviations(output, own),
+            undetermined=self.undetermined.reshape(-1, self.kernel.weight[0].size)[:, own],
+            freedom=float(self.uncertainty.freedom[output, own].min()),
+        )
+
+    def plot_undetermined(self, *, most: int = 6) -> list[Axes]:
+        """Draw up to so many of the `undetermined` and `weak` combinations, side by side."""
+        from kernfit.plots.combinations import plot_combinations
+
+        return plot_combinations(simplest_combinations(self.undetermined), self.weak, most)
+
+    def plot(self, *, output: int = 0, source: int = 0, ax: Axes | None = None) -> Axes:
+        """Draw the taps with their errors as a heat map, zero being white.
+
+        Parameters
+        ----------
+        output, source : int, default 0
+            Channels, of a kernel that mixes them.
+        ax : matplotlib Axes, optional
+            Where to draw. Default: a new figure, which is ``ax.figure`` of what is returned.
+
+        Returns
+        -------
+        matplotlib Axes
+
+        Raises
+        ------
+        InvalidInput
+            If there is no such channel.
+        """
+        from kernfit.plots import plot_taps
+
+        taps_between(self.kernel.weight.shape, output, source)
+        errors = self.stderr.reshape(self.kernel.weight.shape)[output, source]
+        return plot_taps(self.kernel.weight[output, source], errors, ax=ax)
+
+    def report(
+        self,
+        path: str | os.PathLike[str],
+        before: ArrayLike | None = None,
+        after: ArrayLike | None = None,
+        *,
+        clip: Sequence[float] | None = None,
+        clip_before: Sequence[float] | None = None,
+        mask: ArrayLike | None = None,
+        title: str = "",
+        notes: Sequence[str] = (),
+    ) -> None:
+        """Write the answer as one page for the browser, which needs nothing else.
+
+        Verdict, images side by side, kernel, frequency response, residual, what cannot be told,
+        and how to use the kernel in other programs.
+
+        Parameters
+        ----------
+        path : path-like
+            Ends in .html. An existing file is replaced once the new one is whole.
+        before, after, clip, clip_before, mask
+            As they were given to `learn`, in linear light if it learnt there. Without the images
+            the page has no pictures.
+        title : str
+            Put above.
+        notes : sequence of str
+            To be said beside the figures.
+
+        Raises
+        ------
+        InvalidInput
+            If these are not the images that were learnt from, or the suffix is another.
+        RefusedFile
+            If the file cannot be written.
+
+        Examples
+        --------
+        >>> import tempfile, pathlib
+        >>> from kernfit import learn, scene
+        >>> x = scene((60, 80))
+        >>> page = pathlib.Path(tempfile.mkdtemp()) / "page.html"
+        >>> learn(x, x).report(page, x, x, title="Nothing was done")
+        >>> "<h1>Nothing was done</h1>" in page.read_text(encoding="utf-8")
+        True
+        """
+        from kernfit.learning.answers.scenes import views_for
+        from kernfit.report import write_report
+
+        given = {"clip": clip, "clip_before": clip_before, "mask": mask}
+        scene, views = views_for(self, before, after, **given)
+        write_report(self, path, scene, views=views, title=title, notes=list(notes))
+
+    def sentences(self) -> list[str]:
+        """Return the answer in a few sentences: what, how sure, the verdict, what it is called.
+
+        Returns
+        -------
+        list of str
+
+        Examples
+        --------
+        >>> from kernfit import learn, scene
+        >>> x = scene((60, 80))
+        >>> learn(x, 2 * x.astype(int)).sentences()[-1]
+        'It is identity times 2: (2).'
+        """
+        from kernfit.learning.answers.words import in_sentences
+
+        return in_sentences(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the whole answer as plain numbers, lists and strings; NaN becomes None.
+
+        Returns
+        -------
+        dict
+            With the attributes' names as keys.
+        """
+        from kernfit.learning.answers.words import as_record
+
+        return as_record(self)
+
+    def __repr__(self) -> str:
+        from kernfit.learning.answers.words import as_text
+
+        return as_text(self)
+
+    def _repr_html_(self) -> str:
+        from kernfit.learning.answers.words import as_html
+
+        return as_html(self)

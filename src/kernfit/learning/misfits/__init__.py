@@ -1,0 +1,1 @@
+"""Whether what is left over is noise, and if not, what it looks like."""

@@ -1,0 +1,108 @@
+"""What two images show as wholes: that one was compressed, mirrored, turned or scaled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from kernfit.arrays import Array
+from kernfit.correlate import correlate2d
+from kernfit.kernel import Kernel
+from kernfit.learning.misfits.lossy import compressed
+from kernfit.learning.misfits.registration import moved, shifted, turned
+from kernfit.learning.misfits.structure import Structure
+
+# Geometry is looked at where the slopes explain this share of the residual, or a kernel explains
+# less than so much of the after image.
+_MOTION, _POOR = 0.02, 0.97
+_SIDE = 640  # pixels to which large images are reduced for that
+_DOUBT = 1e-3  # chance that noise would follow the detail as the residual does
+_PART = 512  # pixels each way in which compression is looked for
+
+
+@dataclass(frozen=True)
+class Clues:
+    """What the images as wholes show.
+
+    Attributes
+    ----------
+    compressed : bool
+        Whether the after image was compressed in blocks, as JPEG does.
+    geometry : (words, remedy) or None
+        How the after image is mirrored, turned, scaled or shifted, and what to do.
+    """
+
+    compressed: bool = False
+    geometry: tuple[str, str] | None = None
+
+
+def look_at(before: Any, after: Any, kernel: Kernel, found: Structure, r2: float) -> Clues:
+    """Look for what a residual alone does not tell.
+
+    Parameters
+    ----------
+    before, after : ndarray, shape (channels, H, W)
+        What is not in memory is not looked at.
+    kernel : Kernel
+        The answer.
+    found : Structure
+        Of its residual.
+    r2 : float
+        Share of the after image's variance that it explains.
+
+    Returns
+    -------
+    Clues
+    """
+    if not (isinstance(before, np.ndarray) and isinstance(after, np.ndarray)):
+        return Clues()
+    geometry: tuple[str, str] | None = None
+    poor = not r2 > _POOR
+    if before.shape[1:] == after.shape[1:] and (poor or found.motion.share > _MOTION):
+        factor = -(-max(after.shape[1:]) // _SIDE)
+        first, second = _reduced(before, factor), _reduced(after, factor)
+        geometry = turned(first, second) if poor else None
+        for coarser in (1, 2):
+            # At half the size the same tiles look twice as far.
+            geometry = geometry or moved(
+                _reduced(first, coarser), _reduced(second, coarser), factor * coarser, kernel.shape
+            )
+        if poor and geometry is None:
+            geometry = shifted(first, second, factor, kernel.shape)
+    # Compression shows in the detail; of images that are not of whole levels it is not read off.
+    doubt = min(found.detail.chance, found.rough.chance) < _DOUBT
+    whole = after.dtype.kind in "iu"
+    return Clues(doubt and whole and _compressed(before, after, kernel), geometry)
+
+
+def _compressed(before: Array, after: Array, kernel: Kernel) -> bool:
+    """Whether the after image lies on a grid of blocks that the prediction does not have."""
+    rows, columns = (min(_PART, side) for side in after.shape[1:])
+    same = before.shape[1:] == after.shape[1:]
+    kh, kw = (0, 0) if same else (side - 1 for side in kernel.shape)
+    part = np.nan_to_num(before[:, : rows + kh, : columns + kw].astype(float), posinf=0, neginf=0)
+    mixing = kernel.weight.shape[:2] != (1, 1)
+    predicted = correlate2d(
+        part if mixing or len(part) > 1 else part[0],
+        kernel,
+        mode="same" if same else "valid",
+        boundary="edge",
+    )
+    measured = np.nan_to_num(after[:, :rows, :columns].astype(float), posinf=0, neginf=0)
+    # In levels of 8 bits: frequencies are zero if they are nearly so in those.
+    unit = 256 ** (after.dtype.itemsize - 1) if after.dtype.itemsize <= 2 else 1
+    predicted = np.rint(predicted).reshape(measured.shape)
+    return compressed(measured.mean(axis=0) / unit, predicted.mean(axis=0) / unit)
+
+
+def _reduced(image: Array, factor: int) -> Array:
+    """Return the means over squares of so many pixels each way."""
+    finite: Array = np.nan_to_num(image.astype(float), posinf=0, neginf=0)
+    if factor == 1:
+        return finite
+    rows, columns = (side // factor for side in image.shape[1:])
+    cut = finite[:, : rows * factor, : columns * factor]
+    means: Array = cut.reshape(len(image), rows, factor, columns, factor).mean(axis=(2, 4))
+    return means

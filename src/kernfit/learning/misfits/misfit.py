@@ -1,0 +1,161 @@
+"""Whether a residual is noise, and if not, what kind of misfit it shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kernfit.learning.misfits.clues import Clues
+from kernfit.learning.misfits.structure import Structure
+
+# A finding counts if noise would do as well less often than this, if it explains this share of the
+# residual, and if what it explains is more than rounding to whole levels leaves. They were chosen
+# on half of the photographs in benchmarks/misfits.py; docs/misfits.md has the other half.
+_CHANCE = 1e-3
+_SHARE = 0.02
+# Below so much of the after image explained, with a residual that looks like an image itself, or
+# below so much in any case, the two are no pair.
+_UNRELATED, _IMAGE, _NOTHING = 0.25, 0.5, 0.02
+# A cause that explains so much of the residual is named, whatever else was done.
+_MOST_OF_IT = 0.5
+_MORE_THAN_LOSSES = 0.2
+# Levels so far apart explain a residual of up to this share of a step: 1/sqrt(12), dithered more.
+_STEPS = 0.6
+_PILED_UP = 0.03
+_HEAVY_TAILS = 8.0
+_FAR_OFF = (0.0005, 0.1)
+_ROUGH = (0.05, 1e-4)
+
+
+@dataclass(frozen=True)
+class Misfit:
+    """Why no kernel explains a pair.
+
+    Attributes
+    ----------
+    kind : str
+        "clipped", "tone curve", "coarse levels", "lossy", "moved", "varies over the field",
+        "outliers", "non-linear" or "unrelated".
+    sentence : str
+        How that shows; begins in lower case and ends without a full stop.
+    remedy : str
+        What to do; a sentence.
+    """
+
+    kind: str
+    sentence: str
+    remedy: str
+
+    def about(self, what: str) -> str:
+        """Return the sentence, of what is not enough: "a kernel"."""
+        if self.kind in ("moved", "unrelated"):
+            return self.sentence[0].upper() + self.sentence[1:]
+        return f"Not {what} alone: {self.sentence}"
+
+
+_APART = "Let the kernel vary over the image: learn_varying, or --varying auto."
+_ONLY_NEAREST = "The kernel shown is only the nearest."
+_NAMED = {
+    "tone": (
+        "tone curve",
+        "the residual follows the brightness: a tone curve such as gamma",
+        "Take the curve off the after image first.",
+    ),
+    "detail": (
+        "non-linear",
+        "the residual follows the detail of the image, as a median, a threshold or noise in the "
+        "before image leaves it",
+        _ONLY_NEAREST,
+    ),
+    "drift": (
+        "varies over the field",
+        "the residual drifts over the field: a background or a vignette was added",
+        "Let kernel and background vary: learn_varying, or --varying auto.",
+    ),
+    "gain": (
+        "varies over the field",
+        "the brightness is scaled otherwise in other parts of the image: a vignette",
+        "Let the kernel vary over the image: learn_varying, or --varying auto.",
+    ),
+    "blur": ("varies over the field", "parts of the image have different kernels", _APART),
+    "motion": (
+        "varies over the field",
+        "parts of the image are moved by different amounts: a distortion, or another size",
+        "Bring both to the same geometry first.",
+    ),
+}
+
+
+def kind_of_misfit(
+    found: Structure, clues: Clues, *, rms: float, floor: float, r2: float
+) -> Misfit | None:
+    """Return the kind of misfit that a residual's structure shows; None if it looks like noise.
+
+    Parameters
+    ----------
+    found : Structure
+    clues : Clues
+        What the images as wholes show.
+    rms, floor : float
+        Of the residual, and what rounding alone would leave.
+    r2 : float
+        Share of the after image's variance that is explained.
+
+    Returns
+    -------
+    Misfit or None
+    """
+    shares = {
+        name: finding.share
+        for name in _NAMED
+        if (finding := getattr(found, name)).chance < _CHANCE
+        and finding.share > _SHARE
+        and finding.share * rms**2 > floor**2
+    }
+    best = max(shares, key=lambda name: shares[name], default=None)
+    share = shares[best] if best is not None else 0.0
+    if found.step > 1 and rms < _STEPS * found.step:
+        return Misfit(
+            "coarse levels",
+            f"the after image's levels are {found.step} or more apart: it was posterised or "
+            "dithered",
+            "Use an after image that has all its levels.",
+        )
+    if clues.geometry is not None and (best not in ("tone", "detail") or share < _MOST_OF_IT):
+        words, remedy = clues.geometry
+        return Misfit("moved", f"the after image is {words}", remedy)
+    image = found.neighbours > _IMAGE and share < _MOST_OF_IT
+    if (r2 < _UNRELATED and image) or (r2 < _NOTHING and share < _MOST_OF_IT):
+        return Misfit(
+            "unrelated",
+            f"the before image explains only {max(r2, 0):.1%} of the after image",
+            "Are these a pair? Look for another file, another size, or a large shift.",
+        )
+    if clues.compressed and share < _MORE_THAN_LOSSES:
+        return Misfit(
+            "lossy",
+            "the after image was compressed with losses, as JPEG does in blocks of 8x8 pixels",
+            "Use a file without losses, such as PNG; the kernel shown is close.",
+        )
+    if best == "tone" and found.piled_up > _PILED_UP:
+        return Misfit(
+            "clipped",
+            f"{found.piled_up:.1%} of the after image lie at its extreme level {found.level:g}, "
+            "where it looks clipped",
+            f"Give {found.level:g} as one of the clip levels.",
+        )
+    if best is not None:
+        return Misfit(*_NAMED[best])
+    if found.kurtosis > _HEAVY_TAILS and _FAR_OFF[0] < found.far < _FAR_OFF[1]:
+        return Misfit(
+            "outliers",
+            f"{found.far:.2%} of the pixels are far off while the rest agree",
+            "Leave them out with robust=True, or give a mask.",
+        )
+    if found.rough.share > _ROUGH[0] and found.rough.chance < _ROUGH[1]:
+        return Misfit(
+            "non-linear",
+            "the residual is larger where the image has more detail, as a lossy file or a denoiser "
+            "leaves it",
+            _ONLY_NEAREST,
+        )
+    return None

@@ -1,0 +1,305 @@
+"""What is left in a residual: its distribution, and tests of what explains it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from kernfit.arrays import Array
+from kernfit.learning.misfits import features
+from kernfit.learning.pairs.noise import scale_by_level
+from kernfit.learning.pairs.residual import ResidualStrip
+
+# Pixels whose patches are looked at one by one, and of which the distribution is taken.
+_PATCHES, _PIXELS = 20_000, 200_000
+_PATCH_NUMBERS = 4_000_000  # in all patches together, unless that were too few of them
+_HALVINGS = 6  # into 64 parts of the field, which are taken to be independent
+_FAR = 6.0  # standard deviations
+# Clipping shifts the mean within so many standard deviations from its level; such pixels are left
+# out, but no more than this share.
+_MARGIN, _MOST_NEAR = 4.0, 0.25
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What some functions of the before image explain of a residual.
+
+    Attributes
+    ----------
+    share : float
+        Of its variance, less what chance explains.
+    chance : float
+        Probability that noise would do as well: Hotelling's test on the sums over 64 parts of the
+        field (H. Hotelling, The generalization of Student's ratio, 1931). It holds for noise that
+        depends on the image in size, and for noise correlated over less than a part.
+    """
+
+    share: float
+    chance: float
+
+
+@dataclass(frozen=True)
+class Structure:
+    """What the residual image looks like.
+
+    Attributes
+    ----------
+    tone, detail, drift, gain, blur, motion : Finding
+        What explains it: the predicted level; local detail, by ranks and thresholds; the place;
+        the place times the level, the detail, and the slope.
+    piled_up : float
+        Share of the after image at its own lowest or highest level, whichever is more.
+    level : float
+        That level.
+    kurtosis : float
+        Of the residual in standard deviations of the noise at each level: 3 for Gaussian noise, 1.8
+        for rounding, more for outliers.
+    far : float
+        Share of the pixels farther off than 6 such standard deviations.
+    neighbours : float
+        Correlation between neighbouring pixels: of rows or columns, whichever is more.
+    rough : Finding
+        Correlation of its size, in standard deviations of the noise at each level, with the
+        roughness of the before image.
+    step : int
+        How far apart nearly all of the after image's levels are at least; 0 where they are not
+        whole numbers.
+    """
+
+    tone: Finding
+    detail: Finding
+    drift: Finding
+    gain: Finding
+    blur: Finding
+    motion: Finding
+    piled_up: float
+    level: float
+    kurtosis: float
+    far: float
+    neighbours: float
+    rough: Finding
+    step: int
+
+
+def structure(
+    strips: Iterable[ResidualStrip],
+    anchor: tuple[int, int],
+    clip: tuple[float, float],
+) -> Structure:
+    """Measure the structure of a residual.
+
+    Parameters
+    ----------
+    strips : iterable of ResidualStrip
+        The residual image.
+    anchor : (row, column)
+        Where in a patch the output pixel sits.
+    clip : (low, high)
+        Levels at which the after image saturates.
+
+    Returns
+    -------
+    Structure
+    """
+    strips = [strip for strip in strips if strip.used.any()]
+    shape = max(strip.rows.stop for strip in strips), max(strip.columns.stop for strip in strips)
+    chosen = sum(int(np.count_nonzero(strip.used)) for strip in strips)
+    taps = _taps(strips[0])
+    patches = min(_PATCHES, max(5 * taps, _PATCH_NUMBERS // taps))
+    generator = np.random.default_rng(0)
+    products, levels, errors, samples = [], [], [], []
+    for strip in strips:
+        products.append(_products(strip))
+        rows, columns = np.nonzero(strip.used)
+        at = _some(rows, columns, min(1.0, _PIXELS / chosen), generator)
+        errors.append(strip.error[at])
+        levels.append(strip.after[at])
+        at = _some(rows, columns, min(1.0, patches / chosen), generator)
+        samples.append(_looked_at(strip, at, anchor, shape))
+    error, level = np.concatenate(errors), np.concatenate(levels)
+    sums = np.sum(products, axis=0)
+    power = (sums[4] / max(1, sums[5])) or 1.0
+    # Near a clip level only the pixels whose noise went one way are left.
+    joined = _Sample(*(np.concatenate(part) for part in zip(*samples, strict=True)))
+    room = np.minimum(joined.predicted - clip[0], clip[1] - joined.predicted)
+    room = np.minimum(room, np.finfo(float).max)
+    inside = room >= min(_MARGIN * np.sqrt(power), float(np.quantile(room, _MOST_NEAR)))
+    joined = _Sample(*(part[inside] for part in joined))
+    step, level = _step(level), level.astype(float)
+    # Photon noise is larger where it is brighter, so each pixel is measured by its like.
+    scale = scale_by_level(error, level - error)(level - error)
+    typical = 1.4826 * float(np.median(np.abs(error))) or np.sqrt(power)
+    size = np.abs(error) / np.maximum(scale, typical)
+    lowest, highest = level == level.min(), level == level.max()
+    piled_up = highest if highest.mean() >= lowest.mean() else lowest
+    return Structure(
+        **_findings(joined),
+        piled_up=float(piled_up.mean()),
+        level=float(level[piled_up][0]),
+        kurtosis=float(np.mean(size**4) / (np.mean(size**2) ** 2 or 1.0)),
+        far=float(np.mean(size > _FAR)),
+        neighbours=max(abs(sums[0]) / max(1, sums[1]), abs(sums[2]) / max(1, sums[3])) / power,
+        step=step,
+    )
+
+
+class _Sample(NamedTuple):
+    """Some outputs: what they are, what they see, and where they lie."""
+
+    error: Array
+    predicted: Array
+    patches: Array  # (n, P), a 1 closing each
+    windows: Array  # (n, 7, 7)
+    rows: Array  # from -1 to 1
+    columns: Array
+
+
+def _findings(sample: _Sample) -> dict[str, Finding]:
+    """Test everything that is no kernel."""
+    rest, windows = _rest(sample), sample.windows
+    field = features.drift(sample.rows, sample.columns)
+    fine, coarse = features.details(windows)
+    functions = {
+        "tone": features.tone(sample.predicted),
+        "detail": features.detail(windows),
+        "drift": field,
+        "gain": features.times(field, (sample.predicted - sample.predicted.mean())[:, np.newaxis]),
+        "blur": features.times(field, np.column_stack([fine, coarse])),
+        "motion": features.times(field[:, :2], features.slopes(windows)),
+    }
+    parts = _parts(sample.rows, sample.columns)
+    error = rest(sample.error)
+    found = {name: _tested(error, rest(values), parts) for name, values in functions.items()}
+    # Does the size of the residual follow the roughness?
+    scale = scale_by_level(sample.error, sample.predicted)(sample.predicted)
+    size = np.minimum(np.abs(sample.error) / np.where(scale > 0, scale, 1), 10)
+    rough = np.log1p(windows[:, 2:5, 2:5].std(axis=(1, 2)))[:, np.newaxis]
+    found["rough"] = _tested(size - size.mean(), rough - rough.mean(), parts)
+    return found
+
+
+def _rest(sample: _Sample) -> Callable[[Array], Array]:
+    """Return a function that takes off of values what a kernel explains."""
+    # Counted from their mean, patches on a pedestal are as good as others.
+    patches = sample.patches.copy()
+    patches[:, :-1] -= patches[:, :-1].mean()
+    gram = patches.T @ patches
+    # A trace of stiffness keeps undetermined patches solvable.
+    gram[np.diag_indices_from(gram)] += 1e-9 * gram.diagonal().max()
+    factor = np.linalg.cholesky(gram)
+
+    def rest(values: Array) -> Array:
+        from scipy.linalg import cho_solve
+
+        left: Array = values - patches @ cho_solve((factor, True), patches.T @ values)
+        return left
+
+    return rest
+
+
+def _tested(error: Array, values: Array, parts: Array) -> Finding:
+    """Say what functions explain of a residual, kernels being taken off both."""
+    spread = np.sqrt(np.mean(values**2, axis=0))
+    values = values[:, spread > 1e-9 * spread.max(initial=1e-300)]
+    total = float(error @ error)
+    if total == 0 or values.shape[1] == 0:
+        return Finding(0.0, 1.0)
+    values = values / np.sqrt(np.mean(values**2, axis=0))
+    powers, axes = np.linalg.eigh(values.T @ values / len(values))
+    seen = powers > 1e-6 * powers[-1]
+    values = values @ (axes[:, seen] / np.sqrt(powers[seen]))
+    number = values.shape[1]
+    pull = values.T @ error
+    share = float(pull @ pull) / (len(values) * total) - number / len(values)
+    # Sums over the parts of the field are independent: do they agree in their direction?
+    sums = np.zeros((parts.max() + 1, number))
+    np.add.at(sums, parts, values * error[:, np.newaxis])
+    sums = sums[np.bincount(parts, minlength=len(sums)) > 0]
+    freedom = len(sums) - number
+    if freedom < 1:
+        return Finding(max(0.0, share), 1.0)
+    from scipy.special import fdtrc
+
+    spread = np.cov(sums.T).reshape(number, number) * len(sums)
+    spread[np.diag_indices(number)] += 1e-12 * np.trace(spread)
+    squared = float(pull @ np.linalg.solve(spread, pull))
+    ratio = squared * freedom / (number * (len(sums) - 1))
+    return Finding(max(0.0, share), float(fdtrc(number, freedom, ratio)))
+
+
+def _products(strip: ResidualStrip) -> tuple[float, ...]:
+    """Return sums of products of neighbours and of squares, each with its count."""
+    error, used = strip.error, strip.used
+    beside = used[:, 1:] & used[:, :-1]
+    below = used[1:] & used[:-1]
+    return (
+        float(np.sum((error[:, 1:] * error[:, :-1])[beside])),
+        float(np.count_nonzero(beside)),
+        float(np.sum((error[1:] * error[:-1])[below])),
+        float(np.count_nonzero(below)),
+        float(np.sum(error**2)),
+        float(np.count_nonzero(used)),
+    )
+
+
+def _some(
+    rows: Array, columns: Array, share: float, generator: np.random.Generator
+) -> tuple[Array, Array]:
+    """Return a share of the places, chosen at random, so that no pattern meets its like."""
+    if share >= 1:
+        return rows, columns
+    kept = generator.random(len(rows)) < share
+    return rows[kept], columns[kept]
+
+
+def _looked_at(
+    strip: ResidualStrip, at: tuple[Array, Array], anchor: tuple[int, int], shape: tuple[int, int]
+) -> tuple[Array, ...]:
+    """Return the parts of a sample that lie in a strip."""
+    error = strip.error[at]
+    kernel = tuple(s - e + 1 for s, e in zip(strip.seen.shape[1:], strip.error.shape, strict=True))
+    patches = sliding_window_view(strip.seen, kernel, axis=(1, 2))[:, at[0], at[1]]
+    patches = patches.transpose(1, 0, 2, 3).reshape(len(error), -1)
+    side = 2 * features.REACH + 1
+    around = np.pad(strip.seen.mean(axis=0), features.REACH, mode="edge")
+    windows = sliding_window_view(around, (side, side))[at[0] + anchor[0], at[1] + anchor[1]]
+    rows, columns = (
+        2 * (place + 0.5) / length - 1
+        for place, length in zip(
+            (at[0] + strip.rows.start, at[1] + strip.columns.start), shape, strict=True
+        )
+    )
+    closed = np.column_stack([patches, np.ones(len(error))])
+    return error, strip.after[at] - error, closed, windows, rows, columns
+
+
+def _taps(strip: ResidualStrip) -> int:
+    kernel = [s - e + 1 for s, e in zip(strip.seen.shape[1:], strip.error.shape, strict=True)]
+    return int(len(strip.seen) * kernel[0] * kernel[1] + 1)
+
+
+def _parts(rows: Array, columns: Array) -> Array:
+    """Cut the places into parts of equally many, as compact as may be; return each one's number.
+
+    The field, or what of it counts, is halved again and again across its longer side.
+    """
+    parts = np.zeros(len(rows), int)
+    for _ in range(_HALVINGS):
+        parts *= 2
+        order = np.argsort(parts, kind="stable")
+        for part in np.split(order, np.flatnonzero(np.diff(parts[order])) + 1):
+            longer = rows if np.ptp(rows[part]) >= np.ptp(columns[part]) else columns
+            parts[part] += longer[part] > np.median(longer[part])
+    return parts
+
+
+def _step(levels: Array) -> int:
+    """Return how far apart most whole levels are at least; 0 if they are not whole numbers."""
+    if levels.dtype.kind not in "iu":
+        return 0
+    apart = np.diff(np.unique(levels).astype(np.int64))
+    return int(np.quantile(apart, 0.1)) if apart.size else 0

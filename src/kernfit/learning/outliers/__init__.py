@@ -1,0 +1,1 @@
+"""Pixels that no kernel explains: wild ones, saturated ones."""

@@ -1,0 +1,1 @@
+"""The kernel's size, where it is not given."""

@@ -1,0 +1,1 @@
+"""Kernels that change over the image."""

@@ -1,0 +1,110 @@
+"""How sure a kernel that varies is, from how far blocks of the image disagree."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from kernfit.arrays import Array
+from kernfit.learning.varying.solution import VaryingSolution
+from kernfit.learning.varying.sums import Block
+
+# A block that alone holds all that is known of a direction cannot vouch for it.
+_MOST_LEVERAGE = 0.999
+_STIFF = 1e-12
+# Beyond so many taps the leverage of each block is taken as its share of the whole.
+_MANY = 300
+
+
+@dataclass(frozen=True, eq=False)
+class FieldErrors:
+    """How sure the numbers of a field are.
+
+    Attributes
+    ----------
+    roots : ndarray, shape (n, numbers)
+        The variance of a combination c of numbers is the sum of ``(roots @ c)^2``. Of blocks that
+        are compared, a row is how far one of them pulls each number; else the rows are those of
+        a root of the covariance. NaN in numbers that the data do not determine.
+    from_blocks : bool
+        Whether they compare blocks.
+    """
+
+    roots: Array
+    from_blocks: bool
+
+    def variance(self, pulls: Array) -> Array:
+        """Return the variance of combinations whose pulls ``roots @ c`` are given by column."""
+        variance: Array = np.sum(pulls**2, axis=0)
+        return variance
+
+    def freedom(self, pulls: Array) -> Array:
+        """Return the degrees of freedom of each of these variances.
+
+        A few bright stars may carry most of what is known, and then few blocks decide: as many
+        take part in effect as ``(sum of pulls^2)^2 / (sum of pulls^4)`` (F. E. Satterthwaite,
+        Biometrics Bulletin 2, 1946), one of which goes for the mean.
+        """
+        if not self.from_blocks:
+            return np.full(pulls.shape[1:], np.inf, float)
+        fourth = np.sum(pulls**4, axis=0)
+        blocks = np.ones_like(fourth)
+        np.divide(np.sum(pulls**2, axis=0) ** 2, fourth, out=blocks, where=fourth > 0)
+        freedom: Array = np.maximum(blocks - 1, 1)
+        return freedom
+
+
+def field_errors(solution: VaryingSolution, blocks: list[Block]) -> FieldErrors:
+    """Return the errors of a field.
+
+    Where pixels count by the inverse of their noise's variance, the noise is known but for its
+    size: the errors are those of independent noise, times the mean factor by which the blocks
+    disagree more than that, if they do. Elsewhere nothing is taken to be known, and each block
+    speaks for itself.
+    """
+    roots = block_influence(solution, blocks)
+    weighted = blocks[0].weights is not None
+    if weighted:
+        count = sum(block.sums.count for block in blocks)
+        freedom = max(1, count - len(solution.design))
+        values, vectors = np.linalg.eigh(solution.normal.inverse)
+        values = np.maximum(values, 0) * float(solution.residual.squared.sum()) / freedom
+        white = np.sum(vectors**2 * values, axis=1)
+        ratio = np.sum(roots[:, white > 0] ** 2, axis=0) / white[white > 0]
+        roots = (vectors * np.sqrt(values * max(1.0, float(ratio.mean())))).T
+    roots[:, ~solution.normal.determined] = np.nan
+    return FieldErrors(roots, not weighted)
+
+
+def block_influence(solution: VaryingSolution, blocks: list[Block]) -> Array:
+    """Return how far each block pulls each number, shape (blocks, numbers).
+
+    The variance of any combination of numbers is the sum over the blocks of its influence
+    squared: the bias-reduced cluster-robust variance (CR2), as for a kernel that is the same
+    everywhere; see `kernfit.learning.certainty.uncertainty.from_blocks`. In a block the numbers act
+    through its taps and bias alone, so each needs only a small matrix:
+    with ``G = L L^T``, what the block sees of all numbers, and V the inverse, its leverage has
+    the eigenvalues of ``L^T D V D^T L``.
+    """
+    design, inverse = solution.design, solution.normal.inverse
+    pulls = solution.residual.pulls
+    influence = pulls @ inverse
+    many = design.taps + 1 > _MANY
+    for n, block in enumerate(blocks):
+        if many:
+            least = min(0.9, len(design.kernel) / len(blocks))
+            influence[n] /= np.sqrt(1 - least)
+            continue
+        gram = block.sums.gram
+        # A trace of stiffness, for flat blocks have no Cholesky factor.
+        root = np.linalg.cholesky(gram + _STIFF * np.diag(gram.diagonal() + gram.diagonal().mean()))
+        # What V holds of the block's own taps and bias; pulls[n] acts on all numbers.
+        seen = design.at_block(block, inverse)
+        share, axes = np.linalg.eigh(root.T @ design.at_block(block, seen.T).T @ root)
+        share = np.clip(share, 0, _MOST_LEVERAGE)
+        # (I - F^T F)^(-1/2) in terms of the small matrix F F^T.
+        raised = np.where(share > 1e-9, (1 / np.sqrt(1 - share) - 1) / np.maximum(share, 1e-9), 0.5)
+        pushed = root @ (axes @ (raised * (axes.T @ (root.T @ (seen @ pulls[n])))))
+        influence[n] += pushed @ seen
+    return influence

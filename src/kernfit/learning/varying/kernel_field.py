@@ -1,0 +1,279 @@
+"""A kernel that changes smoothly over the image."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from kernfit.arrays import Array, as_image, as_pair_of_ints
+from kernfit.correlate import correlate2d
+from kernfit.errors import InvalidInput, RefusedFile
+from kernfit.files import size_of_file, whole_file
+from kernfit.kernel import Kernel
+from kernfit.learning.varying.polynomial import Polynomial
+
+_ROWS = 256  # rows of the result held at a time for each term
+_FORMAT, _VERSION = "kernfit-field", 1
+_MOST_BYTES = 64 << 20
+
+
+@dataclass(frozen=True, eq=False)
+class KernelField:
+    """A kernel and a background that are polynomials in the place in the image.
+
+    At output pixel (i, j) the taps are ``sum over m of P_m(i, j) * weights[m]`` and the background
+    is ``sum over n of Q_n(i, j) * background[n]``, P and Q being products of Legendre polynomials
+    in row and column, which run from -1 to 1 over the image; the first of them is 1.
+
+    Attributes
+    ----------
+    weights : ndarray, shape (terms, kh, kw)
+        A kernel for each term; the first is the mean kernel over the field.
+    background : ndarray, shape (background terms,)
+        In the after image's unit; empty where none was learnt.
+    degree, background_degree : int
+        Of both polynomials; -1 for no background.
+    size : (rows, columns)
+        Of the after images that it makes.
+    anchor : (row, column)
+        The tap that sits on the output pixel. ``(0, 0)`` where the before image is larger than
+        the after image by the kernel's size less 1.
+    same_size : bool
+        Whether before and after have equal sizes. A border as wide as the kernel is then NaN.
+    """
+
+    weights: Array
+    background: Array
+    degree: int
+    background_degree: int
+    size: tuple[int, int]
+    anchor: tuple[int, int]
+    same_size: bool = True
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(rows, columns) of the taps."""
+        rows, columns = self.weights.shape[1:]
+        return rows, columns
+
+    @property
+    def terms(self) -> Polynomial:
+        """The polynomial of the kernel."""
+        return Polynomial(self.degree, self.size)
+
+    @property
+    def background_terms(self) -> Polynomial:
+        """The polynomial of the background."""
+        return Polynomial(self.background_degree, self.size)
+
+    @property
+    def kernel(self) -> Kernel:
+        """The mean kernel over the field."""
+        background = float(self.background[0]) if self.background.size else 0.0
+        return Kernel(self.weights[0], background, anchor=self.anchor)
+
+    def at(self, row: float, column: float) -> Kernel:
+        """Return the kernel at one pixel of the after image, its background as the bias.
+
+        Raises
+        ------
+        InvalidInput
+            If the pixel lies outside the image.
+        """
+        row, column = self.check_place(row, column)
+        taps = np.tensordot(self.terms.at(row, column), self.weights, 1)
+        bias = self.background_terms.at(row, column) @ self.background
+        return Kernel(taps, float(bias), anchor=self.anchor)
+
+    def check_place(self, row: float, column: float) -> tuple[float, float]:
+        """Return a place in the after image, or refuse one outside."""
+        row, column = float(row), float(column)
+        if not (0 <= row <= self.size[0] - 1 and 0 <= column <= self.size[1] - 1):
+            raise InvalidInput(
+                f"row and column must lie in an image of {self.size[0]}x{self.size[1]}, "
+                f"got {row:g} and {column:g}"
+            )
+        return row, column
+
+    def predict(self, before: ArrayLike, *, threads: int | None = None) -> Array:
+        """Return the after image that the field makes of a before image.
+
+        Parameters
+        ----------
+        before : array_like
+            Of the size that was learnt from. NaN stays in the footprint of the kernel.
+        threads : int, optional
+            Default: all cores.
+
+        Returns
+        -------
+        ndarray of float64, shape `size`
+            NaN at the border, where the kernel does not find its whole patch, if before and after
+            have equal sizes.
+
+        Raises
+        ------
+        InvalidInput
+            If `before` has another size.
+        """
+        image = as_image(before, "before").astype(np.float64)
+        kh, kw = self.shape
+        grown = (0, 0) if self.same_size else (kh - 1, kw - 1)
+        expected = (self.size[0] + grown[0], self.size[1] + grown[1])
+        if image.shape != expected:
+            raise InvalidInput(
+                f"before must have the size {expected[0]}x{expected[1]} over which the field "
+                f"varies, got shape {image.shape}"
+            )
+        result = np.full(self.size, np.nan)
+        top, left = self.anchor if self.same_size else (0, 0)
+        columns = slice(left, left + image.shape[1] - kw + 1)
+        for start in range(0, image.shape[0] - kh + 1, _ROWS):
+            stop = min(start + _ROWS, image.shape[0] - kh + 1)
+            rows = slice(top + start, top + stop)
+            result[rows, columns] = self.over(
+                image[start : stop + kh - 1], rows, columns, threads=threads
+            )
+        return result
+
+    def over(self, seen: Array, rows: slice, columns: slice, *, threads: int | None = 1) -> Array:
+        """Return the prediction for a rectangle of the after image from the pixels it sees."""
+        total = np.zeros((rows.stop - rows.start, columns.stop - columns.start))
+        for n, level in enumerate(self.background):
+            total += level * self.background_terms.term(n, rows, columns)
+        for n, taps in enumerate(self.weights):
+            if taps.any():
+                term = self.terms.term(n, rows, columns)
+                total += term * correlate2d(seen, taps, threads=threads)
+        return total
+
+    def difference(
+        self, before: ArrayLike, after: ArrayLike, *, threads: int | None = None
+    ) -> Array:
+        """Return the difference image: after less what the field makes of before.
+
+        What is new, gone or changed in the after image is all that stands out in it.
+
+        Parameters
+        ----------
+        before, after : array_like
+            Of the sizes that were learnt from.
+        threads : int, optional
+            Default: all cores.
+
+        Returns
+        -------
+        ndarray of float64, shape `size`
+            NaN where `predict` is, or the after image.
+
+        Raises
+        ------
+        InvalidInput
+            If a size is another one.
+        """
+        image = as_image(after, "after")
+        if image.shape != self.size:
+            raise InvalidInput(
+                f"after must have the size {self.size[0]}x{self.size[1]} over which the field "
+                f"varies, got shape {image.shape}"
+            )
+        return image - self.predict(before, threads=threads)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the field as plain lists and numbers; `from_dict` gives the same field back."""
+        return {
+            "weights": self.weights.tolist(),
+            "background": self.background.tolist(),
+            "degree": self.degree,
+            "background_degree": self.background_degree,
+            "size": list(self.size),
+            "anchor": list(self.anchor),
+            "same_size": self.same_size,
+        }
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> KernelField:
+        """Return the field that `to_dict` described.
+
+        Raises
+        ------
+        InvalidInput
+            If something is missing or does not fit together.
+        """
+        try:
+            weights = np.array(record["weights"], float)
+            background = np.array(record["background"], float)
+            degrees = int(record["degree"]), int(record["background_degree"])
+            size = as_pair_of_ints(record["size"], "size", least=1)
+            anchor = as_pair_of_ints(record["anchor"], "anchor")
+            same_size = bool(record["same_size"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise InvalidInput(
+                f"a field must have all that KernelField.to_dict gives, got {error!r}"
+            ) from None
+        terms = tuple(len(Polynomial(degree, size)) for degree in degrees)
+        fits = weights.ndim == 3 and weights.size and (len(weights), len(background)) == terms
+        numbers = np.append(weights.ravel(), background)
+        inside = fits and all(0 <= a < n for a, n in zip(anchor, weights.shape[1:], strict=True))
+        if not inside or background.ndim != 1 or not np.isfinite(numbers).all():
+            raise InvalidInput(
+                "a field must have finite numbers, weights (terms, kh, kw) and an anchor among "
+                f"them, with {terms[0]} terms and {terms[1]} for the background, got weights "
+                f"{weights.shape}, background {background.shape} and anchor {anchor}"
+            )
+        return cls(weights, background, *degrees, size, anchor, same_size)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the field to a .json file, to the last digit.
+
+        Raises
+        ------
+        RefusedFile
+            If the suffix is another or the file cannot be written.
+        """
+        check_field_suffix(path)
+        record = {"format": _FORMAT, "version": _VERSION, **self.to_dict()}
+        with whole_file(path) as temporary:
+            temporary.write_text(json.dumps(record, allow_nan=False) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> KernelField:
+        """Read a field that `save` wrote.
+
+        Raises
+        ------
+        RefusedFile
+            If there is no such file, or it holds something else.
+        """
+        check_field_suffix(path)
+        if size_of_file(path) > _MOST_BYTES:
+            raise RefusedFile(f"{path} must have at most {_MOST_BYTES} bytes: check its kind")
+        try:
+            record = json.loads(Path(path).read_text(encoding="utf-8"))
+        except (ValueError, RecursionError):
+            raise RefusedFile(
+                f"{path} is not readable JSON: write it with KernelField.save"
+            ) from None
+        wanted = (_FORMAT, _VERSION)
+        if not isinstance(record, dict) or (record.get("format"), record.get("version")) != wanted:
+            raise RefusedFile(
+                f'{path} must have "format": "{_FORMAT}" and "version": {_VERSION}: write it with '
+                "KernelField.save"
+            )
+        try:
+            return cls.from_dict(record)
+        except InvalidInput as error:
+            raise RefusedFile(f"{path} does not hold a field: {error}") from None
+
+
+def check_field_suffix(path: str | os.PathLike[str]) -> None:
+    """Refuse a path to which no field could be written."""
+    if Path(path).suffix.lower() != ".json":
+        raise RefusedFile(f"{path} must end in .json to hold a kernel that varies: rename it")
