@@ -5,7 +5,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from kernfit import correlate2d, learn
-from kernfit.cli.learn import describe
+from kernfit.cli.answer import describe
 from kernfit.learning.certainty.undetermined import combinations_as_text, simplest_combinations
 from kernfit.lesson import scene
 

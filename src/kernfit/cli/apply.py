@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kernfit.cli.options import Memory, Scheduler, fits_whole, memory_for
+from kernfit.cli.options import Boundary, Memory, Quiet, Scheduler, Threads
 
 if TYPE_CHECKING:
     from kernfit.arrays import Array
@@ -25,10 +25,7 @@ def apply(
     image: Annotated[Path, typer.Argument(help="The image to read.", show_default=False)],
     out: Annotated[Path, typer.Argument(help="The image to write.", show_default=False)],
     mode: Annotated[str, typer.Option(help="Size of the result: same, valid or full.")] = "same",
-    boundary: Annotated[
-        str,
-        typer.Option(help="Beyond the image: edge, reflect, symmetric, wrap or constant."),
-    ] = "edge",
+    boundary: Boundary = "edge",
     fill_value: Annotated[float, typer.Option(help="The level of boundary 'constant'.")] = 0,
     dtype: Annotated[
         str | None,
@@ -40,12 +37,10 @@ def apply(
         str,
         typer.Option(help="Results beyond the dtype's levels: saturate, wrap or raise."),
     ] = "saturate",
-    threads: Annotated[
-        int | None, typer.Option(min=1, help="Threads.  [default: all cores]", show_default=False)
-    ] = None,
+    threads: Threads = None,
     memory: Memory = None,
     scheduler: Scheduler = None,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Run a kernel over an image.
 
@@ -55,7 +50,9 @@ def apply(
     """
     import numpy as np
 
-    from kernfit.cli.options import as_dtype, as_kernel, check_image_target
+    from kernfit.cli.memory import fits_whole, memory_for
+    from kernfit.cli.targets import check_image_target
+    from kernfit.cli.values import as_dtype, as_kernel
     from kernfit.correlate import correlate2d
     from kernfit.errors import InvalidInput
     from kernfit.io.images import read_image, write_image

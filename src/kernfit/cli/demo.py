@@ -155,7 +155,7 @@ def _photograph(folder: Path | None) -> None:
     import numpy as np
     from PIL import ImageFilter
 
-    from kernfit.cli.learn import describe
+    from kernfit.cli.answer import describe
     from kernfit.learning import learn
     from kernfit.lesson import photograph
 

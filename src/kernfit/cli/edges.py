@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from kernfit.cli.options import Boundary, Quiet
+
 
 def edges(
     image: Annotated[Path, typer.Argument(help="The image to read.", show_default=False)],
@@ -15,11 +17,8 @@ def edges(
         str,
         typer.Option(help="lesson, sobel, scharr, prewitt, roberts, laplacian ..."),
     ] = "sobel",
-    boundary: Annotated[
-        str,
-        typer.Option(help="Beyond the image: edge, reflect, symmetric, wrap or constant."),
-    ] = "edge",
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
+    boundary: Boundary = "edge",
+    quiet: Quiet = False,
 ) -> None:
     """Draw the edges of an image.
 
@@ -28,7 +27,7 @@ def edges(
     import numpy as np
 
     from kernfit.arrays import one_of
-    from kernfit.cli.options import check_image_target
+    from kernfit.cli.targets import check_image_target
     from kernfit.correlate import correlate2d
     from kernfit.io.images import read_image, write_image
     from kernfit.named_kernels import detectors, step_answer

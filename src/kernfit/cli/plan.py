@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from kernfit.cli.options import Memory, memory_for
+from kernfit.cli.options import Memory
 
 Size = Annotated[str, typer.Option(help="Rows x columns of an image, such as 30000x30000.")]
 Dtype = Annotated[str, typer.Option(help="Of the images: uint8, uint16, float32 ...")]
@@ -29,17 +29,16 @@ def plan_learn(
     memory: Memory = None,
 ) -> None:
     """Say what it costs to learn from pairs of images."""
-    from kernfit.cli.options import as_dtype
-    from kernfit.cli.see import as_size
+    from kernfit.cli.memory import memory_for
+    from kernfit.cli.values import as_dtype, as_size
     from kernfit.correlate.threads import thread_count
     from kernfit.scale.forecast import forecast_learn
 
-    rows, columns = as_size(size, "--size") or (1, 1)
     print(
         forecast_learn(
-            (rows, columns),
+            as_size(size, "--size"),
             as_dtype(dtype),
-            as_size(shape, "--shape") or (1, 1),
+            as_size(shape, "--shape"),
             pairs=pairs,
             workers=thread_count(workers),
             threads=threads,
@@ -59,16 +58,15 @@ def plan_apply(
     memory: Memory = None,
 ) -> None:
     """Say what it costs to apply a kernel to images, from Zarr to Zarr."""
-    from kernfit.cli.options import as_dtype, as_kernel
-    from kernfit.cli.see import as_size
+    from kernfit.cli.memory import memory_for
+    from kernfit.cli.values import as_dtype, as_kernel, as_size
     from kernfit.correlate.threads import thread_count
     from kernfit.scale.forecast import forecast_apply
 
-    rows, columns = as_size(size, "--size") or (1, 1)
     print(
         forecast_apply(
             as_kernel(kernel),
-            (rows, columns),
+            as_size(size, "--size"),
             as_dtype(dtype),
             pairs=images,
             workers=thread_count(workers),

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from kernfit.cli.options import Pointwise
+
 if TYPE_CHECKING:
     from kernfit.see.field import ReceptiveField
 
@@ -29,10 +31,7 @@ def see(
             "image file, on which --plot draws."
         ),
     ] = "",
-    pointwise: Annotated[
-        list[str] | None,
-        typer.Option(help="An operation to take for element-wise; may be given several times."),
-    ] = None,
+    pointwise: Pointwise = None,
     plot: Annotated[
         Path | None,
         typer.Option(help="Draw the window of an output element here (.png, .pdf or .svg)."),
@@ -51,6 +50,7 @@ def see(
     json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
     """Show what each layer of a model looks at: its receptive field."""
+    from kernfit.cli.values import as_size
     from kernfit.errors import InvalidInput
     from kernfit.interop.read import graph_of
     from kernfit.see.field import describe, fields_of
@@ -63,7 +63,11 @@ def see(
         picture = read_image(image).pixels
     elif maps is not None:
         raise InvalidInput("--image must be an image file for --maps, got none: give one")
-    shape = as_size(image, "--image") if picture is None else picture.shape[-2:]
+    shape = None
+    if picture is not None:
+        shape = picture.shape[-2:]
+    elif image:
+        shape = as_size(image, "--image")
     at = _place(element)
     graph = graph_of(given, shape=shape, pointwise=pointwise or ())
     fields = fields_of(graph)
@@ -93,7 +97,7 @@ def see(
 def _model(text: str) -> Any:
     """Return an ONNX file's path, or a kernel by its file or name."""
     if Path(text).suffix.lower() in (".json", ".npy", ".txt") or not Path(text).suffix:
-        from kernfit.cli.options import as_kernel
+        from kernfit.cli.values import as_kernel
 
         return as_kernel(text)
     return Path(text)
@@ -111,20 +115,6 @@ def _place(text: str) -> tuple[int, int] | None:
     if not found:
         raise InvalidInput(f"--element must be a row and a column such as 3,7, got {text!r}")
     return int(found.group(1)), int(found.group(2))
-
-
-def as_size(text: str, option: str) -> tuple[int, int] | None:
-    """Return "512x256" as (512, 256), "512" as (512, 512), and nothing as None."""
-    import re
-
-    from kernfit.errors import InvalidInput
-
-    if not text:
-        return None
-    found = re.fullmatch(r"\s*([1-9]\d{0,8})\s*(?:[xX,]\s*([1-9]\d{0,8})\s*)?", text)
-    if not found:
-        raise InvalidInput(f"{option} must be rows x columns such as 512x256, got {text!r}")
-    return int(found.group(1)), int(found.group(2) or found.group(1))
 
 
 def _table(shown: dict[str, tuple[str, ReceptiveField]]) -> None:

@@ -23,8 +23,8 @@ def show(
     json: Annotated[bool, typer.Option("--json", help="Print the kernel as JSON.")] = False,
 ) -> None:
     """Show a kernel: its numbers, and a picture of them."""
-    from kernfit.cli.options import as_kernel
     from kernfit.cli.terminal import print_taps
+    from kernfit.cli.values import as_kernel
 
     shown = as_kernel(kernel)
     if output is not None:

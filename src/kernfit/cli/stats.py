@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from kernfit.cli.options import Bias, Channels, Json, KernelFile
+
 stats = typer.Typer(
     invoke_without_command=True,
     rich_markup_mode=None,
@@ -32,12 +34,10 @@ def sum_up(
     after: Annotated[Path, typer.Argument(help="The image that came out.", show_default=False)],
     output: Output,
     shape: Annotated[str, typer.Option(help="Rows x columns of the kernel, such as 5x5.")],
-    channels: Annotated[
-        str, typer.Option(help="One kernel for every channel 'alike', or a 'full' mix of them.")
-    ] = "alike",
+    channels: Channels = "alike",
 ) -> None:
     """Sum up a pair of images into a statistics file."""
-    from kernfit.cli.options import as_shape
+    from kernfit.cli.values import as_shape
     from kernfit.errors import InvalidInput
     from kernfit.files import check_target
     from kernfit.io.images import read_image
@@ -87,34 +87,22 @@ def subtract(
 @stats.command()
 def solve(
     parts: Parts,
-    output: Annotated[
-        Path | None,
-        typer.Option("-o", "--output", help="Write the kernel here (.json, .npy or .txt)."),
-    ] = None,
-    bias: Annotated[
-        str, typer.Option(help="Learn a 'constant' offset too, or 'none'.")
-    ] = "constant",
-    json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")] = False,
+    output: KernelFile = None,
+    bias: Bias = "constant",
+    json: Json = False,
 ) -> None:
     """Learn a kernel from statistics files.
 
     Eight or more also tell how far they disagree, which gives the errors.
     """
-    from kernfit.arrays import one_of
-    from kernfit.cli.learn import describe
-    from kernfit.cli.options import check_kernel_target
+    from kernfit.cli.answer import describe, print_answer
+    from kernfit.cli.targets import check_kernel_target
+    from kernfit.cli.values import as_bias
     from kernfit.learning.answers.stored import fit_statistics, load_statistics
 
-    with_bias = one_of(bias, ("constant", "none"), "--bias") == "constant"
+    with_bias = as_bias(bias)
     check_kernel_target(output)
     fit = fit_statistics([load_statistics(path) for path in parts], bias=with_bias)
     if output is not None:
         fit.kernel.save(output)
-    if json:
-        from json import dumps
-
-        print(dumps(fit.to_dict(), indent=2, allow_nan=False))
-    else:
-        print(describe(fit))
-        if output is not None:
-            print(f"kernel written to {output}")
+    print_answer(fit, describe, json=json, written={"kernel": output})

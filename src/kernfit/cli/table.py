@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from kernfit.cli.options import Memory, Scheduler, memory_for
+from kernfit.cli.options import Bias, Channels, Clip, Memory, Quiet, Scheduler, Shape
 
 
 def table(
@@ -27,29 +27,17 @@ def table(
             show_default=False,
         ),
     ] = None,
-    shape: Annotated[
-        str, typer.Option(help="Rows x columns of the kernels, such as 3x3, or 'auto'.")
-    ] = "auto",
-    bias: Annotated[
-        str, typer.Option(help="Learn a 'constant' offset too, or 'none'.")
-    ] = "constant",
-    channels: Annotated[
-        str, typer.Option(help="One kernel for every channel 'alike', or a 'full' mix of them.")
-    ] = "alike",
-    clip: Annotated[
-        tuple[float, float] | None,
-        typer.Option(
-            help="Levels at which the after images saturate.  [default: the files' own]",
-            show_default=False,
-        ),
-    ] = None,
+    shape: Shape = "auto",
+    bias: Bias = "constant",
+    channels: Channels = "alike",
+    clip: Clip = None,
     threads: Annotated[
         int | None,
         typer.Option(min=1, help="Rows at a time.  [default: all cores]", show_default=False),
     ] = None,
     memory: Memory = None,
     scheduler: Scheduler = None,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Learn from every pair of a table.
 
@@ -58,15 +46,16 @@ def table(
     import sys
 
     from kernfit.arrays import one_of
-    from kernfit.cli.options import as_shape
+    from kernfit.cli.memory import memory_for
     from kernfit.cli.progress import resumable
+    from kernfit.cli.values import as_bias, as_shape
     from kernfit.scale.many import learn_table
     from kernfit.scale.tables import check_table
     from kernfit.scale.workers import workers_at
 
     check_table(out)
     options = {
-        "bias": one_of(bias, ("constant", "none"), "--bias") == "constant",
+        "bias": as_bias(bias),
         "channels": one_of(channels, ("alike", "full"), "--channels"),
     }
     if clip is not None:

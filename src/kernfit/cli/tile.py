@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from kernfit.cli.options import Pointwise, Quiet
+
 
 def tile(
     model: Annotated[Path, typer.Argument(help="An ONNX file.", show_default=False)],
@@ -37,14 +39,11 @@ def tile(
     compress: Annotated[
         bool, typer.Option("--compress", help="Pack a .tif, without loss, once it is whole.")
     ] = False,
-    pointwise: Annotated[
-        list[str] | None,
-        typer.Option(help="An operation to take for element-wise; may be given several times."),
-    ] = None,
+    pointwise: Pointwise = None,
     plan_only: Annotated[
         bool, typer.Option("--plan", help="Only print the tiles and the halo.")
     ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Run a model over an image of any size, in tiles.
 
@@ -53,14 +52,14 @@ def tile(
     """
     from kernfit.arrays import one_of
     from kernfit.cli.progress import resumable
-    from kernfit.cli.see import as_size
+    from kernfit.cli.values import as_size
     from kernfit.see.pixels import open_pixels
     from kernfit.see.planning import tile_plan
     from kernfit.see.tiled import run_tiled
 
     one_of(pad, ("none", "edge", "reflect", "symmetric", "wrap"), "--pad")
     pixels = open_pixels(image)
-    chosen = as_size(size, "--tile")
+    chosen = as_size(size, "--tile") if size else None
     plan = tile_plan(
         model,
         (pixels.rows, pixels.columns),
