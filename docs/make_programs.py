@@ -42,7 +42,7 @@ command writes. Kernels are in correlation orientation, as everywhere here: the 
 looks up and left.
 """
 KERNELS = """
-| {word} | kernel | bias | it | pixels given exactly |
+| {word} | kernel | bias | it | pixels reproduced |
 |---|---|---|---|---|
 """
 MISFITS = """
@@ -73,7 +73,7 @@ NOTES = {
         "kernel the centre is down and right of the middle. Without `--vips-novector` version 8.14 "
         "replaces the taps by fractions of a small power of two: 0.0624 for 1/16."
     ),
-    "netpbm": "`pnmconvol` does not turn the kernel, takes odd sizes only, and rounds.",
+    "netpbm": "`pnmconvol` does not turn the kernel, takes odd shapes only, and rounds.",
     "Pillow": (
         "`ImageFilter.Kernel` counts the kernel's rows from the bottom. Blurs round after each "
         "pass; `GaussianBlur` is three boxes of fractional width in each direction."

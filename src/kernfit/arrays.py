@@ -134,6 +134,13 @@ def as_mask(value: ArrayLike, shape: tuple[int, ...], name: str = "mask") -> NDA
     return mask
 
 
+def as_probability(value: float) -> float:
+    """Return the probability of an interval, or refuse a number that is none."""
+    if not 0 < value < 1:
+        raise InvalidInput(f"probability must be between 0 and 1, got {value}")
+    return float(value)
+
+
 def one_of(value: str, allowed: Iterable[str], name: str) -> str:
     """Return `value` if it is one of the `allowed` words, else say which there are."""
     words = tuple(allowed)

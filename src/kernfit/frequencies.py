@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kernfit.arrays import Array
+from kernfit.arrays import Array, as_probability
 from kernfit.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class FrequencyResponse:
         gain: Array = np.abs(self.value)
         return gain
 
-    def interval(self, level: float = 0.95) -> tuple[Array, Array]:
+    def interval(self, probability: float = 0.95) -> tuple[Array, Array]:
         """Return the limits between which each gain lies with the given probability.
 
         Where the gain is not told from 0 it cannot be normally distributed, as it has no sign:
@@ -72,7 +72,7 @@ class FrequencyResponse:
 
         Parameters
         ----------
-        level : float, default 0.95
+        probability : float, default 0.95
             Between 0 and 1.
 
         Returns
@@ -82,18 +82,17 @@ class FrequencyResponse:
         Raises
         ------
         InvalidInput
-            If `level` is not between 0 and 1.
+            If `probability` is not between 0 and 1.
         """
-        if not 0 < level < 1:
-            raise InvalidInput(f"level must be between 0 and 1, got {level}")
+        as_probability(probability)
         from scipy.special import fdtri, stdtrit
 
         # Beyond a million degrees of freedom Student's distribution is the normal one.
         freedom = min(self.freedom, 1e6)
         if not freedom > 0:
             return np.full_like(self.gain, np.nan), np.full_like(self.gain, np.nan)
-        normal = float(stdtrit(freedom, (1 + level) / 2)) * self.stderr
-        circle = float(np.sqrt(2 * fdtri(2, freedom, level))) * self.worst
+        normal = float(stdtrit(freedom, (1 + probability) / 2)) * self.stderr
+        circle = float(np.sqrt(2 * fdtri(2, freedom, probability))) * self.worst
         # From the one to the other without a jump.
         with np.errstate(divide="ignore", invalid="ignore"):
             told = np.clip(self.gain / self.worst - (_TOLD - 1), 0.0, 1.0)

@@ -113,7 +113,7 @@ def test_webp(save_and_read):
     image = save_and_read(Image.fromarray(samples), "a.webp", lossless=True)
     np.testing.assert_array_equal(image.pixels, planes(samples[..., :3]))
     np.testing.assert_array_equal(image.alpha, samples[..., 3])
-    assert image.notes == ("Alpha is told apart from the colours.",)
+    assert image.notes == ("Alpha is kept apart from the colours.",)
     image = save_and_read(Image.fromarray(samples[..., :3]), "a.webp")
     assert image.notes == ("WebP is lossy: the values are near the original ones, not equal.",)
     frames = [Image.fromarray(noise(9, 7, 3, seed=seed)) for seed in range(2)]

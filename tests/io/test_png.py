@@ -44,7 +44,7 @@ def test_all_filters_all_colours(read, dtype, colour_type, interlaced):
     assert image.levels == (0, np.iinfo(dtype).max)
     if count in (2, 4):
         np.testing.assert_array_equal(image.alpha, samples[..., -1])
-        assert image.notes == ("Alpha is told apart from the colours.",)
+        assert image.notes == ("Alpha is kept apart from the colours.",)
     else:
         assert image.alpha is None
         assert image.notes == ()

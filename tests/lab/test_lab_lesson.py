@@ -125,7 +125,7 @@ def test_the_receptive_field_can_be_larger_than_the_image(visit):
     said = page.locator("#lesson-field")
     expect(said).to_contain_text("2 layers of 2 × 2 see 3 × 3 pixels: as large as the image")
     part(page, 7).get_by_label("Layers", exact=True).fill("4")
-    part(page, 7).get_by_label("Kernel's size", exact=True).fill("3")
+    part(page, 7).get_by_label("Kernel's shape", exact=True).fill("3")
     expect(said).to_contain_text("see 9 × 9 pixels: larger than the image itself")
     size = kernfit.receptive_field([kernfit.LayerSpec(3, padding=1)] * 4).size
     assert size == (9, 9)

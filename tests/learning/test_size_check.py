@@ -22,6 +22,9 @@ def test_the_size_found_predicts_as_well_as_its_neighbours():
     assert abs(fit.held_out[3, 3] - 2) < 0.02
     assert fit.held_out[1, 1] > 2.5
     assert fit.held_out[3, 3] < fit.held_out[5, 5] * 1.001
+    assert fit.to_dict()["held_out"] == [
+        {"shape": list(shape), "residual_rms": rms} for shape, rms in fit.held_out.items()
+    ]
     assert not any("held out" in note for note in fit.notes)
 
 

@@ -87,5 +87,5 @@ def test_covariance_is_a_covariance():
 
 def test_level_is_checked():
     x = scene((40, 40))
-    with pytest.raises(InvalidInput, match="level must be between 0 and 1, got 95"):
+    with pytest.raises(InvalidInput, match="probability must be between 0 and 1, got 95"):
         learn(x, x, shape=1).interval(95)

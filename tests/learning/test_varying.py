@@ -223,5 +223,5 @@ def test_places_and_sizes_are_checked():
         fit.predict(before[1:])
     with pytest.raises(InvalidInput, match="after must have the size 60x70"):
         fit.difference(before, after[1:])
-    with pytest.raises(InvalidInput, match="level must be between 0 and 1"):
+    with pytest.raises(InvalidInput, match="probability must be between 0 and 1"):
         fit.interval_at(10, 10, 95)

@@ -160,5 +160,5 @@ def _report(result: Array, out: Path, whole: bool, negative: bool) -> None:
         if negative and limits.min == 0 and np.mean(result == 0) > _MANY:
             print(
                 f"note: {result.dtype} has no levels below 0: --dtype float32 and a name such as "
-                f"{out.with_suffix('.tif').name} keep them, 'kernfit edges' shows their size"
+                f"{out.with_suffix('.tif').name} keep them, 'kernfit edges' shows their strength"
             )

@@ -32,7 +32,7 @@ class Convention:
     layout : {"hw", "1hw", "oihw", "hwio"}
         Order of the axes of the weights.
     odd : bool
-        It takes only odd sizes.
+        It takes only odd shapes.
     boundaries : dict
         kernfit's boundaries by the program's words for them.
     """
@@ -192,7 +192,7 @@ def take(weights: Array, source: str) -> Kernel:
         array = array[:, :, ::-1, ::-1]
     centre = rule.centre
     if centre == "free":  # when nothing is said
-        # ndimage.convolve shifts even sizes so that the flipped centre is meant.
+        # ndimage.convolve shifts even shapes so that the flipped centre is meant.
         centre = "low" if rule.flips else "high"
     size = array.shape[2:]
     low = centre in ("low", "pad")
@@ -206,7 +206,7 @@ def _centre(rule: Convention, size: tuple[int, ...]) -> tuple[int, int]:
 
 
 def _centred(weight: Array, anchor: tuple[int, int]) -> tuple[Array, tuple[int, int]]:
-    """Extend taps by zeros to an odd size with the anchor in the middle."""
+    """Extend taps by zeros to an odd shape with the anchor in the middle."""
     sides = []
     for tap, size in zip(anchor, weight.shape[2:], strict=True):
         half = max(tap, size - 1 - tap)

@@ -92,7 +92,7 @@ def image_file(
     if planes.ndim == 3 and len(planes) == 1:
         planes = planes[0]
     if alpha is not None:
-        notes = (*notes, "Alpha is told apart from the colours.")
+        notes = (*notes, "Alpha is kept apart from the colours.")
     notes += turn_notes(orientation)
     levels = None
     if planes.dtype.kind in "iu":

@@ -45,7 +45,7 @@ def read_image(path: PathLike, *, max_bytes: int = 4 * 2**30) -> ImageFile:
     Returns
     -------
     ImageFile
-        Pixels in the file's own unit and dtype, alpha told apart, orientation applied, and notes
+        Pixels in the file's own unit and dtype, alpha kept apart, orientation applied, and notes
         on what was converted.
 
     Raises

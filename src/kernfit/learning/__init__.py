@@ -86,7 +86,7 @@ def learn(
         smaller, or of another size than `shape` asks for: it was cropped, and is looked for in
         the before image.
     shape : "auto", int or (rows, columns), default "auto"
-        The kernel's size. "auto" chooses the smallest one, up to 31x31, that explains the data.
+        The kernel's shape. "auto" chooses the smallest one, up to 31x31, that explains the data.
     bias : bool, default True
         Whether to learn a constant offset too.
     clip : (low, high), optional

@@ -20,11 +20,11 @@ from kernfit.learning.pairs.offset import find_offset
 from kernfit.learning.pairs.pair import Pair
 from kernfit.learning.pairs.several import Pairs, disagreement
 from kernfit.learning.sizes.size_check import better_size, held_out_sizes
-from kernfit.learning.sizes.survey import smallest_exact, survey
+from kernfit.learning.sizes.survey import smallest_reproducing, survey
 from kernfit.learning.solution import fit_pair
 from kernfit.learning.strided import stride_of_sizes
 
-# Where the size is to be found among outliers, these are first found with a kernel of this size.
+# Where the shape is to be found among outliers, these are first found with a kernel of this shape.
 _FIRST_LOOK = 7
 # A larger difference in size than that of such a kernel is that of a crop.
 _LARGEST_VALID = 31
@@ -62,7 +62,7 @@ def learn_pair(
 
         def of_size(size: tuple[int, int]) -> Fit:
             # Whatever the border's rule, a program leaves a border as wide as its kernel on every
-            # side. If the size was found and not told, zeros around the taps may hide how wide
+            # side. If the shape was found and not told, zeros around the taps may hide how wide
             # that is, so the wider of the two margins serves all four sides.
             return fit_pair(
                 pair,
@@ -78,10 +78,10 @@ def learn_pair(
             )
 
         fit = of_size(size)
-        return smallest_exact(fit, of_size) if found and not imposed else fit
+        return smallest_reproducing(fit, of_size) if found and not imposed else fit
 
     def checked(pair: Pair, fit: Fit) -> Fit:
-        """Say how well the size that was found predicts what was held out."""
+        """Say how well the shape that was found predicts what was held out."""
         known = isinstance(pair.before, np.ndarray) and pair.same_size and descent is None
         if not (known and isinstance(shape, str) and bias and not imposed):
             return fit

@@ -76,7 +76,7 @@ def learn_varying(
     before : array_like, shape (H, W)
         The image that went in: of the sky, the sharper or deeper one.
     after : array_like
-        The image that came out, of equal size, or smaller by the kernel's size less 1.
+        The image that came out, of equal size, or smaller by the kernel's shape less 1.
     degree : int or "auto", default "auto"
         Degree of the polynomial in row and column, 0 for a kernel that is the same everywhere.
         "auto" takes the lowest one, up to 3, that predicts blocks of the image which were held
@@ -86,7 +86,7 @@ def learn_varying(
     scale : {"varying", "constant"}, default "varying"
         Whether the kernel's sum, the photometric scale, may vary with the place.
     shape : "auto", int or (rows, columns), default "auto"
-        The kernel's size.
+        The kernel's shape.
     variance : array_like or "photons", optional
         Of the noise in each pixel of the after image, on any scale: pixels count by its inverse.
         "photons" finds it from the residual, as a constant plus a share of the level: bright stars

@@ -164,7 +164,7 @@ def fit_pair(
         total,
         rms,
         path,
-        exact=whole and left.reproduced == used,
+        reproduced=whole and left.reproduced == used,
         found=_structure(question, pair, kernel, rms, noise, r2),
         floor=rounding,
         r2=r2,

@@ -24,7 +24,7 @@ def strided(
         Its after image holds every so many-th output.
     stride : (rows, columns)
     shape : (kh, kw) or None
-        The kernel's size. If it is known, the place of the first output is the one that leaves
+        The kernel's shape. If it is known, the place of the first output is the one that leaves
         the least residual; else outputs sit in the middle of the pixels that they stand for, and
         the kernel is found wherever it lies.
 

@@ -43,6 +43,8 @@ class Answer(Protocol):
     @property
     def chi2(self) -> float | None: ...  # noqa: D102
     @property
+    def held_out(self) -> dict[tuple[int, int], float]: ...  # noqa: D102
+    @property
     def notes(self) -> tuple[str, ...]: ...  # noqa: D102
     @property
     def moments(self) -> Any: ...  # noqa: D102

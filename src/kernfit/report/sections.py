@@ -64,7 +64,7 @@ def figures(answer: Answer, notes: list[str]) -> str:
         for b, e in zip(answer.kernel.bias, answer.bias_stderr, strict=True)
     )
     lines = [
-        ("size", f"{rows} rows x {columns} columns{mixing}"),
+        ("shape", f"{rows} rows x {columns} columns{mixing}"),
         ("anchor", f"row {answer.kernel.anchor[0]}, column {answer.kernel.anchor[1]}"),
         ("bias", f"{bias} grey levels"),
         ("residual (root mean square)", f"{number(answer.residual_rms)} grey levels"),

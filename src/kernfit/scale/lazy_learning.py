@@ -110,7 +110,7 @@ def statistics(
     before, after, clip, clip_before, mask, channels
         As for `learn`.
     shape : int or (kh, kw)
-        The kernel's size.
+        The kernel's shape.
 
     Returns
     -------

@@ -63,7 +63,7 @@ export function start(root, lab) {
           labelledSlider("Pixels to use", slider(state.share, (value) => { state.share = value; learn(); }, {
             min: 1, max: 100, text: (value) => `${value} %`,
           }), "the middle of the image"),
-          labelled("Kernel's size", select([...new Set([...SHAPES, state.shape])], state.shape, (value) => { state.shape = value; learn(); })),
+          labelled("Kernel's shape", select([...new Set([...SHAPES, state.shape])], state.shape, (value) => { state.shape = value; learn(); })),
           checkbox("Leave out outliers", state.robust, (on) => { state.robust = on; learn(); })),
         editor.root, making,
         h("fieldset", {}, h("legend", {}, "Try"),
@@ -180,7 +180,7 @@ export function start(root, lab) {
       h("p", { class: `mark ${mark}` }, title),
       h("p", {}, words), name ? h("p", {}, name) : "", (fit.notes ?? []).map((note) => h("p", { class: "hint" }, note)),
       h("dl", { class: "facts" },
-        fact("size", `${fit.kernel.weight[0][0].length} × ${fit.kernel.weight[0][0][0].length}`),
+        fact("shape", `${fit.kernel.weight[0][0].length} × ${fit.kernel.weight[0][0][0].length}`),
         fact("bias", withError(fit.kernel.bias[0], fit.bias_stderr[0])),
         fact("residual", `${say(fit.residual_rms < 1e-9 ? 0 : fit.residual_rms, 4)} grey levels`, fit.residual_floor ? `rounding alone leaves ${say(fit.residual_floor, 3)}` : ""),
         fact("pixels used", fit.used.toLocaleString("en"), Object.entries(fit.left_out).filter(([, n]) => n).map(([why, n]) => `${n.toLocaleString("en")} ${why}`).join(", "))));

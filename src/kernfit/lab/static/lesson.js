@@ -267,7 +267,7 @@ export function start(root, lab) {
       text: ["The receptive field of an element is every place of the input that may affect it when the network runs forward. It grows from layer to layer, and can be larger than the input's actual size."],
       widget: [
         labelledSlider("Layers", slider(2, (value) => { values.layers = value; show(); }, { min: 1, max: 8 })),
-        labelledSlider("Kernel's size", slider(2, (value) => { values.size = value; show(); }, { min: 1, max: 7, text: (n) => `${n} × ${n}` })),
+        labelledSlider("Kernel's shape", slider(2, (value) => { values.size = value; show(); }, { min: 1, max: 7, text: (n) => `${n} × ${n}` })),
         labelledSlider("Image's side", slider(3, (value) => { values.side = value; show(); }, { min: 3, max: 24, text: (n) => `${n} pixels` })),
         canvas, said],
       more: ["Stack layers, or open a network, on the bench See", "#see"],

@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from kernfit.arrays import Array, taps_between
+from kernfit.arrays import Array, as_probability, taps_between
 from kernfit.correlate import correlate2d
-from kernfit.errors import InvalidInput
 from kernfit.kernel import Kernel
+from kernfit.learning.answers.shown import Shown
 from kernfit.learning.answers.verdict import Status
 from kernfit.learning.certainty.moments import Moments, moments
 from kernfit.learning.certainty.uncertainty import Uncertainty
-from kernfit.learning.certainty.undetermined import simplest_combinations
 from kernfit.learning.naming.match import Recognition
 from kernfit.learning.sums.descent import Descent
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
     from kernfit.frequencies import FrequencyResponse
 
 
-@dataclass(frozen=True, eq=False)
-class Fit:
+@dataclass(frozen=True, eq=False, repr=False)
+class Fit(Shown):
     """A kernel learnt from a pair of images, how sure it is, and whether to believe it.
 
     Attributes
@@ -66,8 +61,8 @@ class Fit:
     chi2 : float or None
         Mean square of the residual over the given variance, 1 if that is all; None without one.
     held_out : dict
-        Where the size was found: root mean square residual in blocks that were held out, by size
-        (rows, columns): of the size found, a smaller and a larger one.
+        Where the shape was found: root mean square residual in blocks that were held out, by the
+        kernel's shape: that found, a smaller and a larger one.
     notes : tuple of str
         What was done with the images, or was seen of them, one sentence each.
     """
@@ -107,12 +102,12 @@ class Fit:
         """Covariance of the weights of each output channel, the bias last, shape (out, P, P)."""
         return self.uncertainty.covariance
 
-    def interval(self, level: float = 0.95) -> tuple[Array, Array]:
+    def interval(self, probability: float = 0.95) -> tuple[Array, Array]:
         """Return the limits between which each tap lies with the given probability.
 
         Parameters
         ----------
-        level : float, default 0.95
+        probability : float, default 0.95
             Between 0 and 1.
 
         Returns
@@ -124,13 +119,22 @@ class Fit:
         Raises
         ------
         InvalidInput
-            If `level` is not between 0 and 1.
+            If `probability` is not between 0 and 1.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from kernfit import learn, scene
+        >>> x = scene((60, 80)).astype(float)
+        >>> noise = np.random.default_rng(0).normal(0, 1, x.shape)
+        >>> low, high = learn(x, 2 * x + noise, shape=1).interval(0.99)
+        >>> bool(low < 2 < high)
+        True
         """
-        if not 0 < level < 1:
-            raise InvalidInput(f"level must be between 0 and 1, got {level}")
+        as_probability(probability)
         from scipy.special import stdtrit
 
-        quantile = self._as_taps(stdtrit(self.uncertainty.freedom, (1 + level) / 2)[:, :-1])
+        quantile = self._as_taps(stdtrit(self.uncertainty.freedom, (1 + probability) / 2)[:, :-1])
         taps = self.kernel.weight.reshape(self.stderr.shape)
         reach = quantile * self.stderr
         return taps - reach, taps + reach
@@ -158,14 +162,45 @@ class Fit:
         Returns
         -------
         ndarray
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from kernfit import learn, scene
+        >>> x = scene((60, 80)).astype(float)
+        >>> learn(x, x[:, 1:] - x[:, :-1]).predict(np.eye(2), mode="same").round(6) + 0.0
+        array([[-1.,  0.],
+               [ 1., -1.]])
         """
         return correlate2d(image, self.kernel, **options)
 
     def prediction_error(self, image: ArrayLike, **options: Any) -> Array:
         """Return the standard error of each pixel of `predict`, that of the kernel alone.
 
-        Takes what `predict` takes; NaN if not all weights are determined. The after image's own
-        noise comes on top.
+        The after image's own noise comes on top.
+
+        Parameters
+        ----------
+        image : array_like
+            As for `predict`.
+        **options
+            As for `predict`.
+
+        Returns
+        -------
+        ndarray
+            Of the shape of what `predict` returns, in its unit. NaN if not all weights are
+            determined.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from kernfit import learn, scene
+        >>> x = scene((60, 80)).astype(float)
+        >>> fit = learn(x, x + np.random.default_rng(0).normal(0, 1, x.shape), shape=1)
+        >>> error = fit.prediction_error(x)
+        >>> error.shape, bool(error.max() < 0.1)
+        ((60, 80), True)
         """
         from kernfit.learning.certainty.prediction import prediction_error
 
@@ -205,7 +240,7 @@ class Fit:
             self.kernel.weight[output, source],
             self.covariance[output, own, own],
             anchor=self.kernel.anchor,
-            exact=self.reproduced == self.used,
+            reproduced=self.reproduced == self.used,
             bias=Bias(
                 float(self.kernel.bias[output]),
                 float(self.bias_stderr[output]),
@@ -215,7 +250,15 @@ class Fit:
 
     @property
     def moments(self) -> Moments:
-        """Sum, centroid and width of the kernel, each with its standard error."""
+        """Sum, centroid and width of the kernel, each with its standard error.
+
+        Examples
+        --------
+        >>> from kernfit import learn, scene
+        >>> x = scene((60, 80)).astype(float)
+        >>> learn(x, (x[:, 1:] + x[:, :-1]) / 2).moments.centroid
+        (0.0, 0.5)
+        """
         return moments(self.kernel, self.uncertainty)
 
     def frequency_response(
@@ -274,127 +317,3 @@ class Fit:
             undetermined=self.undetermined.reshape(-1, self.kernel.weight[0].size)[:, own],
             freedom=float(self.uncertainty.freedom[output, own].min()),
         )
-
-    def plot_undetermined(self, *, most: int = 6) -> list[Axes]:
-        """Draw up to so many of the `undetermined` and `weak` combinations, side by side."""
-        from kernfit.plots.combinations import plot_combinations
-
-        return plot_combinations(simplest_combinations(self.undetermined), self.weak, most)
-
-    def plot(self, *, output: int = 0, source: int = 0, ax: Axes | None = None) -> Axes:
-        """Draw the taps with their errors as a heat map, zero being white.
-
-        Parameters
-        ----------
-        output, source : int, default 0
-            Channels, of a kernel that mixes them.
-        ax : matplotlib Axes, optional
-            Where to draw. Default: a new figure, which is ``ax.figure`` of what is returned.
-
-        Returns
-        -------
-        matplotlib Axes
-
-        Raises
-        ------
-        InvalidInput
-            If there is no such channel.
-        """
-        from kernfit.plots import plot_taps
-
-        taps_between(self.kernel.weight.shape, output, source)
-        errors = self.stderr.reshape(self.kernel.weight.shape)[output, source]
-        return plot_taps(self.kernel.weight[output, source], errors, ax=ax)
-
-    def report(
-        self,
-        path: str | os.PathLike[str],
-        before: ArrayLike | None = None,
-        after: ArrayLike | None = None,
-        *,
-        clip: Sequence[float] | None = None,
-        clip_before: Sequence[float] | None = None,
-        mask: ArrayLike | None = None,
-        title: str = "",
-        notes: Sequence[str] = (),
-    ) -> None:
-        """Write the answer as one page for the browser, which needs nothing else.
-
-        Verdict, images side by side, kernel, frequency response, residual, what cannot be told,
-        and how to use the kernel in other programs.
-
-        Parameters
-        ----------
-        path : path-like
-            Ends in .html. An existing file is replaced once the new one is whole.
-        before, after, clip, clip_before, mask
-            As they were given to `learn`, in linear light if it learnt there. Without the images
-            the page has no pictures.
-        title : str
-            Put above.
-        notes : sequence of str
-            To be said beside the figures.
-
-        Raises
-        ------
-        InvalidInput
-            If these are not the images that were learnt from, or the suffix is another.
-        RefusedFile
-            If the file cannot be written.
-
-        Examples
-        --------
-        >>> import tempfile, pathlib
-        >>> from kernfit import learn, scene
-        >>> x = scene((60, 80))
-        >>> page = pathlib.Path(tempfile.mkdtemp()) / "page.html"
-        >>> learn(x, x).report(page, x, x, title="Nothing was done")
-        >>> "<h1>Nothing was done</h1>" in page.read_text(encoding="utf-8")
-        True
-        """
-        from kernfit.learning.answers.scenes import views_for
-        from kernfit.report import write_report
-
-        given = {"clip": clip, "clip_before": clip_before, "mask": mask}
-        scene, views = views_for(self, before, after, **given)
-        write_report(self, path, scene, views=views, title=title, notes=list(notes))
-
-    def sentences(self) -> list[str]:
-        """Return the answer in a few sentences: what, how sure, the verdict, what it is called.
-
-        Returns
-        -------
-        list of str
-
-        Examples
-        --------
-        >>> from kernfit import learn, scene
-        >>> x = scene((60, 80))
-        >>> learn(x, 2 * x.astype(int)).sentences()[-1]
-        'It is identity times 2: (2).'
-        """
-        from kernfit.learning.answers.words import in_sentences
-
-        return in_sentences(self)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the whole answer as plain numbers, lists and strings; NaN becomes None.
-
-        Returns
-        -------
-        dict
-            With the attributes' names as keys.
-        """
-        from kernfit.learning.answers.words import as_record
-
-        return as_record(self)
-
-    def __repr__(self) -> str:
-        from kernfit.learning.answers.words import as_text
-
-        return as_text(self)
-
-    def _repr_html_(self) -> str:
-        from kernfit.learning.answers.words import as_html
-
-        return as_html(self)

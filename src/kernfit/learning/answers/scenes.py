@@ -88,7 +88,7 @@ def _as_counted(pair: Pair, kernel: Kernel, left_out: dict[str, int]) -> tuple[E
     ends = [pair.clip_before]
     if left_out.get("clipped before"):
         ends += [(-np.inf, high), (low, np.inf), (low, high)]
-    # Where the size was found and not told, a wider border was left out.
+    # Where the shape was found and not told, a wider border was left out.
     for margin in (max(kernel.shape) // 2, 0):
         for end in ends:
             found = replace(pair, clip_before=end).equations(

@@ -166,7 +166,7 @@ def fit_statistics(parts: Sequence[Statistics], *, bias: bool = True) -> Fit:
     rms = float(np.sqrt(squared.sum() / (total.count * total.outputs)))
     variance = float(total.sums.variance.sum())
     taps = solution.weights[:-1].T.reshape(total.outputs, total.inputs, *total.shape)
-    status = judge(solution, total, rms, None, exact=False, found=None, floor=0.0, r2=1.0)
+    status = judge(solution, total, rms, None, reproduced=False, found=None, floor=0.0, r2=1.0)
     if status.code == "good":
         status = Status(
             "unchecked",

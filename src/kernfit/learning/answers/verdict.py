@@ -53,7 +53,7 @@ def judge(
     rms: float,
     path: Descent | None,
     *,
-    exact: bool,
+    reproduced: bool,
     found: tuple[Structure, Clues] | None,
     floor: float,
     r2: float,
@@ -68,7 +68,7 @@ def judge(
         Of the residual.
     path : Descent or None
         If gradient descent was asked for.
-    exact : bool
+    reproduced : bool
         Whether the rounded prediction gives every pixel.
     found : (Structure, Clues) or None
         Of the residual and of the images, if there is more than rounding.
@@ -114,7 +114,7 @@ def judge(
                 "Take more steps, or a learning rate nearer to (below) "
                 f"{_rounded_down(path.largest_rate)}.",
             )
-    if exact:
+    if reproduced:
         return Status("good", "Every pixel lies within half a level of what the kernel gives")
     if found is None:
         return Status("good", "The kernel explains the after image")

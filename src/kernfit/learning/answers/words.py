@@ -123,6 +123,9 @@ def as_record(answer: Answer) -> dict[str, Any]:
         "weak": _plain(answer.weak),
         "offset": None if answer.offset is None else list(answer.offset),
         "chi2": answer.chi2,
+        "held_out": [
+            {"shape": list(shape), "residual_rms": rms} for shape, rms in answer.held_out.items()
+        ],
         "notes": list(answer.notes),
     }
     if answer.kernel.weight.shape[:2] == (1, 1):

@@ -33,7 +33,7 @@ class Evidence:
     covariance : ndarray, shape (kh * kw, kh * kw)
         NaN in the rows and columns of taps that are not determined.
     anchor : (row, column)
-    exact : bool
+    reproduced : bool
         Whether the taps reproduce every pixel of an image of whole levels. They are then well
         within the standard errors of least squares.
     left_out : int
@@ -44,7 +44,7 @@ class Evidence:
     taps: Array
     covariance: Array
     anchor: tuple[int, int]
-    exact: bool = False
+    reproduced: bool = False
     left_out: int = 0
 
     @cached_property

@@ -12,7 +12,7 @@ LARGEST = 4096  # divisor looked for
 # of the divisors so far: programs have small ones.
 _CHANCE = 0.1
 # Standard errors between a tap and its fraction; fewer where only rounding is left.
-_REACH, _REACH_EXACT = 4.0, 1.0
+_REACH, _REACH_REPRODUCED = 4.0, 1.0
 _LARGEST_SHARE = 64  # integer looked for where they add up to the divisor
 _LONGEST = 49  # taps written out in a sentence
 
@@ -41,7 +41,7 @@ def simplest_fractions(evidence: Evidence) -> tuple[Array, int] | None:
     '(4 2 / 1 -2) / 8'
     """
     known = evidence.known
-    errors = _REACH_EXACT if evidence.exact else _REACH
+    errors = _REACH_REPRODUCED if evidence.reproduced else _REACH
     taps, reach = evidence.taps[known], errors * evidence.error[known]
     widths = _independent(taps, reach)
     total = evidence.covariance[known.ravel()][:, known.ravel()].sum()

@@ -23,7 +23,7 @@ def recognise(
     covariance: Array,
     *,
     anchor: tuple[int, int],
-    exact: bool = False,
+    reproduced: bool = False,
     bias: Bias | None = None,
 ) -> Recognition:
     """Return what a kernel is called, or what comes nearest.
@@ -34,7 +34,7 @@ def recognise(
     covariance : ndarray, shape (kh * kw, kh * kw)
         NaN in rows and columns of taps that are not determined: they are left out.
     anchor : (row, column)
-    exact : bool, default False
+    reproduced : bool, default False
         Whether the taps reproduce every pixel of an image of whole levels.
     bias : Bias, optional
         The bias. Default 0.
@@ -51,7 +51,7 @@ def recognise(
     >>> print(recognise(edge, np.zeros((9, 9)), anchor=(1, 1), bias=Bias(128.0)))
     It is sobel_x (or robinson_e) times 1/8: (-1 0 1 / -2 0 2 / -1 0 1) / 8, plus 128.
     """
-    evidence = Evidence(taps, covariance, anchor, exact)
+    evidence = Evidence(taps, covariance, anchor, reproduced)
     bias = bias or Bias()
     if evidence.size == 0:
         return Recognition(note="how sure each tap is cannot be said, so nothing was compared")

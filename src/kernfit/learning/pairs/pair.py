@@ -108,7 +108,7 @@ class Pair:
 
     @property
     def valid_shape(self) -> tuple[int, int]:
-        """Size of the kernel if the after image holds only outputs with a whole patch."""
+        """Shape of the kernel if the after image holds only outputs with a whole patch."""
         return (
             self.before.shape[1] - self.after.shape[1] + 1,
             self.before.shape[2] - self.after.shape[2] + 1,

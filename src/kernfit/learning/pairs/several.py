@@ -159,7 +159,7 @@ class Pairs:
 
     @property
     def valid_shape(self) -> tuple[int, int]:
-        """Size of the kernel if the after images hold only outputs with a whole patch."""
+        """Shape of the kernel if the after images hold only outputs with a whole patch."""
         return self.members[0].valid_shape
 
     def equations(

@@ -1,1 +1,1 @@
-"""The kernel's size, where it is not given."""
+"""The kernel's shape, where it is not given."""

@@ -1,4 +1,4 @@
-"""Whether the size that was found predicts best what it has not seen."""
+"""Whether the shape that was found predicts best what it has not seen."""
 
 from __future__ import annotations
 

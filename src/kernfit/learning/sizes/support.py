@@ -1,4 +1,4 @@
-"""Choosing the kernel's size: the smallest rectangle of taps that explains the data."""
+"""Choosing the kernel's shape: the smallest rectangle of taps that explains the data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A first look at a pair of equal sizes: the kernel's size."""
+"""A first look at a pair of equal sizes: the kernel's shape."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def _goes_on(statistics: Statistics, bias: bool) -> bool:
     return errors[1] > (1 + _RIM_MATTERS) * max(errors[0], resolved)
 
 
-def smallest_exact(fit: Fit, of_size: Callable[[tuple[int, int]], Fit]) -> Fit:
+def smallest_reproducing(fit: Fit, of_size: Callable[[tuple[int, int]], Fit]) -> Fit:
     """Return the fit of the smallest kernel that still keeps every pixel within half a level.
 
     Rounding is not white: where few taps act on a smooth picture it is alike in neighbouring
@@ -102,7 +102,7 @@ def smallest_exact(fit: Fit, of_size: Callable[[tuple[int, int]], Fit]) -> Fit:
     Returns
     -------
     Fit
-        The same one unless it is exact and a smaller one is too.
+        The same one unless it reproduces every pixel and a smaller one does too.
     """
     while fit.reproduced == fit.used:
         weight = np.abs(fit.kernel.weight).max(axis=(0, 1))
@@ -125,7 +125,7 @@ def _centred(up: int, down: int, left: int, right: int) -> tuple[int, int]:
     """Return the shape, with its anchor at the centre, that holds taps this far from the anchor.
 
     Programs slide kernels with a centre: of EMBOSS's two taps, one in the middle and one at a
-    corner, the 3x3 around them is the kernel's true size. An even size, whose anchor lies up and
+    corner, the 3x3 around them is the kernel's true shape. An even size, whose anchor lies up and
     left of the middle, is taken only where neither axis speaks against it.
     """
     if up <= down <= up + 1 and left <= right <= left + 1 and (down > up) + (right > left) > 0:

@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from kernfit.arrays import Array
+from kernfit.arrays import Array, as_probability
 from kernfit.display import taps_as_text
-from kernfit.errors import InvalidInput
 from kernfit.kernel import Kernel
 from kernfit.learning.answers.verdict import Status
 from kernfit.learning.varying.errors import FieldErrors
@@ -83,13 +82,15 @@ class VaryingFit:
         errors: Array = np.sqrt(self.errors.variance(self._pulls_at(row, column)))
         return errors
 
-    def interval_at(self, row: float, column: float, level: float = 0.95) -> tuple[Array, Array]:
+    def interval_at(
+        self, row: float, column: float, probability: float = 0.95
+    ) -> tuple[Array, Array]:
         """Return the limits between which each tap at one pixel lies with a given probability.
 
         Parameters
         ----------
         row, column : float
-        level : float, default 0.95
+        probability : float, default 0.95
             Between 0 and 1.
 
         Returns
@@ -100,14 +101,13 @@ class VaryingFit:
         Raises
         ------
         InvalidInput
-            If `level` is not between 0 and 1, or the pixel lies outside the image.
+            If `probability` is not between 0 and 1, or the pixel lies outside the image.
         """
-        if not 0 < level < 1:
-            raise InvalidInput(f"level must be between 0 and 1, got {level}")
+        as_probability(probability)
         from scipy.special import stdtrit
 
         pulls = self._pulls_at(row, column)
-        quantile = stdtrit(self.errors.freedom(pulls), (1 + level) / 2)
+        quantile = stdtrit(self.errors.freedom(pulls), (1 + probability) / 2)
         reach = quantile * np.sqrt(self.errors.variance(pulls))
         taps = self.at(row, column).taps
         return taps - reach, taps + reach

@@ -44,7 +44,7 @@ class KernelField:
         Of the after images that it makes.
     anchor : (row, column)
         The tap that sits on the output pixel. ``(0, 0)`` where the before image is larger than
-        the after image by the kernel's size less 1.
+        the after image by the kernel's shape less 1.
     same_size : bool
         Whether before and after have equal sizes. A border as wide as the kernel is then NaN.
     """
