@@ -237,3 +237,10 @@ def test_networks_of_the_onnx_wheel_see_what_is_measured(name, layer, size, stri
     assert tile_plan(path, (900, 900), layer=layer, tile=800).count == 4
     found = verify(path, layer)
     assert found.equal, str(found)
+
+
+@pytest.mark.parametrize("layer", ["n40", "n199"])
+def test_a_network_that_takes_one_size_only_is_measured_at_it(layer):
+    """Its channels are shuffled by reshaping to sizes that are written down."""
+    found = verify(WHEEL / "light" / "light_shufflenet.onnx", layer)
+    assert found.equal, str(found)

@@ -155,8 +155,11 @@ def verify(
         extent = fields_of(graph)[target].axes[axis].extent
         assert extent is not None  # as its shape was found
         channels = graph.nodes[graph.image].channels or 1
-        middle = int(shape[axis] / extent.stride) // 2
-        for element in range(middle, middle + min(len(extent.spans), 8)):
+        # How many elements there are depends on the padding: the model itself says it.
+        count = twin(np.zeros((channels, *shape), np.float32)).shape[1 + axis]
+        for element in range(
+            count // 2, min(count, count // 2 + len(extent.spans), count // 2 + 8)
+        ):
             span = extent.span(element)
             inside = None if span is None else (max(0, span[0]), min(shape[axis] - 1, span[1]))
             found = _measured(twin, (channels, *shape), axis, element, inside)
@@ -165,7 +168,10 @@ def verify(
 
 
 def _shape_to_measure(model: Any, layer: str | None, pointwise: frozenset[str], axis: int) -> Pair:
-    """Return an image size that holds a window along one axis and is small along the other."""
+    """Return an image size that holds a window along one axis and is small along the other.
+
+    The model's own size where it takes no such one; windows then end at the image's borders.
+    """
     graph = graph_of(model, pointwise=pointwise)
     field = fields_of(graph)[graph.find(layer)]
     extent = field.axes[axis].extent
@@ -178,15 +184,19 @@ def _shape_to_measure(model: Any, layer: str | None, pointwise: frozenset[str], 
     long = -(-(extent.size + 4 * extent.inputs) // LEAST) * LEAST
     other = field.axes[1 - axis].extent
     short = LEAST if other is None else -(-max(LEAST, 2 * other.inputs) // LEAST) * LEAST
-    shape = (long, short) if axis == 0 else (short, long)
-    try:
-        graph_of(model, shape=shape, pointwise=pointwise)
-    except InvalidInput:
-        if other is None:
-            raise
-        # A window without padding needs more than a strip.
-        short = -(-(other.size + other.inputs) // LEAST) * LEAST
-    return (long, short) if axis == 0 else (short, long)
+    strips = [(long, short)]
+    if other is not None:  # a window without padding needs more than a strip
+        strips.append((long, -(-(other.size + other.inputs) // LEAST) * LEAST))
+    shapes = strips if axis == 0 else [(columns, rows) for rows, columns in strips]
+    if graph.shape is not None:  # a model that takes no other size is measured at its own
+        shapes.append(graph.shape)
+    for shape in shapes[:-1]:
+        try:
+            graph_of(model, shape=shape, pointwise=pointwise)
+        except InvalidInput:
+            continue
+        return shape
+    return shapes[-1]
 
 
 def _measured(
