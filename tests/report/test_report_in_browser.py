@@ -119,3 +119,19 @@ def test_it_prints(shown):
     printed = page.pdf(format="A4")
     assert printed.startswith(b"%PDF")
     assert 2 <= printed.count(b"/Type /Page\n") + printed.count(b"/Type /Page ") <= 12
+
+
+def test_a_large_kernel_is_printed_whole(chromium, tmp_path):
+    before = scene((120, 160)).astype(float)
+    noise = np.random.default_rng(1).normal(0, 1, before.shape)
+    fit = learn(before, correlate2d(before, np.full((9, 9), 1 / 81), mode="same") + noise, shape=9)
+    fit.report(tmp_path / "large.html")
+    page = chromium.new_page(viewport={"width": 660, "height": 900})  # A4 without its margins
+    page.goto((tmp_path / "large.html").as_uri())
+    page.emulate_media(media="print")
+    assert page.evaluate("document.querySelectorAll('.taps table, pre').length") > 1
+    cut = """[...document.querySelectorAll(".taps table, pre")].filter(part =>
+        part.getBoundingClientRect().right > innerWidth || part.scrollHeight > part.clientHeight + 1
+    ).length"""
+    assert page.evaluate(cut) == 0
+    page.close()

@@ -118,7 +118,8 @@ def kernel(answer: Answer) -> str:
 
 
 def _heat_map(taps: Array, errors: Array, caption: str, anchor: tuple[int, int]) -> str:
-    numbers = taps_as_html(taps, errors, caption=caption, anchor=anchor)
+    cells = taps_as_html(taps, errors, caption=caption, anchor=anchor)
+    numbers = f'<div class="taps" style="--columns: {taps.shape[1]}">{cells}</div>'
     if max(taps.shape) <= _LARGE:
         return numbers
     limit = float(np.abs(taps).max()) or 1.0
