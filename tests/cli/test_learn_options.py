@@ -29,7 +29,9 @@ def pair(tmp_path):
 
 def test_says_what_how_sure_and_whether_to_believe_it(pair, tmp_path, capsys):
     field, difference = tmp_path / "f.json", tmp_path / "d.npy"
+    page = tmp_path / "r.html"
     options = ("--varying", "auto", "--shape", "3", "-o", field, "--difference", difference)
+    options += ("--report", page)
     assert run("learn", *pair, *options) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == (
@@ -37,7 +39,12 @@ def test_says_what_how_sure_and_whether_to_believe_it(pair, tmp_path, capsys):
     )
     assert lines[1].startswith("Each tap is known to ± ")
     assert lines[2].startswith("The varying kernel explains the after image, up to noise of ")
-    assert lines[-2:] == [f"kernel written to {field}", f"difference image written to {difference}"]
+    assert lines[-3:] == [
+        f"kernel written to {field}",
+        f"difference image written to {difference}",
+        f"report written to {page}",
+    ]
+    assert "<h1>x.npy → y.npy</h1>" in page.read_text(encoding="utf-8")
     assert sum(line.startswith("held out") for line in lines) == 7
     loaded = KernelField.load(field)
     assert abs(loaded.at(60, 199).taps[1, 1] - 0.5) < 0.01
@@ -65,7 +72,10 @@ def test_json_is_the_whole_answer(pair, capsys):
         (["--varying", "1", "--bias", "none"], "cannot be combined, got --bias"),
         (["--varying", "1", "-o", "k.npy"], "must end in .json"),
         (["--varying", "1", "--difference", "d.png"], "must end in .npy or .tif"),
-        (["--varying", "1", "--variance", "stars"], "variance must be an array or 'photons'"),
+        (
+            ["--varying", "1", "--variance", "stars"],
+            "--variance must be an image file, or 'photons'",
+        ),
         (["--difference", "d.npy"], "need --varying"),
     ],
 )

@@ -72,29 +72,13 @@ def describe(fit: Fit) -> str:
 
 def describe_varying(fit: VaryingFit) -> str:
     """Return the same of a kernel that varies: in the middle of the image and in its corners."""
-    import numpy as np
-
     from kernfit.display import taps_as_text
-    from kernfit.learning.varying.fit import spelt_degree
 
-    rows, columns = fit.field.shape
     height, width = fit.field.size
     middle = (height - 1) / 2, (width - 1) / 2
     corners = [(0, 0), (0, width - 1), (height - 1, 0), (height - 1, width - 1)]
-    errors = fit.stderr_at(*middle)
-    lines = [f"A {rows}x{columns} kernel, {spelt_degree(fit.field)}."]
-    if fit.status.code == "misfit":
-        pass  # errors of what is no kernel would say nothing
-    elif np.isnan(errors).any():
-        lines.append("How sure each tap is cannot be said.")
-    else:
-        corner = max(float(fit.stderr_at(*place).max()) for place in corners)
-        lines.append(
-            f"Each tap is known to ± {errors.max():.1g} or better in the middle, "
-            f"± {corner:.1g} in the corners (one standard error)."
-        )
-    lines += [str(fit.status), "", "in the middle of the image:"]
-    lines.append(taps_as_text(fit.at(*middle).taps, errors))
+    lines = [*fit.sentences(), "", "in the middle of the image:"]
+    lines.append(taps_as_text(fit.at(*middle).taps, fit.stderr_at(*middle)))
     for name, place in zip(
         ("middle", "top left", "top right", "bottom left", "bottom right"),
         [middle, *corners],

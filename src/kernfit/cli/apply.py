@@ -42,7 +42,7 @@ def apply(
     scheduler: Scheduler = None,
     quiet: Quiet = False,
 ) -> None:
-    """Run a kernel over an image.
+    """Run a kernel over an image, or one that varies over the image ('kernfit learn --varying').
 
     An image that does not fit into the memory is worked on part by part; .zarr, .tif, .npy and
     .fits are read so, and .zarr, .tif and .npy written. Such a run that was interrupted goes on
@@ -50,15 +50,37 @@ def apply(
     """
     import numpy as np
 
+    from kernfit.cli.field import apply_field
     from kernfit.cli.memory import fits_whole, memory_for
     from kernfit.cli.targets import check_image_target
     from kernfit.cli.values import as_dtype, as_kernel
     from kernfit.correlate import correlate2d
     from kernfit.errors import InvalidInput
     from kernfit.io.images import read_image, write_image
+    from kernfit.learning.varying.kernel_field import is_field_file
 
-    weights = as_kernel(kernel)
     most = memory_for(memory)
+    if is_field_file(kernel):
+        if scheduler is not None or out.suffix.lower() == ".zarr" or not fits_whole(most, image):
+            raise InvalidInput(
+                "a kernel that varies must be applied to an image that fits into the memory, "
+                "without --scheduler and to no .zarr, got one that is worked on in parts: use "
+                "KernelField.over on parts of it"
+            )
+        apply_field(
+            kernel,
+            image,
+            out,
+            mode=mode,
+            boundary=boundary,
+            fill_value=fill_value,
+            dtype=dtype,
+            overflow=overflow,
+            threads=threads,
+            quiet=quiet,
+        )
+        return
+    weights = as_kernel(kernel)
     if scheduler is not None or out.suffix.lower() == ".zarr" or not fits_whole(most, image):
         options = {
             "mode": mode,

@@ -23,7 +23,7 @@ from kernfit.cli.options import (
 # What goes with --varying; the other options do not.
 WITH_VARYING = {
     *("before", "after", "output", "shape", "varying", "background", "variance", "difference"),
-    *("clip", "mask", "robust", "threads", "json", "quiet"),
+    *("report", "clip", "mask", "robust", "threads", "json", "quiet"),
 }
 
 
@@ -159,6 +159,7 @@ def learn(
             before,
             after,
             output=output,
+            report=report,
             shape=as_shape(shape),
             degree=varying,
             background=background,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from kernfit.errors import InvalidInput
 
@@ -13,6 +14,7 @@ def learn_varying_files(
     after: Path,
     *,
     output: Path | None,
+    report: Path | None,
     shape: str | tuple[int, int],
     degree: str,
     background: str,
@@ -29,8 +31,8 @@ def learn_varying_files(
     """Learn from two image files, write what is asked for and print the answer."""
     from kernfit.cli.answer import describe_varying, print_answer
     from kernfit.cli.learning import levels_of
-    from kernfit.cli.targets import check_image_target
-    from kernfit.cli.values import as_degree, as_mask
+    from kernfit.cli.targets import check_image_target, check_report_target
+    from kernfit.cli.values import as_degree, as_levels, as_mask
     from kernfit.files import check_target
     from kernfit.io.images import read_image, write_image
     from kernfit.learning import learn_varying
@@ -41,6 +43,7 @@ def learn_varying_files(
     if output is not None:
         check_field_suffix(output)
         check_target(output)
+    check_report_target(report)
     if difference is not None:
         check_image_target(difference)
         if difference.suffix.lower() not in (".npy", ".tif", ".tiff"):
@@ -48,16 +51,23 @@ def learn_varying_files(
                 "--difference must end in .npy or .tif, which hold negative numbers, got "
                 f"{difference}"
             )
+    if variance not in (None, "photons") and not Path(variance).exists():
+        raise InvalidInput(f"--variance must be an image file, or 'photons', got {variance}")
+    photons = variance == "photons"
+    noise = variance if photons else as_levels(variance, "--variance", numbers=False)
     first, second = read_image(before), read_image(after)
+    shown: dict[str, Any] = {
+        "before": first.pixels,
+        "after": second.pixels,
+        "clip": clip or levels_of(second.levels),
+        "mask": as_mask(mask),
+    }
     fit = learn_varying(
-        first.pixels,
-        second.pixels,
+        **shown,
         degree=as_degree(degree, "--varying"),
         background=None if background == "none" else as_degree(background, "--background"),
         shape=shape,
-        variance=variance,
-        clip=clip or levels_of(second.levels),
-        mask=as_mask(mask),
+        variance=noise,
         robust=robust,
         threads=threads,
     )
@@ -66,15 +76,18 @@ def learn_varying_files(
     if difference is not None:
         image = fit.difference(first.pixels, second.pixels, threads=threads)
         write_image(difference, image.astype("float32"))
+    notes = [
+        f"{path.name}: {note}"
+        for path, image in ((before, first), (after, second))
+        for note in image.notes
+    ]
+    if report is not None:
+        fit.report(report, **shown, title=f"{before.name} → {after.name}", notes=notes)
     print_answer(
         fit,
         describe_varying,
         json=json,
         quiet=quiet,
-        notes=[
-            f"{path.name}: {note}"
-            for path, image in ((before, first), (after, second))
-            for note in image.notes
-        ],
-        written={"kernel": output, "difference image": difference},
+        notes=notes,
+        written={"kernel": output, "difference image": difference, "report": report},
     )

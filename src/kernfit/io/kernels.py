@@ -171,6 +171,11 @@ def _record_from_json(path: PathLike, text: str) -> dict[str, Any]:
         raise RefusedFile(f"{path} is nested too deeply to be a kernel: check its kind") from None
     except ValueError as error:
         raise RefusedFile(f"{path} is not readable JSON ({str(error)[:200]})") from error
+    if isinstance(content, dict) and content.get("format") == "kernfit-field":
+        raise RefusedFile(
+            f"{path} holds a kernel that varies over the image, not one kernel: use kernfit apply, "
+            "or KernelField.load"
+        )
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise RefusedFile(f'{path} must have "format": "{FORMAT}": write it with Kernel.save')
     version = content.get("version")

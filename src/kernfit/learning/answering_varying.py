@@ -222,7 +222,7 @@ class _Question:
         count = sum(block.sums.count for block in blocks)
         total = sum(float(block.sums.cross[-1, 0]) for block in blocks)
         variance = sum(float(block.sums.energy[0]) for block in blocks) - total**2 / count
-        squared = float(solution.residual.squared.sum())
+        squared = max(0.0, float(solution.residual.squared.sum()))
         floor = 1 / np.sqrt(12) if pair.after.dtype.kind in "iu" else 0.0
         rms = float(np.sqrt(squared / count))
         return VaryingFit(

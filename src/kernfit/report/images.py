@@ -95,11 +95,27 @@ def _scales(scale: Scale) -> str:
 def residuals(answer: Answer, views: Views) -> str:
     """Return the histogram of the residual against its floor."""
     rounding = answer.residual_floor if answer.chi2 is None else 0.0
-    ax = plot_histogram(views.edges, views.counts, floor=rounding, ax=new_axes())
     rows = [("root mean square", number(answer.residual_rms))]
     if answer.residual_floor:
         rows.append((floor_words(answer), number(answer.residual_floor)))
-    rows.append(("largest", number(views.worst)))
+    return histogram(views, rows, rounding, answer.left_out.get("outliers", 0))
+
+
+def histogram(views: Views, rows: list[tuple[str, str]], rounding: float, outliers: int) -> str:
+    """Return the histogram of a residual.
+
+    Parameters
+    ----------
+    views : Views
+    rows : list of (what, value)
+        What is known of it in figures.
+    rounding : float
+        What rounding alone leaves, 0 if there was none.
+    outliers : int
+        How many did not count.
+    """
+    ax = plot_histogram(views.edges, views.counts, floor=rounding, ax=new_axes())
+    rows = [*rows, ("largest", number(views.worst))]
     if views.beyond > 0:
         rows.append(("beyond the picture", f"{100 * views.beyond:.2g} % of the pixels"))
     words = "What the kernel does not explain."
@@ -108,8 +124,8 @@ def residuals(answer: Answer, views: Views) -> str:
             " Rounding to whole levels spreads it evenly from -0.5 to 0.5 (the orange line): what "
             "reaches beyond is noise, or no kernel's work."
         )
-    if count := answer.left_out.get("outliers"):
-        words += f" {count:,} outliers did not count for the fit; they are shown."
+    if outliers:
+        words += f" {outliers:,} outliers did not count for the fit; they are shown."
     return section(
         "residual",
         "The residual",

@@ -7,6 +7,7 @@ import os
 from html import escape
 from importlib.resources import files as resources
 from pathlib import Path
+from typing import Any
 
 from kernfit.arrays import one_of
 from kernfit.files import whole_file
@@ -53,12 +54,24 @@ def write_report(
     RefusedFile
         If the file cannot be written.
     """
-    one_of(Path(path).suffix.lower(), (".html", ".htm"), "the report's suffix")
+    check_report_suffix(path)
     if scene is not None and views is None:
         views = views_of(scene)
     text = page(answer, scene, views, title or "A kernel, learnt", notes or [])
     with whole_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def check_report_suffix(path: str | os.PathLike[str]) -> None:
+    """Refuse a path to which no report could be written."""
+    one_of(Path(path).suffix.lower(), (".html", ".htm"), "the report's suffix")
+
+
+def pictures(scene: Scene, views: Views) -> str:
+    """Return the images as a section."""
+    levels = (0.0, 255.0) if _top_level(scene) == 255 else None
+    scale = scale_for(views, levels=levels)
+    return images.images(views, scale, (len(scene.before), len(scene.after)))
 
 
 def page(
@@ -67,9 +80,7 @@ def page(
     """Return the report as text."""
     parts = [sections.verdict(answer)]
     if scene is not None and views is not None:
-        levels = (0.0, 255.0) if _top_level(scene) == 255 else None
-        scale = scale_for(views, levels=levels)
-        parts.append(images.images(views, scale, (len(scene.before), len(scene.after))))
+        parts.append(pictures(scene, views))
     parts += [sections.kernel(answer), sections.response(answer)]
     if scene is not None and views is not None:
         parts.append(images.residuals(answer, views))
@@ -80,9 +91,23 @@ def page(
         sections.figures(answer, notes),
         sections.recipes(answer, kinds),
     ]
+    return document(title, parts, answer.to_dict())
+
+
+def document(title: str, parts: list[str], answer: dict[str, Any]) -> str:
+    """Return a whole page.
+
+    Parameters
+    ----------
+    title : str
+    parts : list of str
+        Sections as HTML, in their order; empty ones are left out.
+    answer : dict
+        All of the answer, to be kept in the page as JSON.
+    """
     body = "\n".join(part for part in parts if part)
     # "<" would end the script early.
-    record = json.dumps(answer.to_dict(), allow_nan=False).replace("<", "\\u003c")
+    record = json.dumps(answer, allow_nan=False).replace("<", "\\u003c")
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>

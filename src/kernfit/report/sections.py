@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from html import escape
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -30,12 +31,20 @@ VERDICTS = {
 }
 
 
+class Verdict(Protocol):
+    """What has a verdict and can put itself in sentences."""
+
+    @property
+    def status(self) -> Any: ...  # noqa: D102
+    def sentences(self) -> list[str]: ...  # noqa: D102
+
+
 def is_single(answer: Answer) -> bool:
     """Whether the kernel has one input and one output channel."""
     return answer.kernel.weight.shape[:2] == (1, 1)
 
 
-def verdict(answer: Answer) -> str:
+def verdict(answer: Verdict) -> str:
     """Return the verdict: a word, a sentence, and what else is to be said."""
     word = VERDICTS.get(answer.status.code, answer.status.code)
     kind = "good" if answer.status.code == "good" else "doubt"

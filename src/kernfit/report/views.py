@@ -64,7 +64,7 @@ class Scene:
         ]
 
     def predicted(self, rows: slice, columns: slice) -> Array:
-        """Return what the kernel gives there, (out, rows, columns); NaN without a whole patch."""
+        """Return what is predicted there, (out, rows, columns); NaN without a whole patch."""
         (down, right), (kh, kw) = self._shift, self.kernel.shape
         found = np.full(
             (len(self.after), rows.stop - rows.start, columns.stop - columns.start), np.nan
@@ -80,14 +80,21 @@ class Scene:
             slice(top + down - rows.start, bottom + down - rows.start),
             slice(left + right - columns.start, stop + right - columns.start),
         )
+        there = slice(top + down, bottom + down), slice(left + right, stop + right)
+        found[:, inside[0], inside[1]] = self.made_of(patch, *there)
+        return found
+
+    def made_of(self, patch: Array, rows: slice, columns: slice) -> Array:
+        """Return what the kernel makes of all that these pixels of the after image see."""
         weight, bias = self.kernel.weight.astype(np.float64), self.kernel.bias
-        for o, plane in enumerate(found):
+        planes = []
+        for o in range(len(self.after)):
             if weight.shape[:2] == (1, 1):
-                plane[inside] = correlate2d(patch[o], weight[0, 0]) + bias[0]
+                planes.append(correlate2d(patch[o], weight[0, 0]) + bias[0])
             else:
                 answers = (correlate2d(x, k) for x, k in zip(patch, weight[o], strict=True))
-                plane[inside] = sum(answers) + bias[o]
-        return found
+                planes.append(sum(answers) + bias[o])
+        return np.stack(planes)
 
     def residual(self, rows: slice, columns: slice) -> Array:
         """Return after less predicted, (out, rows, columns); NaN where a pixel did not count."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +11,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from kernfit.arrays import Array, as_probability
-from kernfit.display import taps_as_text
 from kernfit.kernel import Kernel
 from kernfit.learning.answers.verdict import Status
 from kernfit.learning.varying.errors import FieldErrors
@@ -117,9 +118,9 @@ class VaryingFit:
         pulls = self._pulls_at(row, column).sum(axis=(1, 2))
         return float(self.at(row, column).taps.sum()), float(np.sqrt(self.errors.variance(pulls)))
 
-    def predict(self, before: ArrayLike, *, threads: int | None = None) -> Array:
-        """Return what the field makes of a before image; see `KernelField.predict`."""
-        return self.field.predict(before, threads=threads)
+    def predict(self, before: ArrayLike, **options: Any) -> Array:
+        """Return what the field makes of a before image; takes what `KernelField.predict` takes."""
+        return self.field.predict(before, **options)
 
     def difference(
         self, before: ArrayLike, after: ArrayLike, *, threads: int | None = None
@@ -136,51 +137,74 @@ class VaryingFit:
         )
         return pulls
 
+    def sentences(self) -> list[str]:
+        """Return the answer in a few sentences: what, how sure, and whether to believe it.
+
+        Returns
+        -------
+        list of str
+        """
+        from kernfit.learning.varying.words import in_sentences
+
+        return in_sentences(self)
+
+    def report(
+        self,
+        path: str | os.PathLike[str],
+        before: ArrayLike | None = None,
+        after: ArrayLike | None = None,
+        *,
+        clip: Sequence[float] | None = None,
+        mask: ArrayLike | None = None,
+        title: str = "",
+        notes: Sequence[str] = (),
+    ) -> None:
+        """Write the answer as one page for the browser, which needs nothing else.
+
+        Verdict, images side by side, the kernel at nine places, how its sum and the background
+        vary, and the residual.
+
+        Parameters
+        ----------
+        path : path-like
+            Ends in .html. An existing file is replaced once the new one is whole.
+        before, after, clip, mask
+            As they were given to `learn_varying`. Without the images the page has no pictures.
+        title : str
+            Put above.
+        notes : sequence of str
+            To be said beside the figures.
+
+        Raises
+        ------
+        InvalidInput
+            If these are not the images that were learnt from, or the suffix is another.
+        RefusedFile
+            If the file cannot be written.
+
+        Examples
+        --------
+        >>> import tempfile, pathlib, kernfit
+        >>> x = kernfit.scene((60, 80))
+        >>> fit = kernfit.learn_varying(x, x, degree=1, background=0, shape=1)
+        >>> page = pathlib.Path(tempfile.mkdtemp()) / "page.html"
+        >>> fit.report(page, x, x, title="Nothing was done")
+        >>> "<h1>Nothing was done</h1>" in page.read_text(encoding="utf-8")
+        True
+        """
+        from kernfit.learning.varying.scenes import views_for
+        from kernfit.report.varying import write_varying_report
+
+        scene, views = views_for(self, before, after, clip=clip, mask=mask)
+        write_varying_report(self, path, scene, views, title=title, notes=list(notes))
+
     def to_dict(self) -> dict[str, Any]:
         """Return the answer as plain numbers, lists and strings; NaN becomes None."""
-        return {
-            "field": self.field.to_dict(),
-            "residual_rms": self.residual_rms,
-            "residual_floor": self.residual_floor,
-            "r2": self.r2 if np.isfinite(self.r2) else None,
-            "used": self.used,
-            "left_out": dict(self.left_out),
-            "status": {
-                "code": self.status.code,
-                "sentence": self.status.sentence,
-                "remedy": self.status.remedy,
-                "kind": self.status.kind,
-            },
-            "held_out": [
-                {"degree": degree, "background": background, "residual_rms": rms}
-                for (degree, background), rms in self.held_out.items()
-            ],
-        }
+        from kernfit.learning.varying.words import as_record
+
+        return as_record(self)
 
     def __repr__(self) -> str:
-        rows, columns = self.field.shape
-        height, width = self.field.size
-        lines = [
-            f"VaryingFit: {rows}x{columns} kernel, {spelt_degree(self.field)}. {self.status}",
-            " in the middle of the image:",
-        ]
-        centre = (height - 1) / 2, (width - 1) / 2
-        lines.append(taps_as_text(self.at(*centre).taps, self.stderr_at(*centre)))
-        lines.append(
-            f" residual {self.residual_rms:.4g} (floor {self.residual_floor:.3g}), "
-            f"{self.used} pixels used"
-        )
-        return "\n".join(lines)
+        from kernfit.learning.varying.words import as_text
 
-
-def spelt_degree(field: KernelField) -> str:
-    """Return in words how kernel and background vary."""
-
-    def words(degree: int) -> str:
-        if degree < 1:
-            return "the same everywhere"
-        return f"varying over the image to degree {degree}"
-
-    if field.background_degree < 0:
-        return f"{words(field.degree)}, without a background"
-    return f"{words(field.degree)}; the background {words(field.background_degree)}"
+        return as_text(self)

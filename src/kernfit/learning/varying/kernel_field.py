@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from kernfit.arrays import Array, as_image, as_pair_of_ints
+from kernfit.arrays import Array, as_image, as_pair_of_ints, one_of
 from kernfit.correlate import correlate2d
 from kernfit.errors import InvalidInput, RefusedFile
 from kernfit.files import size_of_file, whole_file
@@ -22,6 +22,7 @@ from kernfit.learning.varying.polynomial import Polynomial
 _ROWS = 256  # rows of the result held at a time for each term
 _FORMAT, _VERSION = "kernfit-field", 1
 _MOST_BYTES = 64 << 20
+_HEAD_BYTES = 4096  # in which a file says what it is
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,13 +103,25 @@ class KernelField:
             )
         return row, column
 
-    def predict(self, before: ArrayLike, *, threads: int | None = None) -> Array:
+    def predict(
+        self,
+        before: ArrayLike,
+        *,
+        boundary: str | None = None,
+        fill_value: float = 0,
+        threads: int | None = None,
+    ) -> Array:
         """Return the after image that the field makes of a before image.
 
         Parameters
         ----------
         before : array_like
             Of the size that was learnt from. NaN stays in the footprint of the kernel.
+        boundary : {"edge", "reflect", "symmetric", "wrap", "constant"}, optional
+            What stands beyond the before image, if before and after have equal sizes. Default:
+            nothing does, and outputs that would need it are NaN.
+        fill_value : float, default 0
+            The level of boundary "constant".
         threads : int, optional
             Default: all cores.
 
@@ -116,12 +129,21 @@ class KernelField:
         -------
         ndarray of float64, shape `size`
             NaN at the border, where the kernel does not find its whole patch, if before and after
-            have equal sizes.
+            have equal sizes and there is no boundary.
 
         Raises
         ------
         InvalidInput
-            If `before` has another size.
+            If `before` has another size, or `boundary` is no such word or not needed.
+
+        Examples
+        --------
+        >>> import numpy as np, kernfit
+        >>> x = kernfit.scene((60, 80)).astype(float)
+        >>> y = x + 0.1 * np.arange(80)
+        >>> field = kernfit.learn_varying(x, y, degree=0, background=1, shape=1).field
+        >>> bool(np.abs(field.predict(x) - y).max() < 1e-6)
+        True
         """
         image = as_image(before, "before").astype(np.float64)
         kh, kw = self.shape
@@ -134,6 +156,16 @@ class KernelField:
             )
         result = np.full(self.size, np.nan)
         top, left = self.anchor if self.same_size else (0, 0)
+        if boundary is not None:
+            one_of(boundary, ("edge", "reflect", "symmetric", "wrap", "constant"), "boundary")
+            if not self.same_size:
+                raise InvalidInput(
+                    "boundary must be None for a field whose after images hold only outputs with "
+                    f"their whole patch, got {boundary!r}"
+                )
+            around = ((top, kh - 1 - top), (left, kw - 1 - left))
+            image = _padded(image, around, boundary, fill_value)
+            top = left = 0
         columns = slice(left, left + image.shape[1] - kw + 1)
         for start in range(0, image.shape[0] - kh + 1, _ROWS):
             stop = min(start + _ROWS, image.shape[0] - kh + 1)
@@ -271,6 +303,24 @@ class KernelField:
             return cls.from_dict(record)
         except InvalidInput as error:
             raise RefusedFile(f"{path} does not hold a field: {error}") from None
+
+
+def is_field_file(path: str | os.PathLike[str]) -> bool:
+    """Say whether a file was written by `KernelField.save`, without loading it."""
+    if Path(path).suffix.lower() != ".json" or not Path(path).is_file():
+        return False
+    with Path(path).open("rb") as file:
+        return f'"format": "{_FORMAT}"'.encode() in file.read(_HEAD_BYTES)
+
+
+def _padded(
+    image: Array, around: tuple[tuple[int, int], tuple[int, int]], boundary: str, fill: float
+) -> Array:
+    """Return an image with what stands beyond it; the boundaries' names are NumPy's."""
+    if boundary == "constant":
+        return np.pad(image, around, mode="constant", constant_values=fill)
+    padded: Array = np.pad(image, around, mode=boundary)  # type: ignore[call-overload]
+    return padded
 
 
 def check_field_suffix(path: str | os.PathLike[str]) -> None:
