@@ -43,6 +43,37 @@ tracemalloc.start()
 kernfit.correlate2d(image, taps, out=out, **options)
 print(tracemalloc.get_traced_memory()[1] / 2**20)
 """
+# What a first day meets: the demo, what the README begins with, and each dtype with a small kernel,
+# a large one, and a layer; one line of names and processor times, measured one after another.
+_COMPILE = """
+import contextlib, io, json, time
+times, last = {}, time.process_time()
+def done(name):
+    global last
+    times[name], last = time.process_time() - last, time.process_time()
+import numpy as np, kernfit
+kernfit.correlate2d, kernfit.learn
+done("import")
+rng = np.random.default_rng(0)
+before = kernfit.scene()
+after = kernfit.correlate2d(before, [[0, -1, 0], [-1, 5, -1], [0, -1, 0]], mode="same")
+kernfit.learn(before, after)
+done("learn")
+from kernfit.cli.app import app
+with contextlib.redirect_stdout(io.StringIO()):
+    app(["demo"], standalone_mode=False)
+done("demo")
+for dtype in "float32", "float64", "uint8", "uint16", "int16", "int64":
+    image = rng.integers(0, 100, (300, 300)).astype(dtype)
+    for side in 3, 31:
+        taps = rng.integers(-9, 9, (side, side)).astype(dtype)
+        kernfit.correlate2d(image, taps.tolist() if image.dtype.kind in "iu" else taps)
+        done(f"{dtype} {side}x{side}")
+for dtype in "float32", "float64":
+    kernfit.conv2d(rng.random((3, 64, 64)).astype(dtype), rng.random((8, 3, 3, 3)).astype(dtype))
+    done(f"{dtype} layer")
+print(json.dumps(times))
+"""
 
 
 def jobs(filters: list[str], **limits: float) -> Iterator[tuple[str, Any]]:
@@ -50,6 +81,7 @@ def jobs(filters: list[str], **limits: float) -> Iterator[tuple[str, Any]]:
     measurements = {
         "small-overhead": _overhead,
         "small-first": _first_call,
+        "small-compile": _compile,
         "small-memory": _memory,
     }
     for name, measure in measurements.items():
@@ -91,6 +123,15 @@ def _first_call(rounds: int, seconds: float, patience: float) -> dict[str, Any]:
             times[f"{dtype}, of a process"] = _one(min(w[1] for w in warm))
             times["import numpy"] = _one(min(w[0] for w in warm))
     return {"times": times}
+
+
+def _compile(rounds: int, seconds: float, patience: float) -> dict[str, Any]:
+    """Return the processor time of compiling: with an empty cache, less that with a full one."""
+    with tempfile.TemporaryDirectory() as cache:
+        cold, *warm = (_python(_COMPILE, NUMBA_CACHE_DIR=cache) for _ in range(3))
+    spent = {what: max(cold[what] - min(w[what] for w in warm), 0) for what in cold}
+    times = {f"compile: {what}": _one(each) for what, each in spent.items()}
+    return {"times": times | {"compile: in all": _one(sum(spent.values()))}}
 
 
 def _memory(rounds: int, seconds: float, patience: float) -> dict[str, Any]:

@@ -6,9 +6,10 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from scipy.fft import fft2
 
 from kernfit.arrays import Array
-from kernfit.correlate.fft import compiled, twiddles_of
+from kernfit.correlate.fft import compiled, order_of, twiddles_of
 from kernfit.correlate.vector import vector_bytes
 
 Pair = tuple[int, int]
@@ -35,18 +36,14 @@ def spectrum_of(taps: Array, size: Pair, dtype: Dtype) -> Array:
     ndarray
         A stack of strips.
     """
-    # In double precision whatever the dtype: its error then counts once.
-    double = np.dtype(np.float64)
-    strips, stack = _scratch(size, double)
-    # The spectrum of the flipped kernel is the conjugate of that of the conjugate taps.
-    parts = (np.ascontiguousarray(part, double) for part in (taps.real, -taps.imag))
-    down, along = (twiddles_of(n, double) for n in size)
-    compiled(double, back=False)(*parts, down, along, strips, stack)
-    stack[:, 1] *= -1
-    stack /= size[0] * size[1]
-    # Lanes are rows of frequencies: deal them out anew to vectors of the other dtype.
-    rows = stack.transpose(0, 3, 1, 2).reshape(-1, _lanes(dtype), 2, size[1])
-    return np.ascontiguousarray(rows.transpose(0, 2, 3, 1), dtype)
+    # In double precision whatever the dtype: its error then counts once. The spectrum of the
+    # flipped kernel is the conjugate of that of the conjugate taps.
+    found = fft2(taps.conj().astype("c16" if taps.dtype.kind == "c" else "f8"), size).conj()
+    found /= size[0] * size[1]
+    down, along = (order_of(n) for n in size)
+    # Lanes are rows of frequencies, dealt out to vectors.
+    lanes = found[down[:, None], along].reshape(-1, _lanes(dtype), size[1]).transpose(0, 2, 1)
+    return np.ascontiguousarray(np.stack([lanes.real, lanes.imag], 1), dtype)
 
 
 def correlate_blocks(

@@ -37,24 +37,25 @@ def cell_range(block: Array, cell: int) -> tuple[float, float, bool] | None:
         return None
     # Without their sign, numbers are in the order of their bits read as integers; NaN comes last.
     bits = block.view(f"i{block.itemsize}")
-    least, greatest, zeros = _compiled(bits.dtype)(bits, cell)
+    row = np.empty(bits.shape[1], bits.dtype)
+    least, greatest, zeros = _compiled(bits.dtype)(bits, cell, row, np.iinfo(bits.dtype).max)
     ends = np.array([least, greatest], bits.dtype).view(block.dtype)
     return float(ends[0]), float(ends[1]), zeros
 
 
 @lru_cache
 def _compiled(dtype: np.dtype[Any]) -> Any:
-    bits = types.Array(from_dtype(dtype), 2, "A", readonly=True)
-    return _cell_range.compile((bits, types.intp))
+    number = from_dtype(dtype)
+    bits, row = types.Array(number, 2, "A", readonly=True), types.Array(number, 1, "C")
+    return _cell_range.compile((bits, types.intp, row, number))
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def _cell_range(bits: Array, cell: int) -> tuple[int, int, bool]:
+def _cell_range(bits: Array, cell: int, row: Array, infinite: int) -> tuple[int, int, bool]:
     height, width = bits.shape
-    row = np.empty(width, bits.dtype)
     wide = lanes(row)
-    least = np.iinfo(bits.dtype).max
-    greatest = 0
+    least = infinite
+    greatest = row.dtype.type(0)
     zeros = False
     for top in range(0, height, cell):
         row[:] = 0

@@ -26,6 +26,9 @@ from numba import from_dtype, njit, types
 from kernfit.arrays import Array
 from kernfit.correlate.lanes import copy, join, join_first, multiply, split, split_last, transpose
 
+# Of NumPy, since for each literal that is passed to a function Numba compiles it anew.
+_YES, _NO = np.bool_(True), np.bool_(False)
+
 
 @lru_cache
 def compiled(dtype: np.dtype[Any], back: bool) -> Any:
@@ -50,7 +53,7 @@ def twiddles_of(size: int, dtype: np.dtype[Any]) -> Array:
     """Return the factors w, w^2 and w^3 of every step there, one after another."""
     steps = []
     while size > 1:
-        radix = 4 if size.bit_length() % 2 else 2
+        radix = _first_radix(size)
         turns = np.outer(np.arange(size // radix), np.arange(1, 4)) / size
         steps.append(np.exp(-2j * np.pi * turns))
         size //= radix
@@ -58,7 +61,22 @@ def twiddles_of(size: int, dtype: np.dtype[Any]) -> Array:
     return table
 
 
-@njit(nogil=True)  # type: ignore[untyped-decorator]
+@lru_cache
+def order_of(size: int) -> Array:
+    """Return which frequency stands where after the steps there."""
+    if size == 1:
+        return np.zeros(1, np.intp)
+    radix = _first_radix(size)
+    # The first step leaves the frequencies with the same remainder next to each other.
+    rest = radix * order_of(size // radix)
+    return np.concatenate([rest + k for k in range(radix)])
+
+
+def _first_radix(size: int) -> int:
+    return 4 if size.bit_length() % 2 else 2
+
+
+@njit(inline="always")  # type: ignore[untyped-decorator]
 def _split_rows(strip: Array, first: int, size: int, least: int, twiddles: Array, n: int) -> None:
     """Do the steps of radix 4 in `size` rows from `first` on, until parts have `least` rows."""
     rows = size
@@ -71,7 +89,7 @@ def _split_rows(strip: Array, first: int, size: int, least: int, twiddles: Array
         rows = step
 
 
-@njit(nogil=True)  # type: ignore[untyped-decorator]
+@njit(inline="always")  # type: ignore[untyped-decorator]
 def _join_rows(strip: Array, first: int, size: int, least: int, twiddles: Array, end: int) -> None:
     """Undo `_split_rows`, but for the product of its radices; its twiddles end before `end`."""
     step = least
@@ -87,8 +105,8 @@ def _join_rows(strip: Array, first: int, size: int, least: int, twiddles: Array,
 def _turn(strip: Array, spectrum: Array, twiddles: Array, there: bool, back: bool) -> None:
     """Transform columns there, or back, or there and, times the spectrum, back.
 
-    The way back lacks a factor of one over the size. All is one function, lest the compiler does
-    the same work several times.
+    The way back lacks a factor of one over the size. All is one function, and the only one that is
+    not inlined: the compiler takes most of its time for this.
     """
     size = strip.shape[1]
     part = size // 2 if size & 0x5555_5555 == 0 else size // 4
@@ -117,7 +135,7 @@ def _turn(strip: Array, spectrum: Array, twiddles: Array, there: bool, back: boo
             _join_rows(strip, begin, rows, least, twiddles, part if whole else len(twiddles) - 1)
 
 
-@njit(nogil=True)  # type: ignore[untyped-decorator]
+@njit(inline="always")  # type: ignore[untyped-decorator]
 def _fill(a: Array, b: Array, j: int, strips: Array) -> None:
     """Copy a sheet of ``a + i b``, from column `j` on, into strips, with zeros beyond."""
     count, parts, rows, wide = strips.shape
@@ -136,7 +154,7 @@ def _fill(a: Array, b: Array, j: int, strips: Array) -> None:
                     strips[s, part, i, l] = source[i, k] if there else 0
 
 
-@njit(nogil=True)  # type: ignore[untyped-decorator]
+@njit(inline="always")  # type: ignore[untyped-decorator]
 def _empty(strips: Array, j: int, a: Array, b: Array, add: bool) -> None:
     """Write what of strips belongs into `a` and `b`, from column `j` on, or add it."""
     count, parts, _, wide = strips.shape
@@ -156,7 +174,7 @@ def _empty(strips: Array, j: int, a: Array, b: Array, add: bool) -> None:
                         target[i, j + s * wide + l] = strips[s, part, i, l]
 
 
-@njit(nogil=True)  # type: ignore[untyped-decorator]
+@njit(inline="always")  # type: ignore[untyped-decorator]
 def _columns(a: Array, b: Array, twiddles: Array, strips: Array, stack: Array) -> None:
     """Transform the columns of ``a + i b`` and lay the rows of the result into strips."""
     count, parts, _, wide = strips.shape
@@ -171,13 +189,13 @@ def _columns(a: Array, b: Array, twiddles: Array, strips: Array, stack: Array) -
         _fill(a, b, j, strips)
         for s in range(count):
             strip = strips[s]
-            _turn(strip, strip, twiddles, True, False)
+            _turn(strip, strip, twiddles, _YES, _NO)
             for n in range(len(stack)):
                 for part in range(parts):
                     transpose(strip[part], n * wide, 0, stack[n, part], j + s * wide, 0)
 
 
-@njit(nogil=True)  # type: ignore[untyped-decorator]
+@njit(inline="always")  # type: ignore[untyped-decorator]
 def _back(stack: Array, twiddles: Array, strips: Array, a: Array, b: Array, add: bool) -> None:
     """Undo `_columns` into `a` and `b`, which want only what they have room for."""
     count, parts, _, wide = strips.shape
@@ -188,7 +206,7 @@ def _back(stack: Array, twiddles: Array, strips: Array, a: Array, b: Array, add:
             for n in range(len(stack)):
                 for part in range(parts):
                     transpose(stack[n, part], j + s * wide, 0, strip[part], n * wide, 0)
-            _turn(strip, strip, twiddles, False, True)
+            _turn(strip, strip, twiddles, _NO, _YES)
         _empty(strips, j, a, b, add)
 
 
@@ -197,7 +215,7 @@ def _transform(a: Array, b: Array, down: Array, along: Array, strips: Array, sta
     """Write the transform of ``a + i b`` into `stack`."""
     _columns(a, b, down, strips, stack)
     for n in range(len(stack)):
-        _turn(stack[n], stack[n], along, True, False)
+        _turn(stack[n], stack[n], along, _YES, _NO)
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
@@ -234,7 +252,7 @@ def _correlate(
             stack,
         )
         for s in range(len(stack)):
-            _turn(stack[s], spectrum[s], along, True, True)
+            _turn(stack[s], spectrum[s], along, _YES, _YES)
         _back(
             stack,
             down,

@@ -117,8 +117,9 @@ def sum_products(pixels: Array, offsets: Array, taps: Array, sums: Array) -> Non
         raise InvalidInput("taps must have an offset each, and sums to go to")
     if sums.shape[1] != OUTPUTS or count % POSITIONS:
         raise InvalidInput("sums must have whole blocks")
-    if offsets.min() < 0 or count + offsets.max() > len(pixels):
-        raise InvalidInput("pixels must reach as far as the positions and offsets")
+    for offset in offsets:  # a plain loop compiles in a fraction of the time of min and max
+        if offset < 0 or count + offset > len(pixels):
+            raise InvalidInput("pixels must reach as far as the positions and offsets")
     wide, narrow = _block_width(True, taps), _block_width(False, taps)
     first = 0
     while first + wide <= count:

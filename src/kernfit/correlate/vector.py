@@ -248,10 +248,9 @@ def _sweep(rows: int) -> Any:
             _correlate_block(rows, False, image, i, min(j, width - narrow), taps, out)
             j += narrow
 
-    # Numba makes the linker's names of these and of a number that depends on the order in which a
-    # process compiles: with the same name, code from two caches would take one for another.
-    sweep.__qualname__ = f"sweep_{rows}"
-    return njit(nogil=True)(sweep)
+    # Its code becomes part of that of its caller, once; a function of its own would be compiled
+    # for itself and again as a part, and that for the first row, a literal 0, and for all others.
+    return njit(inline="always")(sweep)
 
 
 _one, _three, _five = (_sweep(rows) for rows in (1, 3, 5))
