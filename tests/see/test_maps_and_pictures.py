@@ -11,12 +11,11 @@ from kernfit import (
     correlate2d,
     feature_maps,
     plot_maps,
-    plot_window,
     receptive_field,
     run_tiled,
 )
 from kernfit.io.images import read_image, write_image
-from kernfit.see.pictures import save_figure
+from kernfit.plots import save_figure
 
 IMAGE = np.random.default_rng(0).integers(0, 255, (20, 30)).astype(np.uint8)
 
@@ -70,7 +69,7 @@ def test_kernels_one_after_another(tmp_path):
     assert receptive_field(stack, "layer1:0").size == (1, 2)
     with pytest.raises(InvalidInput, match="layer must be a node of the model, got 'layer4'"):
         feature_maps(stack, IMAGE, "layer4")
-    assert plot_window(field, 3, 4, IMAGE).get_title() == "layer3 [3, 4] sees 6x9"
+    assert field.plot(IMAGE, element=(3, 4)).get_title() == "layer3 [3, 4] sees 6x9"
 
 
 def test_tiles_of_kernels_equal_the_whole():
@@ -92,12 +91,12 @@ def test_the_contact_sheet_has_a_label_for_every_map():
 
 def test_the_window_is_drawn_where_it_is(tmp_path):
     field = receptive_field([LayerSpec(5, 2, padding=2), LayerSpec(3)])
-    ax = plot_window(field, 3, 0, IMAGE)
+    ax = field.plot(IMAGE, element=(3, 0))
     (top, bottom), (left, right) = field.window(3, 0)
     for patch in ax.patches:
         assert (patch.get_x(), patch.get_y()) == (left - 0.5, top - 0.5)
         assert (patch.get_width(), patch.get_height()) == (right - left, bottom - top)
-    assert plot_window(field, 0, 0, np.stack([IMAGE] * 3)).get_title() == "layer2 [0, 0] sees 9x9"
+    assert field.plot(np.stack([IMAGE] * 3), element=(0, 0)).get_title() == "layer2 [0, 0] sees 9x9"
     save_figure(ax.figure, tmp_path / "window.png")
     assert read_image(tmp_path / "window.png").pixels.shape[0] == 3
     with pytest.raises(InvalidInput, match="the picture's suffix must be one of"):

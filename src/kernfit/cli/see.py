@@ -74,12 +74,13 @@ def see(
     chosen = graph.find(layer)
     shown = fields if layer is None else {chosen: fields[chosen]}
     if plot is not None:
-        from kernfit.see.pictures import save_window
+        from kernfit.plots import save_figure
 
-        save_window(fields[chosen], plot, picture, at)
+        save_figure(fields[chosen].plot(picture, element=at).figure, plot)
     if maps is not None:
+        from kernfit.plots import save_figure
         from kernfit.see.maps import feature_maps
-        from kernfit.see.pictures import plot_maps, save_figure
+        from kernfit.see.pictures import plot_maps
 
         options: dict[str, Any] = {"divide": divide, "pointwise": pointwise or ()}
         save_figure(plot_maps(feature_maps(given, image, layer, **options)), maps)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kernfit.arrays import Array, one_of
+from kernfit.arrays import Array
 from kernfit.display import tap_cells, unit_of
-from kernfit.files import whole_file
 from kernfit.plots.axes import SIGNED, axes_of
+from kernfit.plots.saving import save_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -77,20 +77,12 @@ def save_kernel(weight: Array, path: Path, *, title: str = "") -> None:
     ----------
     weight : ndarray, shape (out, in, kh, kw)
     path : path-like
-        Ends in .png, .pdf or .svg.
+        As `save_figure` takes it.
     title : str
         Put above.
-
-    Raises
-    ------
-    InvalidInput
-        If the suffix is another.
-    RefusedFile
-        If the file cannot be written.
     """
     from matplotlib.figure import Figure
 
-    one_of(path.suffix.lower(), (".png", ".pdf", ".svg"), "the picture's suffix")
     outputs, inputs = weight.shape[:2]
     width, height = _size(weight.shape[2:])
     figure = Figure(figsize=(width * inputs, height * outputs), layout="constrained")
@@ -98,8 +90,7 @@ def save_kernel(weight: Array, path: Path, *, title: str = "") -> None:
     for o, i in np.ndindex(outputs, inputs):
         name = title if (outputs, inputs) == (1, 1) else f"{title} {o} from {i}".strip()
         plot_taps(weight[o, i], ax=axes[o, i], title=name)
-    with whole_file(path) as temporary:
-        figure.savefig(temporary, dpi=120)
+    save_figure(figure, path)
 
 
 def _letter_size(ax: Axes, texts: list[list[str]]) -> float:

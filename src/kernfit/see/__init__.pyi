@@ -3,7 +3,7 @@ from .field import ReceptiveField
 from .graph import LayerGraph, LayerSpec
 from .maps import feature_maps
 from .measuring import Verification, verify
-from .pictures import plot_maps, plot_window
+from .pictures import plot_maps
 from .planning import TilePlan, tile_plan
 from .tiled import run_tiled
 from .windows import receptive_field, receptive_fields
@@ -18,7 +18,6 @@ __all__ = [
     "effective_field",
     "feature_maps",
     "plot_maps",
-    "plot_window",
     "receptive_field",
     "receptive_fields",
     "run_tiled",
