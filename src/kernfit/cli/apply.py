@@ -42,7 +42,9 @@ def apply(
     scheduler: Scheduler = None,
     quiet: Quiet = False,
 ) -> None:
-    """Run a kernel over an image, or one that varies over the image ('kernfit learn --varying').
+    """Run a kernel over an image.
+
+    It may be one that varies over the image, as 'kernfit learn --varying' finds them.
 
     An image that does not fit into the memory is worked on part by part; .zarr, .tif, .npy and
     .fits are read so, and .zarr, .tif and .npy written. Such a run that was interrupted goes on
