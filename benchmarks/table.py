@@ -1,4 +1,4 @@
-"""Write the measured part of docs/speed.md; what people wrote around it stays."""
+"""Write the measured parts of docs/speed.md and README.md; what people wrote around them stays."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ from benchmarks.peers import PEERS
 from benchmarks.results import Result, result_of, time_of
 from benchmarks.targets import TARGETS, two_threads
 
-_DOCS = Path(__file__).parents[1] / "docs"
+_ROOT = Path(__file__).parents[1]
+_DOCS = _ROOT / "docs"
+_QUOTED = (3, 7, 11, 31, 127)  # kernels
+_KNOWN = ("cv2.filter2D", "torch", "onnxruntime", "scipy.ndimage", "scipy")
 _BEGIN, _END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
 
@@ -26,14 +29,37 @@ def write(path: Path) -> None:
     """Write the tables and the picture from the raw results in `path`."""
     data = raw.read(path)
     results = [result_of(cell, data[cell.name]) for cell in all_cells() if cell.name in data]
-    page = _DOCS / "speed.md"
-    before, _, rest = page.read_text().partition(_BEGIN)
-    after = rest.partition(_END)[2]
-    lines = [_BEGIN, "", *_conditions(data), *_verdicts(results), *_overview(results)]
-    lines += [*_others(data), *_details(results), _END]
-    page.write_text(before + "\n".join(lines) + after)
+    lines = [*_conditions(data), *_verdicts(results), *_overview(results)]
+    _replace(_DOCS / "speed.md", [*lines, *_others(data), *_details(results)])
+    _replace(_ROOT / "README.md", list(_quoted(results)))
     if results:
         picture.draw(results, _DOCS / "images" / "speed.png")
+
+
+def _replace(page: Path, lines: list[str]) -> None:
+    """Put lines between the marks of a page."""
+    before, _, rest = page.read_text().partition(_BEGIN)
+    after = rest.partition(_END)[2]
+    page.write_text("\n".join([before + _BEGIN, "", *lines, _END + after]))
+
+
+def _quoted(results: list[Result]) -> Iterator[str]:
+    """Yield a few cells for the first page: large images on one thread."""
+    peers = (
+        "cv2.filter2D",
+        "onnxruntime Conv",
+        "torch conv2d",
+        "scipy.ndimage",
+        "scipy oaconvolve",
+    )
+    here = [r for r in results if (r.cell.size, r.cell.threads) == ("4096", 1)]
+    here = [r for r in here if r.cell.dtype == "float32" and r.cell.kernel in _QUOTED]
+    yield from _header(["4096x4096 float32, one thread", "kernfit", *peers, "limit of summing"])
+    for r in here:
+        times = [_spell(r.times[n]) if n in r.times else "–" for n in peers]
+        size = f"{r.cell.kernel}x{r.cell.kernel}"
+        yield f"| {size} | **{_spell(r.ours)}** | " + " | ".join([*times, _spell(r.limit)]) + " |"
+    yield ""
 
 
 def _conditions(data: dict[str, Any]) -> Iterator[str]:
