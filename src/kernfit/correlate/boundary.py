@@ -1,10 +1,6 @@
 """Gather a tile of the padded image, without ever padding the whole image."""
 
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
-
-import numpy as np
 
 from kernfit.arrays import Array
 from kernfit.correlate.axes import Axis
@@ -68,40 +64,6 @@ def gather(
             out[..., r0:r1, :] = fill
         else:
             fetch(r0, r1, _sources(rows, start[0] + r0, start[0] + r1))
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """All that one kernel needs around an image so small that it is best padded as a whole."""
-
-    rows: Axis
-    columns: Axis
-    fill: object
-    dtype: np.dtype[Any]
-    start: tuple[int, int]
-    shape: tuple[int, int]
-    inner: tuple[slice, slice] | None  # where the image goes, if around it there is but the fill
-
-    def around(self, image: Array) -> Array:
-        """Return the padded image."""
-        if self.inner is not None:
-            padded = np.empty(self.shape, self.dtype)
-            padded.fill(self.fill)
-            padded[self.inner] = image
-        else:
-            padded = np.empty(self.shape, self.dtype)
-            gather(image, self.rows, self.columns, self.fill, self.start, padded)
-        return padded
-
-
-def frame_of(rows: Axis, columns: Axis, fill: object, dtype: np.dtype[Any]) -> Frame:
-    """Return the frame for all outputs of two axes."""
-    (top, bottom), (left, right) = (axis.window(0, axis.outputs) for axis in (rows, columns))
-    inner = None
-    whole = top <= 0 and left <= 0 and bottom >= rows.size and right >= columns.size
-    if whole and rows.boundary == columns.boundary == "constant":
-        inner = slice(-top, rows.size - top), slice(-left, columns.size - left)
-    return Frame(rows, columns, fill, dtype, (top, left), (bottom - top, right - left), inner)
 
 
 def _within(size: int, first: int, length: int) -> tuple[int, int]:

@@ -7,7 +7,7 @@ same bits for any number of threads and any tiling of the output.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cache, lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -24,11 +24,12 @@ def _pairs(*codes: tuple[str, str]) -> frozenset[Pair]:
     return frozenset((np.dtype(image), np.dtype(sums)) for image, sums in codes)
 
 
-# Those for which there is vector code: dtype of the pixels, dtype of the taps and sums.
-_COMPILED = _pairs(
+COMPILED_PAIRS = _pairs(
     *(("f4", "f4"), ("f8", "f8"), ("i8", "i8")),
     *(("u1", "i2"), ("i2", "i4"), ("u2", "i4")),
 )
+"""Pairs of dtypes for which there is vector code: of the pixels, and of the taps and sums."""
+
 # Those whose pixels are converted on the way, a few rows at a time, to spare compiling more.
 _CONVERTED = _pairs(
     *(("f4", "f8"), ("u1", "i4")),
@@ -36,7 +37,7 @@ _CONVERTED = _pairs(
 )
 _COMPLEX = _pairs(("c8", "c8"), ("c16", "c16"))
 
-SUPPORTED_PAIRS = _COMPILED | _CONVERTED | _COMPLEX
+SUPPORTED_PAIRS = COMPILED_PAIRS | _CONVERTED | _COMPLEX
 """Pairs of dtypes that are fast: of the pixels, and of the taps and sums."""
 
 _WORTH_A_THREAD = 2**21  # multiplications; below about 50 microseconds a thread comes too late
@@ -45,7 +46,6 @@ _TILE_COLUMNS = 2048
 _TILE_BYTES = 2**19
 
 _strips: dict[Pair, Strip] = {}
-_planes: dict[Pair, Callable[[Array, Array, Array], bool]] = {}
 
 
 def correlate_rows(image: Array, taps: Array, out: Array, *, threads: int = 1) -> None:
@@ -98,88 +98,77 @@ def correlate_planes(images: Array, taps: Array, out: Array) -> None:
     out : ndarray, shape (m, H - kh + 1, W - kw + 1)
         The dtype of `taps`, unit stride in the last axis.
     """
-    pair = images.dtype, taps.dtype
-    if pair in _COMPILED:
-        planes = _planes.get(pair) or _prepare_planes(pair)
-        if planes(images, taps, out):
-            return
-    each = len(out) // len(images)
-    for n, target in enumerate(out):
-        correlate_rows(images[n // each], taps[n], target)
-
-
-def _prepare_planes(pair: Pair) -> Callable[[Array, Array, Array], bool]:
-    from numba import from_dtype, types
-
-    from kernfit.correlate import vector
-
-    image, total = (from_dtype(dtype) for dtype in pair)
-    planes: Callable[[Array, Array, Array], bool] = vector.correlate_planes.compile(
-        types.boolean(
-            types.Array(image, 3, "A", readonly=True),
-            types.Array(total, 3, "C", readonly=True),
-            types.Array(total, 3, "A"),
-        )
+    count, each = len(images), len(out) // len(images)
+    if (images.dtype, taps.dtype) not in COMPILED_PAIRS:
+        for n, target in enumerate(out):
+            correlate_rows(images[n // each], taps[n], target)
+        return
+    places = [_numbers_up_to(n) for n in images.shape[1:]]
+    steps = images.strides[0], out.strides[0], each
+    compiled_planes(images.dtype, taps.dtype)(
+        images[0], taps, out[0], *places, 0, 0, 0, *steps, 0, count, 0, out.shape[1]
     )
-    _planes[pair] = planes
-    return planes
 
 
 def _prepare(pair: Pair) -> Strip:
     """Return the function for a pair of dtypes; vector code is compiled, or loaded, now."""
     strip: Strip
-    if pair in _COMPILED:
-        strip = _compiled_strip(_compile(*pair))
+    if pair in COMPILED_PAIRS:
+        strip = partial(_compiled_strip, compiled_planes(*pair))
     elif pair in _CONVERTED:
-        strip = partial(_through_scratch, _compile(_pixels_of(*pair), pair[1]))
+        strip = _through_scratch
     elif pair in _COMPLEX:
         part = np.empty(0, pair[1]).real.dtype
-        strip = partial(_by_parts, _compiled_strip(_compile(part, part)))
+        strip = partial(_by_parts, partial(_compiled_strip, compiled_planes(part, part)))
     else:
         strip = _sum_plainly
     _strips[pair] = strip
     return strip
 
 
-def _compile(pixels: np.dtype[Any], sums: np.dtype[Any]) -> Any:
-    """Return `correlate_strip` for these dtypes, past Numba's search for the right types."""
+@cache
+def compiled_planes(pixels: np.dtype[Any], sums: np.dtype[Any]) -> Any:
+    """Return `planes.correlate_planes` for these dtypes, past Numba's search for the right types.
+
+    The pair must be one of `COMPILED_PAIRS`.
+    """
     # Here, since Numba takes most of a second to import.
     from numba import from_dtype, types
 
-    from kernfit.correlate.vector import correlate_strip
+    from kernfit.correlate.planes import correlate_planes
 
-    image, total = from_dtype(pixels), from_dtype(sums)
-    return correlate_strip.compile(
-        types.boolean(
-            types.Array(image, 2, "A", readonly=True),
-            types.Array(total, 2, "C", readonly=True),
-            types.Array(total, 2, "A"),
-        )
+    pixel, total, number = from_dtype(pixels), from_dtype(sums), types.intp
+    image = types.Array(pixel, 2, "A", readonly=True)
+    taps = types.Array(total, 3, "C", readonly=True)
+    out = types.Array(total, 2, "A")
+    places = types.Array(number, 1, "C", readonly=True)
+    return correlate_planes.compile(
+        (image, taps, out, places, places, number, number, pixel, *([number] * 7))
     )
 
 
-def _compiled_strip(compiled: Any) -> Strip:
-    def strip(image: Array, taps: Array, out: Array) -> None:
-        if not compiled(image, taps, out):
-            _through_scratch(compiled, image, taps, out)
-
-    return strip
+def _compiled_strip(compiled: Any, image: Array, taps: Array, out: Array) -> None:
+    places = [_numbers_up_to(n) for n in image.shape]
+    compiled(image, taps[None], out, *places, 0, 0, 0, 0, 0, 1, 0, 1, 0, len(out))
 
 
-def _through_scratch(compiled: Any, image: Array, taps: Array, out: Array) -> None:
-    """Correlate copies that have the dtype, the layout and the width that `compiled` wants."""
-    (rows, columns), (tall, broad) = _tile_shape(image, taps, out), taps.shape
-    wide = max(columns, 64)  # no vector has more lanes than bytes
-    pixels = np.zeros((rows + tall - 1, wide + broad - 1), _pixels_of(image.dtype, taps.dtype))
-    sums = np.empty((rows, wide), out.dtype)
+@lru_cache(maxsize=64)
+def _numbers_up_to(count: int) -> Array:
+    numbers = np.arange(count, dtype=np.intp)
+    numbers.flags.writeable = False
+    return numbers
+
+
+def _through_scratch(image: Array, taps: Array, out: Array) -> None:
+    """Correlate copies that have a dtype for which there is vector code."""
+    dtype = np.dtype("i2") if taps.dtype == np.int32 else taps.dtype
+    compiled = compiled_planes(dtype, taps.dtype)
+    rows, columns = _tile_shape(image, taps, out)
+    pixels = np.empty((rows + taps.shape[0] - 1) * (columns + taps.shape[1] - 1), dtype)
     for source, target in _tiles(image, taps, out, (rows, columns)):
-        height, width = target.shape
-        wide = max(width, 64)
-        pixels[: source.shape[0], : source.shape[1]] = source
-        part = pixels[: source.shape[0], : wide + broad - 1]
-        if not compiled(part, taps, sums[:height, :wide]):
-            raise AssertionError("scratch memory must be fit for vector code")
-        target[...] = sums[:height, :width]
+        copy = pixels[: source.size].reshape(source.shape)
+        copy[...] = source
+        _compiled_strip(compiled, copy, taps, target)
 
 
 def _tile_shape(image: Array, taps: Array, out: Array) -> tuple[int, int]:
@@ -203,13 +192,6 @@ def _tiles(
                 for start, n, k in zip((i, j), target.shape, taps.shape, strict=True)
             )
             yield image[i:bottom, j:right], target
-
-
-def _pixels_of(image: np.dtype[Any], sums: np.dtype[Any]) -> np.dtype[Any]:
-    """Return the dtype that pixels are converted to before vector code meets them."""
-    if (image, sums) in _COMPILED:
-        return image
-    return np.dtype("i2") if sums == np.int32 else sums
 
 
 def _by_parts(real: Strip, image: Array, taps: Array, out: Array) -> None:

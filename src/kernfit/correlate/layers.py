@@ -70,15 +70,17 @@ def methods_for_channels(problem: Problem) -> Iterator[Method]:
 def _planes(problem: Problem, method: Method) -> Method:
     outputs, inputs = problem.weights.shape[:2]
     numbers = problem.numbers
+    bank = None
+    if inputs == 1 and method.taps is not None:
+        bank = np.ascontiguousarray(problem.weights[:, 0].astype(numbers.sums))
 
     def make() -> tuple[Apply, float]:
         made = [
             [_named(method.name, problem.plane(o, c)).make() for c in range(inputs)]
             for o in range(outputs)
         ]
-        worker: Apply = Planes([[apply for apply, _ in row] for row in made], problem.groups)
-        if inputs == 1 and method.taps is not None:
-            worker = Bank(np.ascontiguousarray(problem.weights[:, 0].astype(numbers.sums)))
+        workers = [[apply for apply, _ in row] for row in made]
+        worker = Planes(workers, problem.groups) if bank is None else Bank(bank)
         if numbers.are_integers:
             return worker, 0.0
         adds = bounds.gamma(inputs, numbers.sums)
@@ -91,7 +93,7 @@ def _planes(problem: Problem, method: Method) -> Method:
     adding = cost.adding_cost(problem.outputs, numbers.sums)
     seconds = outputs * (inputs * method.cost + (inputs - 1) * adding)
     block = method.block or _strip(problem)
-    return replace(method, cost=seconds, make=make, taps=None, block=block)
+    return replace(method, cost=seconds, make=make, taps=bank, block=block)
 
 
 def _strip(problem: Problem) -> Pair | None:

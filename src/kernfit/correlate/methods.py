@@ -41,7 +41,7 @@ def _direct(problem: Problem, taps: Array) -> Method:
     seconds = cost.direct_cost(problem.outputs, taps.shape, problem.numbers.sums, steps)
     bound = bounds.sum_bound if steps else bounds.direct_bound
     make = partial(_made, problem, apply, partial(bound, taps))
-    alone = None if steps else taps
+    alone = None if steps else taps[None]
     return Method("direct", seconds, make, problem.numbers, uses_image=not steps, taps=alone)
 
 

@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from kernfit.arrays import Array, as_image, as_mask
-from kernfit.correlate.boundary import Frame
-from kernfit.correlate.direct import correlate_rows
 from kernfit.correlate.run import Work, run_samples
+from kernfit.correlate.straight import Straight
 from kernfit.display import pairs_as_html
 from kernfit.errors import InvalidInput
 
@@ -60,8 +59,7 @@ class Plan:
     threads: int
     masked: bool
     work: Work
-    straight: Array | None  # the taps, where one call is all there is to do
-    frame: Frame | None  # what that call needs around the image, if anything
+    straight: Straight | None  # where one call of compiled code is all there is to do
 
     def _lines(self) -> list[tuple[str, str]]:
         """Return what there is to say, as names and values."""
@@ -137,9 +135,8 @@ class Plan:
             out = np.empty(self.shape, self.dtype)
         else:
             _check_out(out, self.shape, self.dtype, image)
-        if self.straight is not None and out.strides[-1] == out.itemsize:
-            source = image if self.frame is None else self.frame.around(image)
-            correlate_rows(source, self.straight, out, threads=self.threads)
+        if self.straight is not None:
+            self.straight.run(image, out, self.threads)
             return out
         where = None
         if mask is not None:

@@ -13,8 +13,8 @@ from numpy.typing import DTypeLike
 
 from kernfit.arrays import one_of
 from kernfit.correlate.axes import axes_of
-from kernfit.correlate.boundary import frame_of
 from kernfit.correlate.bounds import whole_bound
+from kernfit.correlate.direct import COMPILED_PAIRS
 from kernfit.correlate.dtypes import Dtype, Numbers, fill_of, numbers_for
 from kernfit.correlate.layers import methods_for_channels
 from kernfit.correlate.methods import methods_for_plane
@@ -22,6 +22,7 @@ from kernfit.correlate.omit import Omission, omission_of
 from kernfit.correlate.plan import Plan
 from kernfit.correlate.problem import Method, Problem
 from kernfit.correlate.run import Work, same_bits
+from kernfit.correlate.straight import Straight
 from kernfit.correlate.taps import Taps, check_channels
 from kernfit.correlate.threads import thread_count
 from kernfit.correlate.tiles import tiles_of
@@ -123,11 +124,10 @@ def _plan(
         problem.axes,
     )  # fmt: skip
     outputs = (len(weights), rows.outputs, columns.outputs)
-    straight = frame = None
-    if plain and _is_straight(problem, len(shape)) and (problem.is_inside or len(tiles) == 1):
-        straight = chosen.taps
-        if not problem.is_inside:
-            frame = frame_of(rows, columns, fill, numbers.load)
+    straight = None
+    if plain and chosen.taps is not None and problem.outputs and _is_straight(problem):
+        each = len(weights) // taps.groups if taps.groups else 1
+        straight = Straight(chosen.taps, image, each, rows, columns, fill, _addend(problem))
     return Plan(
         method=chosen.name,
         reason=reason,
@@ -141,7 +141,6 @@ def _plan(
         masked=masked,
         work=work,
         straight=straight,
-        frame=frame,
     )
 
 
@@ -192,12 +191,11 @@ def _needs_scratch(problem: Problem, chosen: Method) -> bool:
     return not chosen.uses_image or chosen.numbers.result != chosen.numbers.exact
 
 
-def _is_straight(problem: Problem, axes: int) -> bool:
-    """Whether a call of `correlate_rows` on the image, or on it framed, gives the result."""
+def _is_straight(problem: Problem) -> bool:
+    """Whether the sums of the image's own pixels are the result, but for the bias."""
     numbers = problem.numbers
-    same = problem.image == numbers.load and numbers.sums == numbers.result
-    plain = numbers.check is None and numbers.sums.char not in "gG" and not problem.bias.any()
-    return axes == 2 and same and plain
+    same = problem.image == numbers.load and numbers.sums == numbers.result == numbers.exact
+    return same and numbers.check is None and (numbers.load, numbers.sums) in COMPILED_PAIRS
 
 
 def _addend(problem: Problem) -> object:

@@ -80,4 +80,4 @@ class Method:
     block: Pair | None = None  # the greatest tile
     threads: int | None = None  # how many it can use, if not any number
     uses_image: bool = False  # whether it works as well on the image's own memory
-    taps: Array | None = None  # where it is `correlate_rows` with these and nothing else
+    taps: Array | None = None  # (m, kh, kw), where it is `correlate_planes` with these alone

@@ -17,12 +17,11 @@ from typing import Any
 
 from llvmlite import ir
 from numba import njit, types
-from numba.core import cgutils
 from numba.extending import intrinsic
 
-from kernfit.arrays import Array
 from kernfit.correlate.emit import BYTES, Emitter, lane_numbers, number
 from kernfit.correlate.emit import vector_bytes as vector_bytes
+from kernfit.correlate.pointers import address_of, after, bytes_of
 from kernfit.errors import InvalidInput
 
 # How many vectors of sums a block of so many rows has side by side. With these the sums, the
@@ -41,30 +40,16 @@ class _Block(Emitter):
     """Emits the code for one block of sums."""
 
     def __init__(self, context: Any, builder: Any, signature: Any, args: Any) -> None:
-        rows, wide, image, _, _, taps, out = signature.args
+        rows, wide, pixels, _, taps, *_ = signature.args
         self.rows = rows.literal_value
         vectors = _VECTORS[vector_bytes()][self.rows] if wide.literal_value else 1
-        super().__init__(context, builder, image.dtype, taps.dtype, vectors)
+        super().__init__(context, builder, pixels.dtype, taps.dtype, vectors)
         # Vectors of 64 bytes straddle two cache lines at all shifts but one, which costs more
         # than to put them together from registers; narrower ones seldom do.
         self.shuffles = self.vectors > 1 and vector_bytes() == 64 and self.is_float
-        pixels = context.make_array(image)(context, builder, args[2])
-        weights = context.make_array(taps)(context, builder, args[5])
-        sums = context.make_array(out)(context, builder, args[6])
-        self.stride = cgutils.unpack_tuple(builder, pixels.strides)[0]
-        self.out_stride = cgutils.unpack_tuple(builder, sums.strides)[0]
-        self.tall, self.broad = cgutils.unpack_tuple(builder, weights.shape)
-        self.pixels = self.at(
-            pixels.data,
-            builder.mul(args[3], self.stride),
-            builder.mul(args[4], number(self.pixel_bytes)),
+        self.pixels, self.stride, self.taps, self.tall, self.broad, self.out, self.out_stride = (
+            args[2:]
         )
-        self.out = self.at(
-            sums.data,
-            builder.mul(args[3], self.out_stride),
-            builder.mul(args[4], number(self.sum_bytes)),
-        )
-        self.taps = self.at(weights.data)
 
     # Memory
 
@@ -195,19 +180,29 @@ class _Block(Emitter):
 
 @intrinsic(prefer_literal=True)  # type: ignore[untyped-decorator]
 def _correlate_block(
-    typing: Any, rows: Any, wide: Any, image: Any, i: Any, j: Any, taps: Any, out: Any
+    typing: Any,
+    rows: Any,
+    wide: Any,
+    pixels: Any,
+    stride: Any,
+    taps: Any,
+    tall: Any,
+    broad: Any,
+    out: Any,
+    out_stride: Any,
 ) -> Any:
-    """Write the block of `out` whose first pixel is (i, j); it must lie inside."""
+    """Write the block of sums that begins at `out`; it must lie inside."""
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         _Block(context, builder, signature, args).emit()
         return context.get_dummy_value()
 
-    return types.void(rows, wide, image, types.intp, types.intp, taps, out), emit
+    number = types.intp
+    return types.void(rows, wide, pixels, number, taps, number, number, out, number), emit
 
 
 @intrinsic(prefer_literal=True)  # type: ignore[untyped-decorator]
-def _block_width(typing: Any, rows: Any, wide: Any, image: Any, taps: Any) -> Any:
+def _block_width(typing: Any, rows: Any, wide: Any, taps: Any) -> Any:
     """Return how many columns a block has."""
     vectors = _VECTORS[vector_bytes()][rows.literal_value] if wide.literal_value else 1
     width = vectors * vector_bytes() * 8 // taps.dtype.bitwidth
@@ -215,37 +210,39 @@ def _block_width(typing: Any, rows: Any, wide: Any, image: Any, taps: Any) -> An
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return context.get_constant(types.intp, width)
 
-    return types.intp(rows, wide, image, taps), emit
-
-
-@intrinsic  # type: ignore[untyped-decorator]
-def _address(typing: Any, array: Any) -> Any:
-    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        data = context.make_array(array)(context, builder, args[0]).data
-        return builder.ptrtoint(data, context.get_value_type(types.intp))
-
-    return types.intp(array), emit
+    return types.intp(rows, wide, taps), emit
 
 
 def _sweep(rows: int) -> Any:
-    """Return a function that writes `rows` rows of the output from row `i` on."""
+    """Return a function that writes `rows` rows of the output."""
 
-    def sweep(image: Array, taps: Array, out: Array, i: int) -> None:
-        width = out.shape[1]
-        wide = _block_width(rows, True, image, taps)
-        narrow = _block_width(rows, False, image, taps)
+    def sweep(
+        pixels: Any,
+        stride: int,
+        taps: Any,
+        tall: int,
+        broad: int,
+        out: Any,
+        out_stride: int,
+        width: int,
+    ) -> None:
+        wide = _block_width(rows, True, taps)
+        narrow = _block_width(rows, False, taps)
         # The second block begins at a whole vector of the image's memory; these load faster.
-        begin = _address(image) + i * image.strides[0]
-        step = wide - begin // image.itemsize % narrow
+        size = bytes_of(pixels)
+        step = wide - address_of(pixels) // size % narrow
         j = 0
         # The last wide block overlaps the one before it, for a narrow one takes no less time.
         while j < width - narrow and wide <= width:
             start = min(j, width - wide)
-            _correlate_block(rows, True, image, i, start, taps, out)
+            source, target = after(pixels, start * size), after(out, start * bytes_of(out))
+            _correlate_block(rows, True, source, stride, taps, tall, broad, target, out_stride)
             j = start + step if start + wide < width else width
             step = wide
         while j < width:
-            _correlate_block(rows, False, image, i, min(j, width - narrow), taps, out)
+            start = min(j, width - narrow)
+            source, target = after(pixels, start * size), after(out, start * bytes_of(out))
+            _correlate_block(rows, False, source, stride, taps, tall, broad, target, out_stride)
             j += narrow
 
     # Its code becomes part of that of its caller, once; a function of its own would be compiled
@@ -256,53 +253,49 @@ def _sweep(rows: int) -> Any:
 _one, _three, _five = (_sweep(rows) for rows in (1, 3, 5))
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def correlate_strip(image: Array, taps: Array, out: Array) -> bool:
-    """Write the valid correlation of `image` with `taps` into `out`, if their layout allows.
+@njit(nogil=True)  # type: ignore[untyped-decorator]
+def correlate_strip(
+    pixels: Any,
+    stride: int,
+    taps: Any,
+    tall: int,
+    broad: int,
+    out: Any,
+    out_stride: int,
+    height: int,
+    width: int,
+) -> None:
+    """Write the valid correlation of an image with a kernel.
 
-    Both need unit stride along their rows, and `out` must be at least one vector wide; if not,
-    nothing is written and the answer is False.
+    Arrays would be counted as used and unused again at each call, which takes longer than a block.
+
+    Parameters
+    ----------
+    pixels : pointer
+        To the first pixel of ``height + tall - 1`` rows, each of ``width + broad - 1`` pixels that
+        follow one another.
+    stride : int
+        Bytes from one row of pixels to the next.
+    taps : pointer
+        To ``tall * broad`` taps, one after another.
+    out : pointer
+        To the first of `height` rows of `width` sums that follow one another, at least a vector.
+    out_stride : int
+        Bytes from one row of sums to the next.
     """
-    height, width = out.shape
-    if (
-        taps.size == 0
-        or image.shape[0] != height + taps.shape[0] - 1
-        or image.shape[1] != width + taps.shape[1] - 1
-    ):
-        raise InvalidInput("out must have the shape of the image less that of the taps, plus 1")
-    if (
-        width < _block_width(1, False, image, taps)
-        or image.strides[1] != image.itemsize
-        or out.strides[1] != out.itemsize
-    ):
-        return False
+    if tall < 1 or broad < 1 or width < _block_width(1, False, taps):
+        raise InvalidInput("there must be taps, and rows of at least one vector")
     i = 0
     while i < height:
+        source, target = after(pixels, i * stride), after(out, i * out_stride)
         # A block has no more rows than the kernel, see _Block.emit.
-        rows = min(height - i, taps.shape[0])
+        rows = min(height - i, tall)
         if rows >= 5:
-            _five(image, taps, out, i)
+            _five(source, stride, taps, tall, broad, target, out_stride, width)
             i += 5
         elif rows >= 3:
-            _three(image, taps, out, i)
+            _three(source, stride, taps, tall, broad, target, out_stride, width)
             i += 3
         else:
-            _one(image, taps, out, i)
+            _one(source, stride, taps, tall, broad, target, out_stride, width)
             i += 1
-    return True
-
-
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def correlate_planes(images: Array, taps: Array, out: Array) -> bool:
-    """Do `correlate_strip` for every plane of `out`, each of which has taps of its own.
-
-    Each plane of `images` serves as many planes of `out`, one after another. If the layout of the
-    planes is not fit, the answer is False.
-    """
-    if len(taps) != len(out) or len(images) == 0 or len(out) % len(images):
-        raise InvalidInput("there must be taps for each plane of out, shared evenly by the images")
-    each = len(out) // len(images)
-    for n in range(len(out)):  # noqa: SIM110 (Numba has no all)
-        if not correlate_strip(images[n // each], taps[n], out[n]):
-            return False
-    return True

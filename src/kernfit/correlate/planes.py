@@ -1,0 +1,222 @@
+"""Correlation of whole planes, borders and all, in one call of compiled code.
+
+Where windows lie within the image, its own memory is read. Elsewhere, and where memory does not lie
+as vector code wants it, a piece of the padded image is laid out first, small enough to stay in the
+cache. Which is which depends on the shapes alone; every piece sums a pixel in the same way.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numba import njit
+from numpy import empty
+
+from kernfit.arrays import Array
+from kernfit.correlate.lanes import lanes
+from kernfit.correlate.pointers import address_of, after, bytes_of, copy_bytes, pointer_to
+from kernfit.correlate.vector import correlate_strip
+from kernfit.errors import InvalidInput
+
+_PIECE = 1 << 18  # bytes of pixels that stay in the cache while all kernels pass over them
+_NARROW = 1 << 10  # bytes of a row up to which it is laid out whole: its ends are no small part
+_WIDE = 1 << 13  # bytes of a row of a piece, at most, besides those the kernel spans
+_ROWS = 15  # a piece has a multiple of these: blocks have 3 or 5
+
+
+@njit(nogil=True)  # type: ignore[untyped-decorator]
+def _lay_out(
+    image: Any,
+    steps: tuple[int, int],
+    right: int,
+    size: int,
+    rows: Any,
+    columns: Any,
+    fill: float,
+    pixels: Any,
+    pitch: int,
+    height: int,
+    width: int,
+) -> None:
+    """Lay out a piece of the padded image.
+
+    Parameters
+    ----------
+    image : pointer
+        To the image's first pixel.
+    steps : pair of int
+        Bytes to the next row and column.
+    right, size : int
+        Where the image begins in a row of the piece, maybe before it, and its width.
+    rows, columns : pointer
+        To where the rows and columns of the piece come from.
+    fill : number
+        What stands outside.
+    pixels : pointer
+        Where the piece goes.
+    pitch : int
+        Bytes from one row of the piece to the next.
+    height, width : int
+        Of the piece.
+    """
+    begin = min(max(right, 0), width)
+    end = min(max(right + size, begin), width)
+    each = bytes_of(pixels)
+    for i in range(height):
+        target = after(pixels, i * pitch)
+        if rows[i] < 0:
+            for j in range(width):
+                target[j] = fill
+            continue
+        source = after(image, rows[i] * steps[0])
+        if steps[1] == each:
+            inner = after(source, (begin - right) * each)
+            copy_bytes(inner, after(target, begin * each), (end - begin) * each)
+        else:
+            for j in range(begin, end):
+                target[j] = after(source, (j - right) * steps[1])[0]
+        for j in range(begin):
+            target[j] = after(source, columns[j] * steps[1])[0] if columns[j] >= 0 else fill
+        for j in range(end, width):
+            target[j] = after(source, columns[j] * steps[1])[0] if columns[j] >= 0 else fill
+
+
+@njit(nogil=True)  # type: ignore[untyped-decorator]
+def _check_places(places: Array, size: int) -> None:
+    least, most = 0, -1
+    for n in range(len(places)):
+        least, most = min(least, places[n]), max(most, places[n])
+    if least < -1 or most >= size:
+        raise InvalidInput("positions must be those of the image's rows and columns")
+
+
+@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def correlate_planes(
+    image: Array,
+    taps: Array,
+    out: Array,
+    rows: Array,
+    columns: Array,
+    down: int,
+    right: int,
+    fill: float,
+    image_step: int,
+    out_step: int,
+    each: int,
+    begin: int,
+    end: int,
+    first: int,
+    stop: int,
+) -> None:
+    """Correlate planes with kernels, and write some rows of some planes of the output.
+
+    Each plane of the image serves `each` planes of the output, one after another; the kernels are
+    taken in turn, and begin anew when there are no more.
+
+    Parameters
+    ----------
+    image : ndarray, shape (H, W)
+        The first plane, any strides.
+    taps : ndarray, shape (m, kh, kw)
+        Contiguous, of the dtype in which the sums are kept.
+    out : ndarray, shape (h, w)
+        The first plane of the output, any strides.
+    rows, columns : ndarray of int64, shapes (h + kh - 1,) and (w + kw - 1,)
+        Which row and column of the image stands at each position of the padded image; -1 where the
+        fill value does.
+    down, right : int
+        At which position the image itself begins.
+    fill : number
+        What stands outside.
+    image_step, out_step : int
+        Bytes from one plane to the next.
+    each : int
+        Planes of the output for every one of the image.
+    begin, end : int
+        Planes of the image. The caller knows that there are as many.
+    first, stop : int
+        Rows of the output.
+    """
+    (height, width), (tall, broad) = out.shape, taps.shape[1:]
+    if taps.size == 0:
+        raise InvalidInput("there must be taps")
+    if first >= stop or begin >= end or width == 0:
+        return
+    if len(rows) != height + tall - 1 or len(columns) != width + broad - 1:
+        raise InvalidInput("out must have the shape of the image less that of the taps, plus 1")
+    if first < 0 or stop > height or down < 0 or right < 0:
+        raise InvalidInput("rows must lie in the output, and the image not before its padding")
+    _check_places(rows, image.shape[0])
+    _check_places(columns, image.shape[1])
+
+    # Where windows lie within the image, and memory will do.
+    vector = lanes(out)
+    sums_fit = out.strides[1] == out.itemsize and width >= vector
+    fit = image.strides[1] == image.itemsize and sums_fit
+    top = min(max(down, first), stop)
+    bottom = min(max(down + image.shape[0] - tall + 1, top), stop) if fit else top
+    left = min(right, width)
+    right_end = min(max(right + image.shape[1] - broad + 1, left), width)
+    if (left > 0 or right_end < width) and width * out.itemsize <= _NARROW:
+        bottom = top
+    if left > 0:
+        left = min(max(left, vector), width)
+    if right_end < width:
+        right_end = max(min(right_end, width - vector), left)
+
+    # Memory for a piece of the padded image and, where that of the output will not do, of sums.
+    inside = first == top and stop == bottom and left == 0 and right_end == width
+    most = min(max(width, vector), _WIDE // out.itemsize)
+    pitch = -(-(most + broad - 1) // vector) * vector
+    high = max((_PIECE // (pitch * out.itemsize) - tall + 1) // _ROWS, 1) * _ROWS
+    high = min(high, stop - first)
+    scratch = empty(0 if inside else (high + tall - 1) * pitch + vector, image.dtype)
+    paper = empty(0 if sums_fit else high * most, out.dtype)
+    if width < vector:
+        scratch[:] = 0  # what lies beside narrow rows is summed as well, and left behind
+
+    pixels, sums = pointer_to(scratch), pointer_to(paper)
+    size, total = bytes_of(pixels), bytes_of(sums)
+    pixels = after(pixels, -address_of(pixels) % (vector * size))  # whole vectors load faster
+    pitch *= size
+    for n in range(begin, end):
+        plane = after(pointer_to(image), n * image_step)
+        i = first
+        while i < stop:
+            within = top <= i < bottom
+            i1 = min(i + high, top if i < top else bottom if within else stop)
+            j = 0
+            while j < width:
+                direct = within and left <= j < right_end
+                if direct:
+                    j0, j1, wide = j, right_end, right_end - j
+                    start = (i - down) * image.strides[0] + (j - right) * size
+                    source, stride = after(plane, start), image.strides[0]
+                else:
+                    j1 = min(j + most, left if within and j < left else width)
+                    j0 = max(min(j, j1 - vector), 0)
+                    wide = max(j1 - j0, vector)
+                    source, stride = pixels, pitch
+                    _lay_out(
+                        plane, image.strides, right - j0, image.shape[1],
+                        after(pointer_to(rows), i * 8), after(pointer_to(columns), j0 * 8),
+                        fill, pixels, pitch, i1 - i + tall - 1, j1 - j0 + broad - 1,
+                    )  # fmt: skip
+                for o in range(n * each, (n + 1) * each):
+                    k = o % len(taps) * tall * broad * total
+                    target = after(pointer_to(out), o * out_step + i * out.strides[0])
+                    target = after(target, j0 * out.strides[1])
+                    goal, goal_stride = target, out.strides[0]
+                    if not sums_fit:
+                        goal, goal_stride = sums, most * total
+                    correlate_strip(
+                        source, stride, after(pointer_to(taps), k), tall, broad,
+                        goal, goal_stride, i1 - i, wide,
+                    )  # fmt: skip
+                    if not sums_fit:
+                        for a in range(i1 - i):
+                            line = after(target, a * out.strides[0])
+                            for b in range(j1 - j0):
+                                after(line, b * out.strides[1])[0] = sums[a * most + b]
+                j = j1
+            i = i1

@@ -1,0 +1,67 @@
+"""Pointers in compiled code: they cost nothing to hand on, where an array is counted each time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+_BYTES = ir.IntType(8).as_pointer()
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def pointer_to(typing: Any, array: Any) -> Any:
+    """Return a pointer to an array's first element; the array must outlive it."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return context.make_array(array)(context, builder, args[0]).data
+
+    return types.CPointer(array.dtype)(array), emit
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def after(typing: Any, pointer: Any, offset: Any) -> Any:
+    """Return the pointer so many bytes further on."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        moved = builder.gep(builder.bitcast(args[0], _BYTES), [args[1]])
+        return builder.bitcast(moved, args[0].type)
+
+    return pointer(pointer, types.intp), emit
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def address_of(typing: Any, pointer: Any) -> Any:
+    """Return the pointer as a number."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.ptrtoint(args[0], context.get_value_type(types.intp))
+
+    return types.intp(pointer), emit
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def bytes_of(typing: Any, pointer: Any) -> Any:
+    """Return how many bytes an element has."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        size = context.get_abi_sizeof(context.get_data_type(pointer.dtype))
+        return context.get_constant(types.intp, size)
+
+    return types.intp(pointer), emit
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def copy_bytes(typing: Any, source: Any, target: Any, count: Any) -> Any:
+    """Copy so many bytes from one pointer to the other."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        one = ir.Constant(ir.IntType(64), 1)
+        places = (builder.bitcast(pointer, _BYTES) for pointer in (args[1], args[0]))
+        cgutils.raw_memcpy(builder, *places, args[2], one)
+        return context.get_dummy_value()
+
+    return types.void(source, target, types.intp), emit
