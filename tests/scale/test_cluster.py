@@ -1,6 +1,7 @@
 """A Dask cluster: workers are killed, the scheduler goes away, files are shared by processes."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -60,7 +61,15 @@ class Killer:
                 self.killed += 1
 
 
-def test_workers_killed_while_learning_change_nothing(cluster, files):
+def lost_workers(caplog):
+    """Return the workers that the log says were lost."""
+    found = [
+        re.match(r"worker (tcp://\S+) is lost: .* to be done again$", m) for m in caplog.messages
+    ]
+    return [match[1] for match in found if match]
+
+
+def test_workers_killed_while_learning_change_nothing(cluster, files, caplog):
     with local_workers(1) as alone:
         expected = learn_files(*files, workers=alone, memory=MEMORY, shape=5)
     killer = Killer(cluster, np.random.default_rng(0).integers(2, 60, 5).tolist())
@@ -70,14 +79,17 @@ def test_workers_killed_while_learning_change_nothing(cluster, files):
     assert found.kernel == expected.kernel
     np.testing.assert_array_equal(found.covariance, expected.covariance)
     assert found.left_out == expected.left_out
+    # One that died at the very end need not have been told yet.
+    assert len(set(lost_workers(caplog))) >= killer.killed - 1
 
 
-def test_workers_killed_while_applying_change_nothing(cluster, files, tmp_path):
+def test_workers_killed_while_applying_change_nothing(cluster, files, tmp_path, caplog):
     killer = Killer(cluster, [1, 3, 7, 9, 11])
     out = tmp_path / "out.zarr"
     with dask_workers(cluster.scheduler_address) as workers:
         apply_file(KERNEL, files[0], out, workers=workers, memory=MEMORY, progress=killer)
     assert killer.killed >= 4
+    assert len(set(lost_workers(caplog))) >= killer.killed - 1
     expected = kernfit.correlate2d(zarr.open_array(str(files[0]), mode="r")[:], KERNEL)
     np.testing.assert_array_equal(zarr.open_array(str(out), mode="r")[:], expected)
 

@@ -95,7 +95,7 @@ def test_tile_equals_the_whole(files, capsys):
 
 def test_tile_plan_only(files, capsys):
     arguments = ("tile", files / "unet.onnx", files / "image.tif", files / "out.npy", "--plan")
-    assert run(*arguments, "--memory", "1") == 0
+    assert run(*arguments, "--memory", "1MiB") == 0
     text = capsys.readouterr().out
     assert "tiles begin at multiples of 4 rows and 4 columns" in text
     assert "halo for bioimage.io: y 12, x 12" in text

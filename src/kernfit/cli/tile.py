@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from kernfit.cli.options import Pointwise, Quiet
+from kernfit.cli.options import Pointwise, Quiet, Scheduler
 
 
 def tile(
@@ -22,8 +22,9 @@ def tile(
         str, typer.Option("--tile", help="Largest tile, rows x columns, such as 512x512.")
     ] = "",
     memory: Annotated[
-        int, typer.Option(min=1, help="MiB for one tile, where --tile is not given.")
-    ] = 1024,
+        str,
+        typer.Option(help="What one tile may take where --tile is not given, such as 500MB."),
+    ] = "1GB",
     pad: Annotated[
         str,
         typer.Option(
@@ -40,6 +41,7 @@ def tile(
         bool, typer.Option("--compress", help="Pack a .tif, without loss, once it is whole.")
     ] = False,
     pointwise: Pointwise = None,
+    scheduler: Scheduler = None,
     plan_only: Annotated[
         bool, typer.Option("--plan", help="Only print the tiles and the halo.")
     ] = False,
@@ -53,6 +55,8 @@ def tile(
     from kernfit.arrays import one_of
     from kernfit.cli.progress import resumable
     from kernfit.cli.values import as_size
+    from kernfit.errors import InvalidInput
+    from kernfit.scale.layout import as_bytes
     from kernfit.see.pixels import open_pixels
     from kernfit.see.planning import tile_plan
     from kernfit.see.tiled import run_tiled
@@ -64,7 +68,7 @@ def tile(
         model,
         (pixels.rows, pixels.columns),
         tile=chosen,
-        memory=None if chosen else memory * 2**20,
+        memory=None if chosen else as_bytes(memory, "--memory"),
         pad=pad != "none",
         layer=layer,
         pointwise=pointwise or (),
@@ -73,18 +77,27 @@ def tile(
         print(plan)
         print(f"halo for bioimage.io: y {plan.bioimageio_halo[0]}, x {plan.bioimageio_halo[1]}")
         return
+    options: dict[str, Any] = {
+        "plan": plan,
+        "pad": None if pad == "none" else pad,
+        "layer": layer,
+        "divide": divide,
+        "pointwise": pointwise or (),
+    }
     with resumable(quiet) as told:
-        run_tiled(
-            model,
-            image,
-            out,
-            plan=plan,
-            pad=None if pad == "none" else pad,
-            layer=layer,
-            divide=divide,
-            compress=compress,
-            pointwise=pointwise or (),
-            progress=lambda done, total: told("tiles", done, total),
-        )
+
+        def progress(done: int, total: int) -> None:
+            told("tiles", done, total)
+
+        if scheduler is None:
+            run_tiled(model, image, out, compress=compress, progress=progress, **options)
+        elif compress:
+            raise InvalidInput("--compress must be left out with --scheduler: Zarr is so by itself")
+        else:
+            from kernfit.scale.models import tile_file
+            from kernfit.scale.workers import dask_workers
+
+            with dask_workers(scheduler) as workers:
+                tile_file(model, image, out, workers=workers, progress=progress, **options)
     if not quiet:
         print(f"{out}: {plan.result[0]}x{plan.result[1]}, {plan.count} tiles")

@@ -175,17 +175,40 @@ def apply_file(
     tile = _Tile(recipe, source, file.writer(), len(planes) == 3)
     places = layout.order(len(down), len(across))
     numbered = [(row * len(across) + column, down[row], across[column]) for row, column in places]
-    left = [task for task in numbered if task[0] not in file.done]
-    done = len(numbered) - len(left)
+    fill(file, tile, numbered, workers, progress)
+    return (channels, *size) if len(planes) == 3 else size, recipe.dtype
+
+
+def fill(
+    file: Result,
+    tile: Callable[[Any], int],
+    tasks: list[Any],
+    workers: Workers,
+    progress: Callable[[int, int], None] | None,
+) -> None:
+    """Let workers do all tiles that are not done yet, note each, and finish the file.
+
+    Parameters
+    ----------
+    file : Result
+    tile : callable
+        Does and writes the tile of a task, and returns its number.
+    tasks : list of tuple
+        In the order of work; each begins with the tile's number.
+    workers : Workers
+    progress : callable or None
+        Called with the number of tiles done, and of all.
+    """
+    left = [task for task in tasks if task[0] not in file.done]
+    done = len(tasks) - len(left)
     if progress is not None:
-        progress(done, len(numbered))
+        progress(done, len(tasks))
     for number in workers.map(tile, left):
         file.note(number)
         done += 1
         if progress is not None:
-            progress(done, len(numbered))
+            progress(done, len(tasks))
     file.finish()
-    return (channels, *size) if len(planes) == 3 else size, recipe.dtype
 
 
 @dataclass(frozen=True, eq=False)

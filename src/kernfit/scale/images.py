@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import uuid
 from collections import OrderedDict
 from functools import lru_cache
 from pathlib import Path
@@ -37,6 +38,8 @@ class LargeImage:
 
     def __init__(self, image: Any, room: int) -> None:
         self._given, self._room = image, room
+        # A worker that outlives this job shall not keep blocks of a file that is written anew.
+        self._job = uuid.uuid4().hex
         self.pixels: Pixels = open_pixels(image)
         self.shape, self.dtype, self.mark = self.pixels.shape, self.pixels.dtype, self.pixels.mark
         self.block = block_of(self.pixels)
@@ -46,7 +49,7 @@ class LargeImage:
         self._lock = threading.Lock()
 
     def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
-        return opened, (os.path.abspath(self._given), self._room)
+        return opened, (os.path.abspath(self._given), self._room, self._job)
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -131,8 +134,8 @@ class LargeImage:
 
 
 @lru_cache(maxsize=4)
-def opened(path: str, room: int) -> LargeImage:
-    """Return the image of a file; a process that is asked again has it open already."""
+def opened(path: str, room: int, job: str) -> LargeImage:
+    """Return the image of a file; a process that is asked again in a job has it open already."""
     return LargeImage(Path(path), room)
 
 

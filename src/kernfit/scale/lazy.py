@@ -12,15 +12,14 @@ from kernfit.arrays import Array
 from kernfit.correlate.axes import Axis
 from kernfit.errors import InvalidInput
 from kernfit.interop.packages import need
-from kernfit.interop.run import runner_for
 from kernfit.kernel import Kernel
 from kernfit.scale.chunks import Chunks
 from kernfit.scale.files import recipe_for
 from kernfit.scale.labels import labelled, unlabelled
+from kernfit.scale.models import ModelTiles, tile_spans
 from kernfit.scale.windows import Span, spans
-from kernfit.see.planning import Strip, TilePlan, tile_plan
+from kernfit.see.planning import TilePlan, tile_plan
 from kernfit.see.stack import as_stack, stack_graph
-from kernfit.see.tiled import run_tile
 
 Pair = tuple[int, int]
 
@@ -212,55 +211,14 @@ def run_tiled(
         plan = tile_plan(model, size, tile=tile, memory=memory, **asked)
     elif (plan.shape[0] - plan.padded[0], plan.shape[1] - plan.padded[1]) != size:
         raise InvalidInput(f"plan must be for an image of {size}, got one for {plan.shape}")
-    if any(plan.padded) and pad is None:
-        raise InvalidInput("pad must be given as the plan extends the image: for example 'edge'")
-    sources = [
-        np.pad(np.arange(n), (0, more), mode=pad) if more else np.arange(n)  # type: ignore[call-overload]
-        for n, more in zip(size, plan.padded, strict=True)
-    ]
-    rows, columns = (
-        [Span(s.first, s.last, sources[axis][s.start : s.stop]) for s in strips]
-        for axis, strips in enumerate((plan.rows, plan.columns))
-    )
-    work = _Model(model, layer, tuple(pointwise), divide, plan.rows, plan.columns)
+    rows, columns = tile_spans(plan, pad)
+    work = ModelTiles(model, layer, pointwise, divide, plan)
     # The model itself says how many channels it gives, and in what numbers.
     small = np.zeros((len(array), len(rows[0].sources), len(columns[0].sources)), array.dtype)
     found = work(small, tile=(0, 0))
     return _windowed(
         work, [(array, 0)], rows, columns, ((len(found),),), found.dtype, numbered=True
     )
-
-
-class _Model:
-    """Runs a model on the window of a tile; each process opens it once."""
-
-    def __init__(
-        self,
-        model: Any,
-        layer: str | None,
-        pointwise: tuple[str, ...],
-        divide: float,
-        rows: Sequence[Strip],
-        columns: Sequence[Strip],
-    ) -> None:
-        self._what, self._divide = (model, layer, pointwise), divide
-        self._rows, self._columns = rows, columns
-        self._runner: Any = None
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_runner": None}
-
-    def __dask_tokenize__(self) -> Any:
-        model, *others = self._what
-        return others, runner_for(model, self._what[1], pointwise=self._what[2])[1], self._divide
-
-    def __call__(self, window: Array, *, tile: Pair) -> Array:
-        if self._runner is None:
-            model, layer, pointwise = self._what
-            self._runner = runner_for(model, layer, pointwise=pointwise)[0]
-        return run_tile(
-            self._runner, window, self._rows[tile[0]], self._columns[tile[1]], self._divide
-        )
 
 
 def _windowed(

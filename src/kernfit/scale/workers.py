@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 from kernfit.correlate.threads import thread_count
@@ -14,8 +15,11 @@ from kernfit.interop.packages import need
 
 Task = TypeVar("Task")
 
+log = logging.getLogger("kernfit.scale")
+
 # Tasks that are under way or waiting for each worker, so that none is idle.
 _AHEAD = 2
+_LOOK = 0.5  # seconds between two looks whether a cluster is still there
 
 
 class Workers:
@@ -28,22 +32,33 @@ class Workers:
         How many tasks run at a time.
     beside : int, optional
         How many of them in one process; all unless told otherwise.
-    remote : bool
-        Whether they run in other processes, which find files by their names only.
+    alive : callable, optional
+        Says whether they can still be reached. Those for which this is given run in other
+        processes, which find files by their names only.
     """
 
     def __init__(
-        self, executor: Executor, count: int, *, beside: int | None = None, remote: bool = False
+        self,
+        executor: Executor,
+        count: int,
+        *,
+        beside: int | None = None,
+        alive: Callable[[], bool] | None = None,
     ) -> None:
-        self._executor, self.count, self.remote = executor, count, remote
+        self._executor, self.count, self._alive = executor, count, alive
         self.beside = beside or count
+
+    @property
+    def remote(self) -> bool:
+        """Whether they run in other processes."""
+        return self._alive is not None
 
     def map(self, function: Callable[[Task], Any], tasks: Iterable[Task]) -> Iterator[Any]:
         """Give the results in the order of the tasks, with few of them held at a time."""
         under_way: deque[Future[Any]] = deque()
         try:
             for task in tasks:
-                under_way.append(self._executor.submit(function, task))
+                under_way.append(self._submitted(function, task))
                 if len(under_way) >= _AHEAD * self.count:
                     yield self._result(under_way.popleft())
             while under_way:
@@ -54,9 +69,21 @@ class Workers:
                 # Nobody may still write when whoever asked for this goes on.
                 wait(running)
 
+    def _submitted(self, function: Callable[[Task], Any], task: Task) -> Future[Any]:
+        try:
+            return self._executor.submit(function, task)
+        except Exception as error:
+            if self._alive is None or self._alive():
+                raise
+            raise _gone() from error
+
     def _result(self, future: Future[Any]) -> Any:
-        if not self.remote:
+        if self._alive is None:
             return future.result()
+        # Of a scheduler that is gone, not every future hears.
+        while not wait([future], timeout=_LOOK).done:
+            if not self._alive():
+                raise _gone()
         return _remote_result(future)
 
 
@@ -73,7 +100,7 @@ def local_workers(threads: int | None = None) -> Iterator[Workers]:
 
 @contextmanager
 def dask_workers(address: str) -> Iterator[Workers]:
-    """Give the workers of a Dask cluster.
+    """Give the workers of a Dask cluster; the log says which of them are lost.
 
     Parameters
     ----------
@@ -95,18 +122,79 @@ def dask_workers(address: str) -> Iterator[Workers]:
             f"no Dask scheduler answers at {address} ({type(error).__name__}): start one with "
             "'dask scheduler', and check the address"
         ) from error
-    try:
-        threads = client.nthreads().values()
-        if not threads:
-            raise InvalidInput(
-                f"the Dask scheduler at {address} has no worker: start one with "
-                f"'dask worker {address}'"
+    with _quiet():
+        try:
+            threads = client.nthreads().values()
+            if not threads:
+                raise InvalidInput(
+                    f"the Dask scheduler at {address} has no worker: start one with "
+                    f"'dask worker {address}'"
+                )
+            client.subscribe_topic("all", _Watch(client))
+            # Once it has to connect again, all that was asked of the scheduler is lost.
+            yield Workers(
+                client.get_executor(pure=False),
+                sum(threads),
+                beside=max(threads),
+                alive=lambda: client.status == "running",
             )
-        executor = client.get_executor(pure=False)
-        yield Workers(executor, sum(threads), beside=max(threads), remote=True)
+        finally:
+            # Without a scheduler there is nobody to say goodbye to.
+            with suppress(TimeoutError, AssertionError):
+                client.close(timeout=5)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Dask's own client from saying at length what is said here in a line."""
+    names = ("tornado.application", *logging.root.manager.loggerDict)
+    loggers = [
+        logging.getLogger(name) for name in names if name.startswith(("distributed", "tornado"))
+    ]
+    levels = [logger.level for logger in loggers]
+    try:
+        for logger in loggers:
+            logger.setLevel(logging.CRITICAL)
+        yield
     finally:
-        # Without a scheduler there is nothing to say goodbye to.
-        client.close(timeout=5)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+_FINISHED = "lost-computed-tasks"
+
+
+class _Watch:
+    """Logs the workers that a cluster loses, from what its scheduler tells.
+
+    Parameters
+    ----------
+    client : distributed.Client
+    """
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def __call__(self, event: tuple[float, Any]) -> None:
+        """Take one event: when it was, and what."""
+        said = event[1]
+        # Workers that are closed on purpose are nobody's loss.
+        if said.get("action") != "remove-worker" or said.get("expected"):
+            return
+        own = set(self._client.futures)
+        begun, finished = (
+            len(own & set(said.get(name) or ())) for name in ("processing-tasks", _FINISHED)
+        )
+        log.warning(
+            "worker %s is lost: %s under way and %s not yet fetched go to others, to be done again",
+            said.get("worker"),
+            _parts(begun),
+            _parts(finished),
+        )
+
+
+def _parts(count: int) -> str:
+    return f"{count or 'no'} part{'s' * (count != 1)}"
 
 
 @contextmanager
@@ -116,19 +204,20 @@ def workers_at(scheduler: str | None, threads: int | None = None) -> Iterator[Wo
         yield workers
 
 
+def _gone() -> InvalidInput:
+    return InvalidInput(
+        "the Dask scheduler is gone; what was finished is kept: start it and the same command again"
+    )
+
+
 def _remote_result(future: Future[Any]) -> Any:
     """Return a result from a cluster, or say in one line what became of it."""
-    from concurrent.futures import CancelledError
-
     try:
         return future.result()
     except (KernfitError, KeyboardInterrupt):
         raise
     except (CancelledError, OSError, TimeoutError) as error:
-        raise InvalidInput(
-            "the Dask scheduler is gone; what was finished is kept: start it and the same command "
-            "again"
-        ) from error
+        raise _gone() from error
     except Exception as error:
         if type(error).__name__ == "KilledWorker":
             raise InvalidInput(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import uuid
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -56,9 +57,11 @@ class PartWriter:
 
     def __init__(self, pixels: Any, path: Path) -> None:
         self._pixels, self._path = pixels, path
+        # Another result of this name may have another shape: nobody shall take up the one before.
+        self._job = uuid.uuid4().hex
 
-    def __reduce__(self) -> tuple[Any, tuple[str]]:
-        return _writer_of_zarr, (str(self._path),)
+    def __reduce__(self) -> tuple[Any, tuple[str, str]]:
+        return _writer_of_zarr, (os.path.abspath(self._path), self._job)
 
     def write(self, rows: slice, columns: slice, values: Array) -> None:
         """Write one part (channels, rows, columns)."""
@@ -73,7 +76,7 @@ class PartWriter:
 
 
 @lru_cache(maxsize=2)
-def _writer_of_zarr(path: str) -> PartWriter:
+def _writer_of_zarr(path: str, job: str) -> PartWriter:
     return PartWriter(need("zarr", "zarr").open_array(path, mode="r+"), Path(path))
 
 
