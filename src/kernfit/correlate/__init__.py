@@ -14,7 +14,7 @@ from kernfit.correlate.definition import corr2d
 from kernfit.correlate.elsewhere import correlate_elsewhere
 from kernfit.correlate.gradients import image_gradient, kernel_gradient
 from kernfit.correlate.plan import Plan
-from kernfit.correlate.planner import plan_for
+from kernfit.correlate.planner import known_plan, plan_for
 from kernfit.correlate.taps import check_channels, flipped, taps_of, taps_of_layer
 from kernfit.devices import is_elsewhere
 from kernfit.errors import InvalidInput
@@ -126,6 +126,14 @@ def correlate2d(
     >>> correlate2d([[1, 2, 4]], [[1, -1]], mode="same", boundary="edge")
     array([[-1, -2,  0]])
     """
+    if type(image) is type(kernel) is np.ndarray and mask is None:
+        plan = known_plan(
+            image.shape, image.dtype, kernel.shape, kernel.dtype, kernel.tobytes(), mode, boundary,
+            fill_value, padding, anchor, stride, dilation, nan, False, dtype, overflow, method,
+            threads,
+        )  # fmt: skip
+        if plan is not None:
+            return plan.run(image, None, out)
     if type(image) is not np.ndarray or image.dtype.kind not in "biufc" or image.ndim < 2:
         if is_elsewhere(image):
             return correlate_elsewhere(  # type: ignore[no-any-return]
