@@ -119,6 +119,19 @@ def painted(x: np.ndarray) -> np.ndarray:
     return image
 
 
+def cloned(x: np.ndarray) -> np.ndarray:
+    image = levels(blurred(x))
+    image[40:90, 30:110] = image[130:180, 120:200]
+    return image
+
+
+def filled_in(x: np.ndarray) -> np.ndarray:
+    """Fill a hole (A. Telea, 2004)."""
+    image, hole = levels(blurred(x)), np.zeros(x.shape, np.uint8)
+    hole[60:110, 90:150] = 1
+    return cv2.inpaint(image, hole, 5, cv2.INPAINT_TELEA)
+
+
 def dithered(count: int) -> Callable[[np.ndarray], np.ndarray]:
     """R. W. Floyd and L. Steinberg, 1976."""
 
@@ -198,6 +211,8 @@ MISFITS: dict[str, tuple[set[str], Callable[[np.ndarray], np.ndarray]]] = {
     "0.2 % wild pixels": ({"outliers"}, wild(0.002)),
     "3 % wild pixels": ({"outliers"}, wild(0.03)),
     "a rectangle painted over": ({"outliers"}, painted),
+    "a part cloned from elsewhere": ({"outliers"}, cloned),
+    "a part filled in from around it": ({"outliers"}, filled_in),
     "vignette, 10 % in the corners": (FIELD, vignette(0.1)),
     "vignette, 40 % in the corners": (FIELD, vignette(0.4)),
     "background": (FIELD, lambda x: levels(0.8 * blurred(x) + 20 * across(x))),

@@ -16,9 +16,7 @@ pytestmark = pytest.mark.slow
 DOCUMENT = Path(__file__).parents[2] / "docs" / "programs.md"
 
 # What does not pass, and why; such a test must fail, or its line here has to go.
-KNOWN: dict[str, str] = {
-    'ffmpeg -i grey8.pgm -vf "hqdn3d,format=gray" after.pgm': "its residual is like noise",
-}
+KNOWN: dict[str, str] = {}
 
 
 def table(cases):

@@ -8,16 +8,19 @@ from kernfit.learning.misfits.clues import Clues
 from kernfit.learning.misfits.structure import Structure
 
 # A finding counts if noise would do as well less often than this, if it explains this share of the
-# residual, and if what it explains is more than rounding to whole levels leaves. They were chosen
-# on half of the photographs in benchmarks/misfits.py; docs/misfits.md has the other half.
+# residual, and if what it explains is more than rounding to whole levels leaves, or the residual
+# has tails that no rounding leaves, not even between two steps. They were chosen on half of the
+# photographs in benchmarks/misfits.py; docs/misfits.md has the other half.
 _CHANCE = 1e-3
 _SHARE = 0.02
+_NO_ROUNDING = 3.5
 # Below so much of the after image explained, with a residual that looks like an image itself, or
 # below so much in any case, the two are no pair.
 _UNRELATED, _IMAGE, _NOTHING = 0.25, 0.5, 0.02
 # A cause that explains so much of the residual is named, whatever else was done.
 _MOST_OF_IT = 0.5
 _MORE_THAN_LOSSES = 0.2
+_LEAVES_AN_IMAGE = 0.2
 # Levels so far apart explain a residual of up to this share of a step: 1/sqrt(12), dithered more.
 _STEPS = 0.6
 _PILED_UP = 0.03
@@ -109,10 +112,17 @@ def kind_of_misfit(
         for name in _NAMED
         if (finding := getattr(found, name)).chance < _CHANCE
         and finding.share > _SHARE
-        and finding.share * rms**2 > floor**2
+        and (finding.share * rms**2 > floor**2 or found.kurtosis > _NO_ROUNDING)
     }
     best = max(shares, key=lambda name: shares[name], default=None)
     share = shares[best] if best is not None else 0.0
+    if found.retouched is not None and share < _MORE_THAN_LOSSES and clues.geometry is None:
+        return Misfit(
+            "outliers",
+            f"part of the image, {found.retouched.where}, is not the work of the kernel that made "
+            "the rest: it was painted over or retouched",
+            "Leave it out with a mask.",
+        )
     if found.step > 1 and rms < _STEPS * found.step:
         return Misfit(
             "coarse levels",
@@ -120,7 +130,13 @@ def kind_of_misfit(
             "dithered",
             "Use an after image that has all its levels.",
         )
-    if clues.geometry is not None and (best not in ("tone", "detail") or share < _MOST_OF_IT):
+    # What was moved leaves the slopes of the image, or an image; noise may look moved by chance.
+    left = found.neighbours > _LEAVES_AN_IMAGE or found.motion.chance < _CHANCE
+    if (
+        clues.geometry is not None
+        and left
+        and (best not in ("tone", "detail") or share < _MOST_OF_IT)
+    ):
         words, remedy = clues.geometry
         return Misfit("moved", f"the after image is {words}", remedy)
     image = found.neighbours > _IMAGE and share < _MOST_OF_IT
@@ -142,6 +158,13 @@ def kind_of_misfit(
             f"{found.piled_up:.1%} of the after image lie at its extreme level {found.level:g}, "
             "where it looks clipped",
             f"Give {found.level:g} as one of the clip levels.",
+        )
+    if found.ranked and (best is None or share < _MOST_OF_IT):
+        return Misfit(
+            "non-linear",
+            "each pixel is one of the levels around it in the before image, as a median, an "
+            "extreme or the most frequent level leaves it",
+            _ONLY_NEAREST,
         )
     if best is not None:
         return Misfit(*_NAMED[best])

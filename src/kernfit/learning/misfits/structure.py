@@ -11,6 +11,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from kernfit.arrays import Array
 from kernfit.learning.misfits import features
+from kernfit.learning.misfits.ranks import takes_levels
+from kernfit.learning.misfits.retouched import Retouched, retouched
 from kernfit.learning.pairs.noise import scale_by_level
 from kernfit.learning.pairs.residual import ResidualStrip
 
@@ -22,6 +24,8 @@ _FAR = 6.0  # standard deviations
 # Clipping shifts the mean within so many standard deviations from its level; such pixels are left
 # out, but no more than this share.
 _MARGIN, _MOST_NEAR = 4.0, 0.25
+# A part that was painted over leaves a residual that is so much alike in neighbouring pixels.
+_ALIKE = 0.5
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,10 @@ class Structure:
     step : int
         How far apart nearly all of the after image's levels are at least; 0 where they are not
         whole numbers.
+    ranked : bool
+        Whether the after image is made of levels of the before image, as a median makes it.
+    retouched : Retouched or None
+        A part of the image that the kernel of the rest does not explain.
     """
 
     tone: Finding
@@ -83,6 +91,8 @@ class Structure:
     neighbours: float
     rough: Finding
     step: int
+    ranked: bool = False
+    retouched: Retouched | None = None
 
 
 def structure(
@@ -136,14 +146,19 @@ def structure(
     size = np.abs(error) / np.maximum(scale, typical)
     lowest, highest = level == level.min(), level == level.max()
     piled_up = highest if highest.mean() >= lowest.mean() else lowest
+    neighbours = max(abs(sums[0]) / max(1, sums[1]), abs(sums[2]) / max(1, sums[3])) / power
+    single = all(len(strip.seen) == 1 for strip in strips)
     return Structure(
         **_findings(joined),
         piled_up=float(piled_up.mean()),
         level=float(level[piled_up][0]),
         kurtosis=float(np.mean(size**4) / (np.mean(size**2) ** 2 or 1.0)),
         far=float(np.mean(size > _FAR)),
-        neighbours=max(abs(sums[0]) / max(1, sums[1]), abs(sums[2]) / max(1, sums[3])) / power,
+        neighbours=neighbours,
         step=step,
+        ranked=single
+        and takes_levels(joined.windows, joined.predicted + joined.error, joined.predicted),
+        retouched=retouched(strips, anchor) if neighbours > _ALIKE else None,
     )
 
 
