@@ -5,7 +5,16 @@ import pytest
 
 import kernfit.correlate.lags as room
 from kernfit import Statistics
-from kernfit.correlate.lag_spectra import lag_products_by_spectra, pays
+from kernfit.correlate.lag_spectra import cheapest_transform
+from kernfit.correlate.lags import lag_products, spectral_size
+
+
+@pytest.fixture
+def by_spectra(monkeypatch):
+    def always(size, lags, firsts, seens):
+        return cheapest_transform(lags, len(firsts), seens, size)[1]
+
+    monkeypatch.setattr(room, "spectral_size", always)
 
 
 def one_by_one(y, x, rows, columns):
@@ -34,44 +43,59 @@ def one_by_one(y, x, rows, columns):
         ((100, 120), 100, (-90, 90)),
     ],
 )
-def test_equals_the_definition(size, rows, columns):
+@pytest.mark.parametrize("spectra", [True, False])
+def test_equals_the_definition(size, rows, columns, spectra, request):
+    if spectra:
+        request.getfixturevalue("by_spectra")
     rng = np.random.default_rng(0)
     y = rng.normal(2, 1, size)
     x = rng.normal(-1, 3, (size[0] + rows - 1, size[1] + rows))
     expected = one_by_one(y, x, rows, columns)
     scale = np.sqrt(np.sum(y**2) * np.sum(x**2))
     for threads in (1, 2):
-        found = lag_products_by_spectra(y, x, rows, columns, threads=threads)
+        found = lag_products(y, x, rows, columns, threads=threads)
         assert np.abs(found - expected).max() < 1e-14 * scale
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.uint8, np.int16])
 def test_narrow_dtypes_are_summed_in_float64(dtype):
     x = (np.random.default_rng(1).random((330, 300)) * 200).astype(dtype)
-    found = lag_products_by_spectra(x[:300], x, 31, (-30, 30))
-    expected = room.lag_products(x[:300], x, 4, (-2, 2))
+    assert spectral_size((300, 300), (31, 61), (0,), 1)
+    found = lag_products(x[:300], x, 31, (-30, 30))
+    expected = lag_products(x[:300], x, 4, (-2, 2))
     assert np.allclose(found[:4, 28:33], expected, rtol=1e-13)
 
 
-def test_does_not_depend_on_threads():
+@pytest.mark.parametrize("rows", [5, 21])
+def test_does_not_depend_on_threads(rows):
     x = np.random.default_rng(2).normal(size=(900, 300))
-    one, two = (lag_products_by_spectra(x[:880], x, 21, (-20, 20), threads=n) for n in (1, 2))
+    one, two = (lag_products(x[:870], x, rows, (-20, 20), threads=n) for n in (1, 2))
     assert np.array_equal(one, two)
 
 
-def test_statistics_are_the_same_either_way(monkeypatch):
+@pytest.mark.parametrize("shape", [(31, 31), (9, 14), (1, 40), (40, 1)])
+@pytest.mark.parametrize("channels", ["alike", "full"])
+def test_statistics_are_the_same_either_way(monkeypatch, shape, channels):
     rng = np.random.default_rng(3)
-    x = rng.normal(1000, 1, (420, 430)).astype(np.float32)
-    y = rng.normal(size=(390, 400))
-    assert pays(31, 61, y.shape)
-    found = Statistics.of(x, y, 31).sums
-    monkeypatch.setattr(room, "pays", lambda *_: False)
-    direct = Statistics.of(x, y, 31).sums
+    x = rng.normal(1000, 1, (2, 330, 310)).astype(np.float32)
+    y = rng.normal(size=(2, 331 - shape[0], 311 - shape[1]))
+    mask = rng.random(y.shape[1:]) < 0.99
+
+    def sums(way):
+        monkeypatch.setattr(room, "spectral_size", way)
+        return Statistics.of(x, y, shape, channels=channels, mask=mask).sums
+
+    found = sums(lambda size, lags, firsts, seens: cheapest_transform(lags, 4, seens, size)[1])
+    direct = sums(lambda *_: None)
     assert np.abs(found.gram - direct.gram).max() < 1e-12 * direct.gram.max()
     scale = np.sqrt(direct.gram.diagonal()[:-1].max() * direct.energy[0])
     assert np.abs(found.cross - direct.cross)[:-1].max() < 1e-12 * scale
+    assert np.allclose(found.energy, direct.energy, rtol=1e-13)
 
 
 def test_small_kernels_and_images_are_summed_directly():
-    assert not pays(11, 21, (4096, 4096))
-    assert not pays(31, 61, (200, 4096))
+    assert spectral_size((4096, 4096), (11, 21), (0, 10), 1)
+    assert spectral_size((4096, 4096), (3, 5), (0, 2), 1) is None
+    assert spectral_size((60, 4096), (3, 5), (0, 2), 1) is None
+    assert spectral_size((100, 100), (11, 21), (0, 10), 1) is None
+    assert spectral_size((1000, 1000), (400, 400), (0,), 1) is None

@@ -134,13 +134,18 @@ def test_files_of_the_first_version_are_read(tmp_path):
     assert (old + found).count == 2 * found.count
 
 
-def test_large_images_are_summed_in_bands(monkeypatch):
-    import kernfit.learning.sums.summing as module
+@pytest.mark.parametrize("share", [0.1, 0.9])
+def test_large_images_are_summed_in_tiles_and_bands(monkeypatch, share):
+    from kernfit.correlate import lag_panels
+    from kernfit.learning.sums import patches, summing
 
     x = np.random.default_rng(7).normal(size=(90, 30))
-    mask = np.random.default_rng(8).random((88, 28)) < 0.9
+    mask = np.random.default_rng(8).random((88, 28)) < share
     whole = Statistics.of(x, x[1:-1, 1:-1], 3, mask=mask)
-    monkeypatch.setattr(module, "_PIXELS", 300)
+    monkeypatch.setattr(lag_panels, "TILE", (13, 11))
+    monkeypatch.setattr(summing, "_BAND", 300)
+    monkeypatch.setattr(patches, "_BAND", 100)
+    monkeypatch.setattr(patches, "_CHUNK_BYTES", 2000)
     parts = Statistics.of(x, x[1:-1, 1:-1], 3, mask=mask)
     assert np.allclose(parts.gram, whole.gram, rtol=1e-12)
     assert np.allclose(parts.cross, whole.cross, rtol=1e-12)

@@ -77,7 +77,7 @@ def correlate_blocks(
         for x in (source[0], source[-1])
     )
     down, along = (twiddles_of(n, dtype) for n in size)
-    strips, stack = _scratch(size, dtype)
+    strips, stack = scratch(size, dtype)
     # A real image is its own partner: one block of it goes with the next.
     compiled(dtype, back=True)(
         *(a, b, len(source) == 1, *taps, spectrum, down, along, strips, stack),
@@ -90,7 +90,7 @@ def _lanes(dtype: Dtype) -> int:
     return vector_bytes() // dtype.itemsize
 
 
-def _scratch(size: Pair, dtype: Dtype) -> tuple[Array, Array]:
+def scratch(size: Pair, dtype: Dtype) -> tuple[Array, Array]:
     """Return memory for a sheet of strips of columns, and for the stack of strips of rows."""
     wide = _lanes(dtype)
     count = min(_SHEET // (wide * dtype.itemsize), size[1] // wide)

@@ -1,78 +1,164 @@
 """Lag products through the Fourier transform: for many lags it costs less than each one's sum.
 
-A tile of y, with zeros around it, and the pixels of x that it meets are transformed; the products
-of their spectra add up over a band of tiles, and one transform back gives all lags of the band
-(T. G. Stockham, High-speed convolution and correlation, 1966).
+A tile, with zeros around it, and the pixels that it meets are transformed; the products of their
+spectra add up over many tiles, and one transform back gives all lags (T. G. Stockham, High-speed
+convolution and correlation, 1966). Two tiles at a time are the real and the imaginary part of one
+complex tile: the real part of their product's transform is the sum over both.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import lru_cache
+from itertools import product
+
 import numpy as np
-from scipy.fft import irfft2, rfft2
+from numba import njit
 
 from kernfit.arrays import Array
-from kernfit.correlate.threads import for_strips, thread_count
+from kernfit.correlate.blocks import scratch
+from kernfit.correlate.fft import compiled, order_of, twiddles_of
+from kernfit.correlate.lag_tile import SPARE, LagTile
 
-# Rows and columns of a transform: small enough for the second-level cache.
-_TILE = 256
-# Transforms of two such tiles and their product cost about as much as so many lags summed over
-# the tile one by one.
-_LAGS = 300
+_DOUBLE = np.dtype(np.float64)
+# Rows or columns of a transform, and how many numbers of it the second-level cache has room for.
+_SIDES = (64, 128, 256, 512)
+_ROOM = 1 << 15
+# Nanoseconds for a number of a complex transform, for each doubling of its size; for a product of
+# two; for the way back; and for each tile, whatever its size. Only their ratio to the cost in
+# `lag_panels` matters.
+_COST, _PRODUCT, _WAY_BACK, _EACH = 0.28, 1.2, 6.0, 30_000
+
+Pair = tuple[int, int]
 
 
-def pays(rows: int, span: int, size: tuple[int, ...]) -> bool:
-    """Return whether so many lags of an image of some size cost less this way."""
-    tile = _tile(rows, span)
-    used = (tile - rows + 1) * (tile - span + 1) / tile**2
-    return min(size) >= tile and rows * span * used > _LAGS
+@lru_cache(256)
+def cheapest_transform(lags: Pair, owns: int, seens: int, size: Pair) -> tuple[float, Pair | None]:
+    """Return what an image costs in nanoseconds, and by transforms of how many rows and columns.
 
-
-def lag_products_by_spectra(
-    y: Array, x: Array, rows: int, columns: tuple[int, int], *, threads: int | None = 1
-) -> Array:
-    """Return what `kernfit.correlate.lags.lag_products` does; see there.
-
-    Rounding is relative to the root of the product of both images' energies, not to each lag.
+    Parameters
+    ----------
+    lags : (rows, columns)
+    owns, seens : int
+        How many planes there are.
+    size : (H, W)
+        Of the outputs.
     """
-    height, width = y.shape
-    first, last = columns
-    span = last - first + 1
-    tile = _tile(rows, span)
-    tall, broad = tile - rows + 1, tile - span + 1
-
-    def band(top: int) -> Array:
-        bottom = min(top + tall, height)
-        spectrum = np.zeros((tile, tile // 2 + 1), np.complex128)
-        for left in range(0, width, broad):
-            right = min(left + broad, width)
-            seen = np.zeros((tile, tile))
-            # Columns of x from left + first to right - 1 + last, of which some may not be there.
-            start, stop = max(left + first, 0), min(right + last, x.shape[1])
-            if stop > start:
-                part = x[top : bottom + rows - 1, start:stop]
-                at = start - left - first
-                seen[: len(part), at : at + part.shape[1]] = part
-            own = np.zeros((tile, tile))
-            own[: bottom - top, : right - left] = y[top:bottom, left:right]
-            spectrum += np.conj(rfft2(own)) * rfft2(seen)
-        lags: Array = irfft2(spectrum, s=(tile, tile))[:rows, :span]
-        return lags
-
-    tops = range(0, height, tall)
-    parts = np.empty((len(tops), rows, span))
-
-    def bands(begin: int, end: int) -> None:
-        for number in range(begin, end):
-            parts[number] = band(tops[number])
-
-    for_strips(bands, len(tops), thread_count(threads))
-    total: Array = parts.sum(axis=0)
-    return total
+    found: tuple[float, Pair | None] = (np.inf, None)
+    for transform in product(_SIDES, _SIDES):
+        tile = tile_of(transform, lags)
+        if all(2 * side > n for side, n in zip(tile, transform, strict=True)):
+            tiles = -(-size[0] // tile[0]) * -(-size[1] // tile[1])
+            pairs = -(-tiles // 2)
+            points = transform[0] * transform[1]
+            one = _COST * np.log2(points) * (1.0 if points <= _ROOM else 1.4)
+            products = owns * seens * (_PRODUCT * pairs + _WAY_BACK)
+            price = float(points * ((owns + seens) * one * pairs + products)) + _EACH * tiles
+            found = min(found, (price, transform))
+    return found
 
 
-def _tile(rows: int, span: int) -> int:
-    """Return the side of a transform, a power of two of which most is of use."""
-    tile = _TILE
-    while tile < 3 * max(rows, span):
-        tile *= 2
-    return tile
+def tile_of(transform: Pair, lags: Pair) -> Pair:
+    """Return how many rows and columns of output go through one transform."""
+    return transform[0] - lags[0] + 1, transform[1] - lags[1] + 1
+
+
+def spectral_products(
+    tiles: Iterator[LagTile], transform: Pair, lags: Pair, owns: int, seens: int
+) -> Array:
+    """Return ``T[m, p, c, d] = sum of own[m][i, j] * seen[p][i + c, j + d]`` over tiles.
+
+    Rounding is relative to the root of the product of both planes' energies, not to each lag.
+
+    Parameters
+    ----------
+    tiles : iterator of LagTile
+    transform : (rows, columns)
+        At least as large as what a tile meets.
+    lags : (rows, columns)
+    owns, seens : int
+        How many planes there are.
+
+    Returns
+    -------
+    ndarray of float64, shape (owns, seens, rows, columns)
+    """
+    run = compiled(_DOUBLE, back=False)
+    down, along = (twiddles_of(n, _DOUBLE) for n in transform)
+    strips, _ = scratch(transform, _DOUBLE)
+    own, *seen = (_stack(transform) for _ in range(1 + seens))
+    totals = np.zeros((owns, seens, *_flat(own).shape))
+    nothing = np.zeros((0, 0))
+    for tile in tiles:
+        partner = next(tiles, None)
+        for p, stack in enumerate(seen):
+            pair = [each.seen[p, :, :-SPARE] if each else nothing for each in (tile, partner)]
+            run(*pair, down, along, strips, stack)
+        for m in range(owns):
+            pair = [_own(each, m) if each else nothing for each in (tile, partner)]
+            run(*pair, down, along, strips, own)
+            for p, stack in enumerate(seen):
+                _add_product(totals[m, p], _flat(own), _flat(stack))
+    whole = totals.reshape(owns, seens, len(own), 2, -1, own.shape[3])[:, :, :, :, : own.shape[2]]
+    return _back(whole, transform, lags)
+
+
+def _own(tile: LagTile, m: int) -> Array:
+    plane, column = tile.own(m)
+    return plane[: tile.height, column : column + tile.width]
+
+
+def _stack(transform: Pair) -> Array:
+    """Return memory for a spectrum; also what pads it is finite."""
+    stack = scratch(transform, _DOUBLE)[1]
+    stack.base.fill(0.0)  # type: ignore[union-attr]
+    return stack
+
+
+def _flat(stack: Array) -> Array:
+    """Return real and imaginary parts of each strip in one piece, with what pads them."""
+    base: Array = stack.base  # type: ignore[assignment]
+    return base.reshape(len(base), 2, -1)
+
+
+@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def _add_product(total: Array, own: Array, seen: Array) -> None:
+    """Add the product of a spectrum with the conjugate of another one."""
+    for n in range(len(own)):
+        (a, b), (c, d) = own[n], seen[n]
+        _add_two(total[n, 0], a, c, b, d, 1.0)
+        _add_two(total[n, 1], a, d, b, c, -1.0)
+
+
+@njit(nogil=True, cache=True, fastmath={"contract"})  # type: ignore[untyped-decorator]
+def _add_two(total: Array, a: Array, b: Array, c: Array, d: Array, sign: float) -> None:
+    for i in range(len(total)):
+        total[i] += a[i] * b[i] + sign * (c[i] * d[i])
+
+
+def _back(totals: Array, transform: Pair, lags: Pair) -> Array:
+    """Return the lags of which stacks are the spectra: the few that are wanted, one by one."""
+    down, along = _waves(transform, lags)
+    span = lags[1]
+    # Along the columns: cosines and sines, each with real and imaginary parts.
+    parts = np.concatenate([along.real, along.imag]) @ totals  # (..., strips, 2, 2 span, lanes)
+    re = parts[..., 0, :span, :] - parts[..., 1, span:, :]
+    im = parts[..., 0, span:, :] + parts[..., 1, :span, :]
+    lines = [
+        part.swapaxes(-1, -2).reshape(*totals.shape[:2], transform[0], span) for part in (re, im)
+    ]
+    found: Array = down.real @ lines[0] - down.imag @ lines[1]
+    return found / (transform[0] * transform[1])
+
+
+@lru_cache(16)
+def _waves(transform: Pair, lags: Pair) -> tuple[Array, Array]:
+    """Return what each frequency of rows and of columns is at each lag, shape (lags, side).
+
+    The frequencies come in the order of the spectra.
+    """
+    rows, columns = (
+        np.exp(2j * np.pi * (np.outer(np.arange(k), order_of(n)) % n) / n)
+        for k, n in zip(lags, transform, strict=True)
+    )
+    return rows, columns

@@ -2,29 +2,24 @@
 
 ``T[c, d] = sum over i, j of y[i, j] * x[i + c, j + d]`` is the gradient of a correlation with
 respect to its kernel, and, with y = x, the autocorrelation that fills the Gram matrix of all
-patches. Sums are kept in float64.
+patches. Sums are kept in float64, tile by tile, so that a tile's pixels are fetched once.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
 import numpy as np
-from numba import njit
 
 from kernfit.arrays import Array
-from kernfit.correlate.compiling import announce_compiling
-from kernfit.correlate.lag_spectra import lag_products_by_spectra, pays
+from kernfit.correlate import lag_panels, lag_spectra
+from kernfit.correlate.lag_tile import SPARE, LagTile, Room
 from kernfit.correlate.threads import for_strips, thread_count
 
-announce_compiling()
-
-# One panel of products keeps 4 x 4 sums in vector registers and reads 4 + 4 vectors for its 16
-# multiply-adds: half a load each, which is what a core can fetch in the time.
-_PANEL = 4
-# Rows of a strip: enough that the rows - 1 extra ones cost little, few enough to need little memory
-# (the sums themselves only touch `rows` rows at a time).
-_STRIP_ROWS = 64
-# A row is worked through in pieces, so that the pieces of a panel stay in the first-level cache.
-_PIECE = 1024
+# The tiles are summed up in so many parts at most, however many threads there are. A part of
+# spectra takes a transform back: it has so many tiles at least, with fewer parts than a few.
+_MOST_PARTS, _TILES_EACH = 64, 24
+_A_FEW, _TILES_OF_A_FEW = 4, 6
 
 
 def lag_products(
@@ -43,114 +38,109 @@ def lag_products(
     columns : (first, last)
         Lags d run from `first` to `last`, both included; `first` may be negative.
     threads : int, optional
-        Strips of rows are shared out; the result does not depend on how many. None: all cores.
+        Tiles are shared out; the result does not depend on how many. None: all cores.
 
     Returns
     -------
     ndarray of float64, shape (rows, last - first + 1)
-        Each strip is summed on its own and the strips in order.
     """
-    height, width = y.shape
     first, last = columns
-    span = last - first + 1
-    if pays(rows, span, y.shape):
-        return lag_products_by_spectra(y, x, rows, columns, threads=threads)
-    padded = (_round_up(rows), _round_up(span))
-    strip_rows = max(4 * rows, _STRIP_ROWS)
 
-    def strip(start: int) -> Array:
-        stop = min(start + strip_rows, height)
-        # Zero rows around y stand for the rows of other strips; zero columns around x for what
-        # lies outside. With them the inner loops know no edges.
-        ys = np.zeros((stop - start + 2 * (padded[0] - 1), width))
-        ys[padded[0] - 1 : padded[0] - 1 + stop - start] = y[start:stop]
-        xs = np.zeros((stop - start + rows - 1, width + padded[1]))
-        left, right = max(first, 0), min(x.shape[1], width + last)
-        xs[:, left - first : right - first] = x[start : stop + rows - 1, left:right]
-        total = np.zeros(padded)
-        _add_strip(ys, xs, padded[0], padded[1], total)
-        return total
+    def load(at: tuple[slice, slice], room: Room) -> LagTile:
+        down, across = at
+        start, stop = across.start + first, across.stop + last
+        begin, end = max(start, 0), min(stop, x.shape[1])
+        part = x[down.start : down.stop + rows - 1, begin : max(begin, end)]
+        own = y[at]
+        seen, others = room.arrays((1, len(part), stop - start + SPARE), (1, *own.shape))
+        seen[0, :, : begin - start] = 0.0
+        seen[0, :, begin - start : begin - start + part.shape[1]] = part
+        seen[0, :, begin - start + part.shape[1] :] = 0.0
+        others[0] = own
+        return LagTile(seen, others, None, np.zeros(0))
 
-    starts = range(0, height, strip_rows)
-    parts = np.empty((len(starts), *padded))
-
-    def strips(begin: int, end: int) -> None:
-        for number in range(begin, end):
-            parts[number] = strip(starts[number])
-
-    for_strips(strips, len(starts), thread_count(threads))
-    total: Array = parts.sum(axis=0)[:rows, :span]
-    return total
+    lags, _ = lag_sums(load, y.shape, (rows, last - first + 1), (0,), 1, threads=threads)
+    found: Array = lags[0, 0]
+    return found
 
 
-def _round_up(lags: int) -> int:
-    return -(-lags // _PANEL) * _PANEL
+def lag_sums(
+    load: Callable[[tuple[slice, slice], Room], LagTile],
+    size: tuple[int, ...],
+    lags: tuple[int, int],
+    firsts: Sequence[int],
+    seens: int,
+    *,
+    threads: int | None,
+) -> tuple[Array, Array]:
+    """Return ``T[m, p, c, d] = sum of own[m][i, j] * seen[p][i + c, j + d]`` over all tiles.
 
+    Parameters
+    ----------
+    load : callable
+        Gives the tile at (rows, columns) of the outputs, in memory that it takes from a `Room`. It
+        is called from several threads.
+    size : (H, W)
+        Of the outputs.
+    lags : (rows, span)
+        Lags c run from 0 to ``rows - 1``, lags d from 0 to ``span - 1``.
+    firsts : sequence of int
+        For each own plane the lag d from which on it is wanted.
+    seens : int
+        How many planes are met.
+    threads : int or None
 
-@njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})  # type: ignore[untyped-decorator]
-def _add_strip(ys: Array, xs: Array, rows: int, columns: int, total: Array) -> None:
-    """Add the lag products of one padded strip to `total`, panel by panel.
-
-    Only re-association and contraction are allowed to the compiler: NaN and infinity would stay
-    what they are.
+    Returns
+    -------
+    lags : ndarray of float64, shape (owns, seens, rows, span)
+    aside : ndarray
+        The sums of what tiles gave besides.
     """
-    width = ys.shape[1]
-    for u in range(xs.shape[0]):
-        for begin in range(0, width, _PIECE):
-            n = min(_PIECE, width - begin)
-            for c in range(0, rows, 4):
-                # x row u meets y row u - c; y has rows - 1 rows of zeros on top.
-                base = u + rows - 1 - c
-                y0 = ys[base, begin : begin + n]
-                y1 = ys[base - 1, begin : begin + n]
-                y2 = ys[base - 2, begin : begin + n]
-                y3 = ys[base - 3, begin : begin + n]
-                for d in range(0, columns, 4):
-                    at = begin + d
-                    x0 = xs[u, at : at + n]
-                    x1 = xs[u, at + 1 : at + 1 + n]
-                    x2 = xs[u, at + 2 : at + 2 + n]
-                    x3 = xs[u, at + 3 : at + 3 + n]
-                    s00 = s01 = s02 = s03 = 0.0
-                    s10 = s11 = s12 = s13 = 0.0
-                    s20 = s21 = s22 = s23 = 0.0
-                    s30 = s31 = s32 = s33 = 0.0
-                    for j in range(n):
-                        p0, p1, p2, p3 = y0[j], y1[j], y2[j], y3[j]
-                        q0, q1, q2, q3 = x0[j], x1[j], x2[j], x3[j]
-                        s00 += p0 * q0
-                        s01 += p0 * q1
-                        s02 += p0 * q2
-                        s03 += p0 * q3
-                        s10 += p1 * q0
-                        s11 += p1 * q1
-                        s12 += p1 * q2
-                        s13 += p1 * q3
-                        s20 += p2 * q0
-                        s21 += p2 * q1
-                        s22 += p2 * q2
-                        s23 += p2 * q3
-                        s30 += p3 * q0
-                        s31 += p3 * q1
-                        s32 += p3 * q2
-                        s33 += p3 * q3
-                    row = total[c]
-                    row[d] += s00
-                    row[d + 1] += s01
-                    row[d + 2] += s02
-                    row[d + 3] += s03
-                    row = total[c + 1]
-                    row[d] += s10
-                    row[d + 1] += s11
-                    row[d + 2] += s12
-                    row[d + 3] += s13
-                    row = total[c + 2]
-                    row[d] += s20
-                    row[d + 1] += s21
-                    row[d + 2] += s22
-                    row[d + 3] += s23
-                    row = total[c + 3]
-                    row[d] += s30
-                    row[d + 1] += s31
-                    row[d + 2] += s32
-                    row[d + 3] += s33
+    height, width = size
+    transform = spectral_size(size, lags, firsts, seens)
+    most = lag_panels.TILE if transform is None else lag_spectra.tile_of(transform, lags)
+    grid = [
+        (slice(top, min(top + most[0], height)), slice(left, min(left + most[1], width)))
+        for top in range(0, height, most[0])
+        for left in range(0, width, most[1])
+    ]
+    each = 1 if transform is None else 2  # of which two go through one transform
+    pairs = -(-len(grid) // each)
+    count = max(1, min(_MOST_PARTS, pairs if transform is None else _parts(len(grid))))
+    edges = [each * (pairs * n // count) for n in range(count + 1)]
+    parts = np.zeros((count, len(firsts), seens, *lags))
+    asides: list[list[Array]] = [[] for _ in range(count)]
+
+    def work(begin: int, end: int) -> None:
+        room = Room()
+        for n in range(begin, end):
+            tiles = _told((load(at, room) for at in grid[edges[n] : edges[n + 1]]), asides[n])
+            if transform is None:
+                for each in tiles:
+                    parts[n] += lag_panels.panel_products(each, *lags, firsts)
+            else:
+                parts[n] = lag_spectra.spectral_products(tiles, transform, lags, len(firsts), seens)
+
+    for_strips(work, count, thread_count(threads))
+    return parts.sum(axis=0), np.sum([each for kept in asides for each in kept], axis=0)
+
+
+def _parts(tiles: int) -> int:
+    return max(tiles // _TILES_EACH, min(_A_FEW, tiles // _TILES_OF_A_FEW))
+
+
+def _told(tiles: Iterable[LagTile], asides: list[Array]) -> Iterator[LagTile]:
+    """Give tiles on, but keep what they tell besides."""
+    for tile in tiles:
+        asides.append(tile.aside)
+        yield tile
+
+
+def spectral_size(
+    size: tuple[int, ...], lags: tuple[int, int], firsts: Sequence[int], seens: int
+) -> tuple[int, int] | None:
+    """Return the size of the transforms if they cost less than panels, else None."""
+    height, width = size
+    spectral, transform = lag_spectra.cheapest_transform(lags, len(firsts), seens, (height, width))
+    direct = lag_panels.cost(lags[0], [lags[1] - first for first in firsts], seens, size)
+    return transform if spectral < direct else None

@@ -13,8 +13,8 @@ import numpy as np
 from kernfit.arrays import Array
 from kernfit.learning.pairs.equations import EquationSource
 from kernfit.learning.pairs.residual import patch_sums, residual_strips
-from kernfit.learning.sums.gram import gram_of_outputs
 from kernfit.learning.sums.origin import Sums
+from kernfit.learning.sums.patches import patch_products
 
 SEARCHED = 2_000_000  # of larger images, strips spread over the whole serve
 _STEPS = 12
@@ -97,4 +97,4 @@ def _gram_of_some(seen: Array, shape: tuple[int, int], outputs: Array) -> Array:
     thin = max(1, rows.size // (_MOST_FAR // 16))
     chosen = np.zeros_like(outputs)
     chosen[rows[::thin], columns[::thin]] = True
-    return thin * gram_of_outputs(seen, shape, chosen)
+    return thin * patch_products(seen, seen[:0], shape, chosen)[0]

@@ -8,173 +8,191 @@ about 2 kh kw lag products are summed over the image, and the rest is bookkeepin
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
+from numba import njit
 
 from kernfit.arrays import Array
-from kernfit.correlate.lags import lag_products
+from kernfit.correlate.threads import for_strips, thread_count
 
-# Bytes of patches gathered at a time.
-_CHUNK_BYTES = 16 << 20
+# Sums that are kept in registers side by side.
+_SIDE_BY_SIDE = 4
 
 
-def lag_gram(x: Array, z: Array, shape: tuple[int, int], *, threads: int | None = None) -> Array:
+@dataclass(frozen=True)
+class Border:
+    """What a window over an image loses and gains as it moves by a patch, in float64.
+
+    Attributes
+    ----------
+    top, bottom : ndarray, shape (kh - 1, W + kw - 1)
+        The first rows, and the last ones.
+    left, right : ndarray, shape (kw - 1, H + kh - 1) and (2 kw - 2, H + kh - 1)
+        The first columns, and the last ones with as many before them, as rows; 0 where a narrow
+        image has none.
+    """
+
+    top: Array
+    bottom: Array
+    left: Array
+    right: Array
+
+
+def lag_gram(
+    lags: Array, others: Array, first: Border, second: Border, *, threads: int | None = 1
+) -> Array:
     """Return the products of every patch of `x` with the same patch of `z`, summed.
 
     Parameters
     ----------
-    x, z : ndarray, shape (H + kh - 1, W + kw - 1)
-        Two planes of the same size (or twice the same), real and finite.
-    shape : (kh, kw)
-        Size of a patch.
-    threads : int, optional
-        For the sums over the image. Default: all cores.
+    lags : ndarray, shape (kh, 2 kw - 1)
+        ``sum over i < H, j < W of x[i, j] * z[i + c, j + d]``, z being 0 outside itself, for d
+        from ``-(kw - 1)`` on.
+    others : ndarray
+        The same with x and z exchanged.
+    first, second : Border
+        Of x and z.
+    threads : int or None
 
     Returns
     -------
     ndarray of float64, shape (kh, kw, kh, kw)
         ``G[a, b, c, d] = sum_ij x[i + a, j + b] * z[i + c, j + d]``.
     """
-    kh, kw = shape
-    height = x.shape[0] - kh + 1
+    kh, kw = len(lags), (lags.shape[1] + 1) // 2
+    same = second is first
+    height = first.left.shape[1] - kh + 1
+    width = first.top.shape[1] - kw + 1
+    asked = []
+    for x, z in ((first, second),) if same else ((first, second), (second, first)):
+        asked += [
+            (x.right[kw - 1 :], z.right, height, kh),
+            (x.left, z.left, height, kh),
+            (x.bottom, z.bottom, width, kw),
+            (x.top, z.top, width, kw),
+        ]
+    found: list[Array] = [np.empty(0)] * len(asked)
+
+    def work(begin: int, end: int) -> None:
+        for n in range(begin, end):
+            x, z, length, shifts = asked[n]
+            padded = np.zeros((-(-len(x) // _SIDE_BY_SIDE) * _SIDE_BY_SIDE, x.shape[1]))
+            padded[: len(x)] = x
+            found[n] = _shifted_products(padded, z, length, shifts)[:, : len(x)]
+
+    for_strips(work, len(asked), thread_count(threads))
+    block = _first_block_row(lags, found[0], found[1])
+    other = block if same else _first_block_row(others, found[4], found[5])
     gram = np.empty((kh, kw, kh, kw))
-    gram[0] = _first_block_row(x, z, shape, threads)
-    other = gram[0] if x is z else _first_block_row(z, x, shape, threads)
+    gram[0] = block
     gram[:, :, 0, :] = other.transpose(1, 2, 0)
     if kh > 1:
+        back = found[2:4] if same else found[6:8]
         # One step down both windows takes a row out at the top and a row in at the bottom.
-        change = _row_products(x[height:], z[height:], kw) - _row_products(
-            x[: kh - 1], z[: kh - 1], kw
-        )
-        for a in range(kh - 1):
-            gram[a + 1, :, 1:, :] = gram[a, :, :-1, :] + change[a]
+        change = _row_products(found[2], back[0], first.bottom, second.bottom)
+        change -= _row_products(found[3], back[1], first.top, second.top)
+        _go_down(gram, change)
     return gram
 
 
-def _first_block_row(x: Array, z: Array, shape: tuple[int, int], threads: int | None) -> Array:
+def _first_block_row(lags: Array, right: Array, left: Array) -> Array:
     """Return ``G[0]``: x's top row of taps with every tap of z, shape (kw, kh, kw)."""
-    kh, kw = shape
-    height, width = x.shape[0] - kh + 1, x.shape[1] - kw + 1
-    lags = lag_products(x[:height, :width], z, kh, (-(kw - 1), kw - 1), threads=threads)
+    kh, kw = len(lags), (lags.shape[1] + 1) // 2
     block = np.empty((kw, kh, kw))
     block[0] = lags[:, kw - 1 :]
-    if kw == 1:
-        return block
-    right = x[:height, width:].astype(np.float64)
-    # G[0, b, c, 0] is the lag (c, -b), but with its window over x moved b columns to the right:
-    # the sums over the columns that thereby come in are added. They meet the columns of z from
-    # width - kw + 1 on, of which a narrow image lacks some.
-    lacking = max(0, kw - 1 - width)
-    near = z[:, max(0, width - kw + 1) : width].astype(np.float64)
-    entering = np.pad(_column_products(right, near, height), ((0, 0), (0, 0), (lacking, 0)))
     for b in range(1, kw):
+        # G[0, b, c, 0] is the lag (c, -b), but with its window over x moved b columns to the
+        # right: the sums over the columns that thereby come in are added.
         block[b, :, 0] = lags[:, kw - 1 - b]
         for p in range(b):
-            block[b, :, 0] += entering[:, p, kw - 1 + p - b]
-    # One step right takes a column out on the left and a column in on the right.
-    left = x[:height, : kw - 1].astype(np.float64)
-    change = _column_products(right, z[:, width:].astype(np.float64), height) - _column_products(
-        left, z[:, : kw - 1].astype(np.float64), height
-    )
-    for b in range(kw - 1):
-        block[b + 1, :, 1:] = block[b, :, :-1] + change[:, b]
+            block[b, :, 0] += right[:, p, kw - 1 + p - b]
+        # One step right takes a column out on the left and a column in on the right.
+        change = right[:, b - 1, kw - 1 :] - left[:, b - 1]
+        block[b, :, 1:] = block[b - 1, :, :-1] + change
     return block
 
 
-def _column_products(x: Array, z: Array, height: int) -> Array:
-    """Return ``sum over i < height of x[i, p] * z[i + c, q]``, shape (lags c, p, q)."""
-    return np.stack([x.T @ z[c : c + height] for c in range(z.shape[0] - height + 1)])
-
-
-def _row_products(x: Array, z: Array, kw: int) -> Array:
+def _row_products(lags: Array, others: Array, x: Array, z: Array) -> Array:
     """Return ``sum over j of x[a, j + b] * z[c, j + d]``, shape (rows a, kw, rows c, kw).
 
     Along a diagonal (b + 1, d + 1) neighbours differ only by the products at both ends.
     """
-    rows, width = x.shape[0], x.shape[1] - kw + 1
-    same = z is x
-    x = x.astype(np.float64)
-    z = x if same else z.astype(np.float64)
+    kw, rows = lags.shape[:2]
+    width = x.shape[1] - kw + 1
     products = np.empty((rows, kw, rows, kw))
-    products[:, 0] = _row_lags(x, z, kw)
-    other = products[:, 0] if same else _row_lags(z, x, kw)
-    products[:, :, :, 0] = other.transpose(1, 2, 0)
-    for b in range(kw - 1):
-        leaving = np.multiply.outer(x[:, b], z[:, : kw - 1])
-        entering = np.multiply.outer(x[:, b + width], z[:, width:])
-        products[:, b + 1, :, 1:] = products[:, b, :, :-1] + (entering - leaving)
+    products[:, 0] = lags.transpose(1, 2, 0)
+    products[:, :, :, 0] = others.transpose(2, 0, 1)
+    _go_right(products, x, z, width)
     return products
 
 
-def _row_lags(x: Array, z: Array, kw: int) -> Array:
-    """Return ``sum over j of x[a, j] * z[c, j + d]``, shape (rows a, rows c, kw)."""
-    rows, width = x.shape[0], x.shape[1] - kw + 1
-    total = np.zeros((rows, rows * kw))
-    step = max(1, _CHUNK_BYTES // (8 * rows * kw))
-    for start in range(0, width, step):
-        stop = min(start + step, width)
-        total += x[:, start:stop] @ _windows(z[:, start : stop + kw - 1], kw).T
-    return total.reshape(rows, rows, kw)
+@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def _go_right(products: Array, x: Array, z: Array, width: int) -> None:
+    rows, kw = products.shape[:2]
+    for a in range(rows):
+        for b in range(kw - 1):
+            for c in range(rows):
+                for d in range(kw - 1):
+                    entering = x[a, b + width] * z[c, d + width]
+                    products[a, b + 1, c, d + 1] = products[a, b, c, d] + (
+                        entering - x[a, b] * z[c, d]
+                    )
 
 
-def _windows(rows: Array, kw: int) -> Array:
-    """Return float64 windows of each row, shape (rows * kw, places)."""
-    view = sliding_window_view(rows, kw, axis=1)  # (rows, places, kw)
-    return view.transpose(0, 2, 1).reshape(rows.shape[0] * kw, -1).astype(np.float64)
+@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def _go_down(gram: Array, change: Array) -> None:
+    rows, kw = change.shape[:2]
+    for a in range(rows):
+        for b in range(kw):
+            for c in range(rows):
+                for d in range(kw):
+                    gram[a + 1, b, c + 1, d] = gram[a, b, c, d] + change[a, b, c, d]
 
 
-def window_sums(x: Array, shape: tuple[int, int]) -> Array:
-    """Return ``sum over i < H, j < W of x[i + a, j + b]``, shape (kh, kw), in float64."""
-    kh, kw = shape
-    height, width = x.shape[0] - kh + 1, x.shape[1] - kw + 1
-    rows = np.empty((x.shape[0], kw))
-    rows[:, 0] = x[:, :width].sum(axis=1, dtype=np.float64)
-    for b in range(kw - 1):
-        rows[:, b + 1] = rows[:, b] - x[:, b] + x[:, b + width]
+@njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})  # type: ignore[untyped-decorator]
+def _shifted_products(x: Array, z: Array, length: int, shifts: int) -> Array:
+    """Return ``sum over i < length of x[p, i] * z[q, i + c]``, shape (shifts c, p, q)."""
+    total = np.empty((shifts, len(x), len(z)))
+    for p in range(0, len(x), 4):
+        x0, x1, x2, x3 = x[p, :length], x[p + 1, :length], x[p + 2, :length], x[p + 3, :length]
+        for q in range(len(z)):
+            for c in range(shifts):
+                y = z[q, c : c + length]
+                s0 = s1 = s2 = s3 = 0.0
+                for i in range(length):
+                    s0 += x0[i] * y[i]
+                    s1 += x1[i] * y[i]
+                    s2 += x2[i] * y[i]
+                    s3 += x3[i] * y[i]
+                total[c, p, q], total[c, p + 1, q] = s0, s1
+                total[c, p + 2, q], total[c, p + 3, q] = s2, s3
+    return total
+
+
+def window_sums(total: float, border: Border) -> Array:
+    """Return ``sum over i < H, j < W of x[i + a, j + b]``, shape (kh, kw), from that of no shift.
+
+    Parameters
+    ----------
+    total : float
+        ``sum over i < H, j < W of x[i, j]``.
+    border : Border
+    """
+    kh, kw = len(border.top) + 1, len(border.left) + 1
+    height, width = border.left.shape[1] - kh + 1, border.top.shape[1] - kw + 1
     sums = np.empty((kh, kw))
-    sums[0] = rows[:height].sum(axis=0)
-    for a in range(kh - 1):
-        sums[a + 1] = sums[a] - rows[a] + rows[a + height]
+    change = border.right[kw - 1 :, :height].sum(axis=1) - border.left[:, :height].sum(axis=1)
+    sums[0] = total + np.append(0.0, np.cumsum(change))
+    moves = []
+    for rows in (border.bottom, border.top):
+        ends = np.zeros((kh - 1, kw))
+        np.cumsum(rows[:, width:] - rows[:, : kw - 1], axis=1, out=ends[:, 1:])
+        moves.append(rows[:, :width].sum(axis=1)[:, np.newaxis] + ends)
+    sums[1:] = sums[0] + np.cumsum(moves[0] - moves[1], axis=0)
     return sums
 
 
 def sum_of_squares(values: Array) -> float:
     """Return the sum of squares; not by BLAS, whose threads cost more to wake than this takes."""
     return float(np.einsum("ij,ij->", values, values))
-
-
-def gram_of_outputs(
-    planes: Array, shape: tuple[int, int], outputs: Array, weight: Array | None = None
-) -> Array:
-    """Return ``sum of p p^T`` over chosen output pixels, patch by patch, a 1 closing each patch.
-
-    Parameters
-    ----------
-    planes : ndarray, shape (C, H + kh - 1, W + kw - 1)
-        The image's channels.
-    shape : (kh, kw)
-        Size of a patch.
-    outputs : ndarray of bool, shape (H, W)
-        The output pixels to sum over.
-    weight : ndarray, shape (H, W), optional
-        How much each of them counts, not negative. Default 1.
-
-    Returns
-    -------
-    ndarray of float64, shape (C kh kw + 1, C kh kw + 1)
-    """
-    kh, kw = shape
-    size = planes.shape[0] * kh * kw + 1
-    total = np.zeros((size, size))
-    rows_at, columns_at = np.nonzero(outputs)
-    windows = sliding_window_view(planes, shape, axis=(1, 2))  # (C, H, W, kh, kw)
-    step = max(1, _CHUNK_BYTES // (8 * size))
-    for start in range(0, rows_at.size, step):
-        chosen = slice(start, start + step)
-        patches = np.ones((rows_at[chosen].size, size))
-        found = windows[:, rows_at[chosen], columns_at[chosen]]  # (C, outputs, kh, kw)
-        patches[:, :-1] = found.transpose(1, 0, 2, 3).reshape(len(patches), -1)
-        if weight is not None:
-            patches *= np.sqrt(weight[rows_at[chosen], columns_at[chosen], np.newaxis])
-        total += patches.T @ patches
-    return total

@@ -5,8 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numba import njit
 
 from kernfit.arrays import Array
+from kernfit.correlate.compiling import announce_compiling
+
+announce_compiling()
 
 # Of each channel so many pixels at least tell its usual level.
 _SAMPLES = 4096
@@ -108,5 +112,31 @@ def usual_level(plane: Array) -> float:
     """
     step = max(1, int(np.sqrt(plane.size / _SAMPLES)))
     some = plane[::step, ::step]
-    some = np.sort(some[np.isfinite(some)], axis=None)
-    return float(some[(some.size - 1) // 2]) if some.size else 0.0
+    some = some[np.isfinite(some)]
+    middle = (some.size - 1) // 2
+    return float(np.partition(some, middle)[middle]) if some.size else 0.0
+
+
+@njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})  # type: ignore[untyped-decorator]
+def take_off(
+    plane: Array, level: float, column: int, height: int, width: int
+) -> tuple[float, float]:
+    """Subtract a level in place, and return the sums of values and squares of a part.
+
+    Parameters
+    ----------
+    plane : ndarray of float64, 2-D
+    level : float
+    column, height, width : int
+        The part begins in the first row and at this column.
+    """
+    total = squares = 0.0
+    for i in range(len(plane)):
+        row = plane[i]
+        for j in range(len(row)):
+            row[j] -= level
+        if i < height:
+            for j in range(column, column + width):
+                total += row[j]
+                squares += row[j] * row[j]
+    return total, squares

@@ -1,22 +1,27 @@
-"""Summing up a pair of images in memory, a band of rows at a time."""
+"""Summing up a pair of images in memory, tile by tile."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import NoReturn
 
 import numpy as np
 
 from kernfit.arrays import Array
-from kernfit.correlate.lags import lag_products
+from kernfit.correlate.lag_tile import SPARE, LagTile, Room
+from kernfit.correlate.lags import lag_products, lag_sums
 from kernfit.errors import InvalidInput
-from kernfit.learning.sums.footprint import seen_by
-from kernfit.learning.sums.gram import gram_of_outputs, lag_gram, sum_of_squares, window_sums
-from kernfit.learning.sums.origin import Sums, usual_level
+from kernfit.learning.sums.footprint import any_under_kernel, seen_by
+from kernfit.learning.sums.gram import Border, lag_gram, window_sums
+from kernfit.learning.sums.origin import Sums, take_off, usual_level
+from kernfit.learning.sums.patches import patch_products
 
-# Of larger images so many pixels at a time are taken in float64.
-_PIXELS = 4 << 20
 # Beyond these mean squares, products of sums leave the range of numbers.
 RANGE = (1e-120, 1e120)
+# Where fewer outputs than this share count, their patches are summed, and not all but the others.
+_FEW = 0.5
+# Pixels that are looked at together where outputs are taken off.
+_BAND = 1 << 19
 
 
 def sum_up(
@@ -39,7 +44,8 @@ def sum_up(
         Which outputs count. Default all.
     weight : ndarray, shape (H, W), or None
         How much each output counts: one over the variance of its noise. It costs as much as
-        patches do, for weighted sums have no lag products to be made of. Default 1.
+        patches do, for weighted sums have no lag products to be made of, unless all weights are
+        the same. Default 1.
     threads : int or None
 
     Returns
@@ -52,21 +58,150 @@ def sum_up(
     InvalidInput
         If a number that counts is not finite, or too large to be squared and summed.
     """
-    before = np.array([usual_level(plane) for plane in x])
-    after = np.array([usual_level(plane) for plane in y])
-    height, width = y.shape[1:]
-    rows = max(2 * shape[0], _PIXELS // width)
-    total = None
-    for top in range(0, height, rows):
-        part = slice(top, min(top + rows, height))
-        sources = _less(x[:, part.start : part.stop + shape[0] - 1], before)
-        targets = _less(y[:, part], after)
-        mask = None if used is None else used[part]
-        if mask is not None:
-            targets[:, ~mask] = 0.0
+    pair = _Pair(
+        x,
+        y,
+        shape,
+        used,
+        np.array([usual_level(plane) for plane in x]),
+        np.array([usual_level(plane) for plane in y]),
+    )
+    scale = 1.0
+    if weight is not None:
+        of_used = weight if used is None else weight[used]
+        least, most = (of_used.min(), of_used.max()) if of_used.size else (1.0, 1.0)
+        if least == most:
+            weight, scale = None, float(most)
+    few = used is not None and np.count_nonzero(used) < _FEW * used.size
+    with np.errstate(all="ignore"):  # what is not finite is told below
+        if weight is not None or few:
+            gram, cross, energy = pair.products(used, weight, threads)
+        else:
+            gram, cross, energy = _by_lags(pair, threads)
+    squares = np.concatenate([np.diagonal(gram)[:-1], energy])
+    if not (np.isfinite(gram).all() and np.isfinite(cross).all() and squares.max() < RANGE[1]):
+        pair.refuse()
+    if scale != 1.0:
+        gram, cross, energy = gram * scale, cross * scale, energy * scale
+    return Sums(gram, cross, energy, pair.before, pair.after)
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """A pair that is to be summed up.
+
+    Attributes
+    ----------
+    x, y, shape, used
+        See `sum_up`.
+    before, after : ndarray
+        What is taken from each channel.
+    """
+
+    x: Array
+    y: Array
+    shape: tuple[int, int]
+    used: Array | None
+    before: Array
+    after: Array
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self.y.shape[1], self.y.shape[2]
+
+    def seen(self, rows: slice, columns: slice) -> Array | None:
+        """Return which pixels of a part of x any output sees that counts, None for all."""
+        if self.used is None:
+            return None
+        # The outputs that could see it begin a patch above and to the left.
+        first = [
+            max(0, at.start - side + 1)
+            for at, side in zip((rows, columns), self.shape, strict=True)
+        ]
+        outputs = self.used[first[0] : rows.stop, first[1] : columns.stop]
+        if outputs.all():
+            return None
+        seen = seen_by(outputs, self.shape)
+        down, across = rows.start - first[0], columns.start - first[1]
+        height, width = rows.stop - rows.start, columns.stop - columns.start
+        part: Array = seen[down : down + height, across : across + width]
+        return part
+
+    def pixels(self, plane: int, rows: slice, columns: slice) -> Array:
+        """Return a part of x less its level, 0 where it is not seen."""
+        part: Array = np.subtract(
+            self.x[plane, rows, columns], self.before[plane], dtype=np.float64
+        )
+        seen = self.seen(rows, columns)
+        if seen is not None:
             # What no output sees must not go in and out again: it may be larger than all the rest.
-            sources[:, ~seen_by(mask, shape)] = 0.0
-        largest = _largest(sources, targets)
+            part[~seen] = 0.0
+        return part
+
+    def tile(self, at: tuple[slice, slice], room: Room) -> LagTile:
+        """Return what lag products need of a tile, and sums of the values and their squares."""
+        (rows, columns), (kh, kw) = at, self.shape
+        height, width = rows.stop - rows.start, columns.stop - columns.start
+        # Before the first column lie zeros.
+        begin = max(0, columns.start - kw + 1)
+        lacking = begin - (columns.start - kw + 1)
+        reach = slice(rows.start, rows.stop + kh - 1), slice(begin, columns.stop + kw - 1)
+        seen, targets = room.arrays(
+            (len(self.x), height + kh - 1, width + 2 * (kw - 1) + SPARE),
+            (len(self.y), height, width),
+        )
+        where = self.seen(*reach)
+        sums = np.empty((2, len(self.x) + len(self.y)))
+        for p, (plane, level) in enumerate(zip(self.x, self.before, strict=True)):
+            seen[p, :, :lacking] = level
+            seen[p, :, lacking:-SPARE] = plane[reach]
+            seen[p, :, -SPARE:] = level
+            if where is not None:
+                seen[p, :, lacking:-SPARE][~where] = level
+            sums[:, p] = take_off(seen[p], level, kw - 1, height, width)
+        for o, (plane, level) in enumerate(zip(self.y, self.after, strict=True)):
+            targets[o] = plane[at]
+            if self.used is not None:
+                targets[o, ~self.used[at]] = level
+            sums[:, len(seen) + o] = take_off(targets[o], level, 0, height, width)
+        return LagTile(seen, targets, kw - 1, sums)
+
+    def border(self, plane: int) -> Border:
+        """Return the pixels of a plane at its border."""
+        (kh, kw), (height, width) = self.shape, self.size
+        rows, columns = slice(0, height + kh - 1), slice(0, width + kw - 1)
+        near = max(0, width - kw + 1)
+        right = np.zeros((2 * (kw - 1), rows.stop))
+        right[2 * (kw - 1) - columns.stop + near :] = self.pixels(
+            plane, rows, slice(near, columns.stop)
+        ).T
+        return Border(
+            self.pixels(plane, slice(0, kh - 1), columns),
+            self.pixels(plane, slice(height, rows.stop), columns),
+            np.ascontiguousarray(self.pixels(plane, rows, slice(0, kw - 1)).T),
+            right,
+        )
+
+    def products(
+        self, outputs: Array | None, weight: Array | None, threads: int | None
+    ) -> tuple[Array, Array, Array]:
+        """Return the sums over some outputs, patch by patch."""
+        chosen = np.ones(self.size, bool) if outputs is None else outputs
+        levels = self.before, self.after
+        return patch_products(
+            self.x, self.y, self.shape, chosen, weight, levels=levels, threads=threads
+        )
+
+    def refuse(self) -> None:
+        """Refuse numbers that are not finite or too large, if those that count are."""
+        used = np.ones(self.size, bool) if self.used is None else self.used
+        seen = seen_by(used, self.shape)
+        sizes = [0.0]
+        for planes, levels, where in ((self.x, self.before, seen), (self.y, self.after, used)):
+            for plane, level in zip(planes, levels, strict=True):
+                values = np.abs(plane[where].astype(np.float64) - level)
+                sizes.append(float(values.max(initial=0.0)))
+        largest = float(np.max(sizes))
         if not np.isfinite(largest):
             raise InvalidInput(
                 "before and after must be finite where they count, got NaN or infinity: "
@@ -74,15 +209,57 @@ def sum_up(
             )
         if largest > RANGE[1] ** 0.5:
             refuse_range(largest)
-        if weight is None:
-            sums = _sums_of_band(sources, targets, shape, mask, threads)
-        else:
-            mask = np.ones(targets[0].shape, bool) if mask is None else mask
-            sums = _weighted(sources, targets, shape, mask, weight[part], threads)
-        found = Sums(*sums, before, after)
-        total = found if total is None else total.combined(found, 1)
-    assert total is not None
-    return total
+
+
+def _by_lags(pair: _Pair, threads: int | None) -> tuple[Array, Array, Array]:
+    """Return Gram matrix, cross sums and energy, from lag products."""
+    (kh, kw), inputs, outputs = pair.shape, len(pair.x), len(pair.y)
+    taps = kh * kw
+    firsts = [0] * inputs + [kw - 1] * outputs
+    lags, (plain, squares) = lag_sums(
+        pair.tile, pair.size, (kh, 2 * kw - 1), firsts, inputs, threads=threads
+    )
+    gram = np.empty((inputs * taps + 1, inputs * taps + 1))
+    cross = np.empty((inputs * taps + 1, outputs))
+    places = pair.size[0] * pair.size[1]
+    gram[-1, -1] = places
+    borders = [pair.border(p) for p in range(inputs)]
+    for p, border in enumerate(borders):
+        at = slice(p * taps, (p + 1) * taps)
+        gram[at, -1] = gram[-1, at] = window_sums(plain[p], border).ravel()
+        for q in range(p, inputs):
+            block = lag_gram(lags[p, q], lags[q, p], border, borders[q], threads=threads)
+            to = slice(q * taps, (q + 1) * taps)
+            gram[at, to] = block.reshape(taps, taps)
+            gram[to, at] = gram[at, to].T
+        # y is 0 where it does not count, so these sums need no correction.
+        cross[at] = lags[inputs:, p, :, kw - 1 :].reshape(outputs, taps).T
+    cross[-1] = plain[inputs:]
+    if pair.used is not None:
+        gram -= _not_counted(pair, threads)
+    return gram, cross, squares[inputs:]
+
+
+def _not_counted(pair: _Pair, threads: int | None) -> Array:
+    """Return the Gram matrix of the outputs that do not count, in which unseen pixels are 0."""
+    assert pair.used is not None
+    (kh, kw), (height, width) = pair.shape, pair.size
+    gram = np.zeros(2 * (len(pair.x) * kh * kw + 1,))
+    step = max(kh, _BAND // width)
+    for top in range(0, height, step):
+        bottom = min(top + step, height)
+        near = unused = ~pair.used[top:bottom]
+        if not unused.any():
+            continue
+        reach = slice(top, bottom + kh - 1), slice(0, width + kw - 1)
+        seen = pair.seen(*reach)
+        if seen is not None:
+            # Most outputs in a large hole have nothing but zeros under them.
+            near = unused & any_under_kernel(seen[np.newaxis], pair.shape)[0]
+        x = np.array([pair.pixels(p, *reach) for p in range(len(pair.x))])
+        gram += patch_products(x, pair.y[:0, top:bottom], pair.shape, near, threads=threads)[0]
+    gram[-1, -1] = np.count_nonzero(~pair.used)
+    return gram
 
 
 def noise_sums(
@@ -112,72 +289,9 @@ def noise_sums(
     return added
 
 
-def _largest(*images: Array) -> float:
-    """Return the largest absolute value, NaN if there is one."""
-    ends = [end for image in images for end in (image.max(), -image.min())]
-    return float(np.max(ends))
-
-
 def refuse_range(size: float) -> NoReturn:
     """Say that numbers would leave their range."""
     raise InvalidInput(
         "the values of each image must differ by between 1e-60 and 1e60, got differences of "
         f"{size:.2g}: divide it by a unit first"
     )
-
-
-def _less(planes: Array, levels: Array) -> Array:
-    """Return planes in float64 from which a level was taken."""
-    less: Array = np.subtract(planes, levels[:, np.newaxis, np.newaxis], dtype=np.float64)
-    return less
-
-
-def _sums_of_band(
-    x: Array, y: Array, shape: tuple[int, int], used: Array | None, threads: int | None
-) -> tuple[Array, Array, Array]:
-    """Return Gram matrix, cross sums and energy; y is 0 where it is not used."""
-    kh, kw = shape
-    taps = kh * kw
-    size = len(x) * taps + 1
-    places = y.shape[1] * y.shape[2]
-    count = places if used is None else int(np.count_nonzero(used))
-    if used is not None and count < places / 2:
-        gram = gram_of_outputs(x, shape, used)
-    else:
-        gram = np.empty((size, size))
-        gram[-1, -1] = places
-        for p, first in enumerate(x):
-            at = slice(p * taps, (p + 1) * taps)
-            gram[at, -1] = gram[-1, at] = window_sums(first, shape).ravel()
-            for q in range(p, len(x)):
-                second = first if q == p else x[q]
-                block = lag_gram(first, second, shape, threads=threads).reshape(taps, taps)
-                to = slice(q * taps, (q + 1) * taps)
-                gram[at, to] = block
-                gram[to, at] = block.T
-        if used is not None and count < places:
-            gram -= gram_of_outputs(x, shape, ~used)
-    # y is 0 where it does not count, so these sums need no correction.
-    return gram, _cross(x, y, shape, threads), np.array([sum_of_squares(plane) for plane in y])
-
-
-def _weighted(
-    x: Array, y: Array, shape: tuple[int, int], used: Array, weight: Array, threads: int | None
-) -> tuple[Array, Array, Array]:
-    """Return the same sums, each output times its weight."""
-    gram = gram_of_outputs(x, shape, used, weight)
-    heavy = y * weight
-    return gram, _cross(x, heavy, shape, threads), np.einsum("oij,oij->o", heavy, y)
-
-
-def _cross(x: Array, y: Array, shape: tuple[int, int], threads: int | None) -> Array:
-    """Return the sum of patch times y, a 1 closing each patch, shape (P, out)."""
-    kh, kw = shape
-    taps = kh * kw
-    cross = np.empty((len(x) * taps + 1, len(y)))
-    for o, plane in enumerate(y):
-        for p, source in enumerate(x):
-            lags = lag_products(plane, source, kh, (0, kw - 1), threads=threads)
-            cross[p * taps : (p + 1) * taps, o] = lags.ravel()
-        cross[-1, o] = plane.sum()
-    return cross
