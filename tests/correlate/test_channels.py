@@ -1,4 +1,4 @@
-"""Sums of products in vector code, and what is laid out for them."""
+"""Layers of many channels in vector code, and what is laid out for them."""
 
 from __future__ import annotations
 
@@ -7,47 +7,111 @@ import pytest
 from threadpoolctl import threadpool_info
 
 from kernfit import InvalidInput, Kernel
-from kernfit.correlate import blas, correlate2d
-from kernfit.correlate.channels import _POSITIONS, OUTPUTS
-from kernfit.correlate.products import POSITIONS, sum_products
+from kernfit.correlate import blas, correlate2d, make_plan
+from kernfit.correlate.channels import OUTPUTS
+from kernfit.correlate.planner import plan_for
+from kernfit.correlate.run import run_samples
+from kernfit.correlate.taps import taps_of_layer
 
 
 def test_numbers_of_both_files():
     from kernfit.correlate import products
 
-    assert (OUTPUTS, _POSITIONS) == (products.OUTPUTS, POSITIONS)
+    assert OUTPUTS == products.OUTPUTS
+
+
+def by_tiles(plan, image):
+    """The result by the other way, which gathers each tile on its own."""
+    out = np.empty(plan.shape, plan.dtype)
+    run_samples(plan.work, image, None, out)
+    return out
 
 
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
-def test_sums_of_products(dtype):
+def test_the_same_bits_as_tile_by_tile(dtype):
     rng = np.random.default_rng(0)
-    for _ in range(60):
-        blocks, depth, count = (int(n) for n in rng.integers(1, 9, 3))
-        count *= POSITIONS
-        offsets = rng.integers(0, 50, depth)
-        # Surrounded by NaN: nothing may be read that is not asked for, nor written elsewhere.
-        memory = np.full(count + offsets.max() + 40, np.nan, dtype)
-        pixels = memory[20:-20]
-        pixels[:] = rng.integers(-9, 9, len(pixels))
-        taps = rng.integers(-9, 9, (blocks, depth, OUTPUTS)).astype(dtype)
-        sums = np.full((blocks + 2, OUTPUTS, count), np.nan, dtype)
-        sum_products(pixels, offsets, taps, sums[1:-1])
-        under = pixels[offsets[:, None] + np.arange(count)]
-        np.testing.assert_array_equal(sums[1:-1], np.einsum("knm,nq->kmq", taps, under))
-        assert np.isnan(sums[[0, -1]]).all()
+    boundaries = ["constant", "edge", "reflect", "symmetric", "wrap"]
+    for n in range(150):
+        groups, inputs, each = (int(n) for n in rng.integers(1, (3, 5, 11)))
+        size = tuple(rng.integers(1, (5, 6)))
+        weight = rng.standard_normal((groups * each, inputs, *size)).astype(dtype)
+        bias = rng.standard_normal(groups * each) if n % 3 else None
+        x = rng.standard_normal((2, groups * inputs, *rng.integers(1, (30, 90)))).astype(dtype)
+        taps = taps_of_layer(weight, bias, groups)
+        stride, dilation = (tuple(rng.integers(1, 4, 2).tolist()) for _ in range(2))
+        pads = tuple(map(tuple, rng.integers(0, 9, (2, 2)).tolist()))
+        rules = tuple(rng.choice(boundaries, 2).tolist())
+        plan = plan_for(
+            x.shape, x.dtype, taps, "valid", rules, 0.5, pads, None, stride, dilation,
+            "propagate", False, None, "raise", "channels", 1 + n % 3,
+        )  # fmt: skip
+        if not np.prod(plan.shape):
+            continue
+        assert plan.straight is not None
+        if n % 4 == 1:
+            x = np.asfortranarray(x)
+        right = by_tiles(plan, x).tobytes()
+        assert plan.run(x, None, None).tobytes() == right
+        # Surrounded by a sentinel: nothing may be written elsewhere.
+        wide = np.full((*plan.shape[:2], *(n + 2 for n in plan.shape[2:])), 77, dtype)
+        plan.run(x, None, wide[..., 1:-1, 1:-1])
+        assert wide[..., 1:-1, 1:-1].tobytes() == right
+        wide[..., 1:-1, 1:-1] = 77
+        assert (wide == 77).all()
+
+
+def test_wide_images_in_strips():
+    rng = np.random.default_rng(1)
+    x = rng.standard_normal((3, 50, 1300))
+    kernel = Kernel(rng.standard_normal((9, 3, 3, 5)))
+    options = {"mode": "same", "method": "channels"}
+    plan = make_plan(x.shape, x.dtype, kernel, **options)
+    assert plan(x).tobytes() == by_tiles(plan, x).tobytes()
+    exact = sum(
+        correlate2d(x[c], kernel.weight[:, c][4], mode="same", method="direct") for c in range(3)
+    )
+    np.testing.assert_allclose(plan(x)[4], exact, rtol=0, atol=1e-12)
+
+
+def test_any_strides_of_the_result():
+    rng = np.random.default_rng(2)
+    x, kernel = rng.standard_normal((3, 20, 40)), Kernel(rng.standard_normal((9, 3, 3, 3)))
+    right = correlate2d(x, kernel, method="channels")
+    out = np.empty((2 * right.shape[0], *right.shape[:0:-1])).transpose(0, 2, 1)[::-2]
+    np.testing.assert_array_equal(correlate2d(x, kernel, method="channels", out=out), right)
 
 
 def test_what_vector_code_refuses():
-    pixels, taps = np.zeros(40), np.zeros((1, 2, OUTPUTS))
-    sums = np.zeros((1, OUTPUTS, POSITIONS))
-    for offsets in ([0, 40 - POSITIONS + 1], [-1, 0]):
-        with pytest.raises(InvalidInput, match="pixels must reach"):
-            sum_products(pixels, np.array(offsets), taps, sums)
-    for wrong in (np.zeros((2, OUTPUTS, POSITIONS)), np.zeros((1, OUTPUTS, POSITIONS + 1))):
-        with pytest.raises(InvalidInput, match="sums"):
-            sum_products(pixels, np.array([0, 1]), taps, wrong)
-    with pytest.raises(InvalidInput, match="an offset each"):
-        sum_products(pixels, np.array([0]), taps, sums)
+    from kernfit.correlate.channels import compiled_channels
+
+    call = compiled_channels(np.dtype("f8"))
+    right = {
+        "image": np.ones((5, 20)), "taps": np.ones((1, 1, 6, OUTPUTS)), "bias": np.ones(0),
+        "out": np.zeros((4, 18)), "rows": np.arange(5)[None], "columns": np.arange(20)[None],
+        "begins": np.array([[0, 0, 20]]), "offsets": np.arange(6), "image_step": 0, "out_step": 0,
+        "inputs": 1, "outputs": 1, "stride": 1, "fill": 0, "high": 4, "wide": 18, "first": 0,
+        "stop": 4,
+    }  # fmt: skip
+    call(*right.values())
+    for changes in (
+        {"taps": np.ones((1, 1, 5, OUTPUTS))},
+        {"taps": np.ones((1, 1, 6, 4))},
+        {"outputs": 9},
+        {"offsets": np.arange(6) - 1},
+        {"offsets": np.arange(6) + 1000},
+        {"first": -1},
+        {"stop": 5},
+        {"high": 0},
+        {"rows": np.arange(3)[None]},
+        {"rows": np.arange(5)[None] + 1},
+        {"columns": np.arange(20)[None] - 2},
+        {"begins": np.array([[0, 1, 20]])},
+        {"begins": np.array([[-1, 0, 20]])},
+        {"bias": np.ones(2)},
+        {"out": np.zeros((4, 36))[:, ::2]},
+    ):
+        with pytest.raises(InvalidInput):
+            call(*(right | changes).values())
 
 
 @pytest.mark.parametrize("method", ["direct", "channels"])

@@ -1,6 +1,8 @@
 """Whole planes in one call: borders, batches and banks, at every layout of memory."""
 
 import mmap
+import os
+import subprocess
 import sys
 from types import SimpleNamespace
 
@@ -158,3 +160,22 @@ def test_what_would_leave_memory_is_refused():
     ):
         with pytest.raises(InvalidInput):
             run(**changes)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="sets an option of glibc")
+def test_scratch_memory_lives_as_long_as_it_is_needed():
+    # With this option freed memory is gone at once, and its use ends the process.
+    program = """
+import numpy as np
+from kernfit import correlate2d, Kernel
+x = np.ones((9, 40, 50), "f4")
+for method in ("direct", "channels"):
+    kernel = Kernel(np.ones((8, 9, 3, 3), "f4"))
+    assert correlate2d(x, kernel, mode="full", method=method).max() == 81
+one = correlate2d(x[0], np.ones((5, 5), "f4"), mode="same")
+assert one.max() == 25 and one[0, 0] == 9
+assert correlate2d(x[0, :, :5], np.ones((5, 5), "f4"), mode="same").max() == 25
+"""
+    settings = os.environ | {"MALLOC_MMAP_THRESHOLD_": "64", "MALLOC_MMAP_MAX_": "100000"}
+    done = subprocess.run([sys.executable, "-c", program], env=settings, check=False)
+    assert done.returncode == 0

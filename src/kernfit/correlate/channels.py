@@ -1,26 +1,27 @@
 """Many channels at once: every tap of every channel is a pixel at a fixed distance.
 
-The rows of all input channels that a strip of outputs needs are copied one after another, the
-phases of a stride each on its own. The outputs of the strip are then positions in one long row, and
-the pixel under a tap lies equally far from each of them. Where a row's outputs end, a few positions
-belong to no output; their sums are left behind.
+What that means for memory is told in `products.py`, the compiled half of this file.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from math import prod
+from typing import Any
 
 import numpy as np
 
 from kernfit.arrays import Array
+from kernfit.correlate.axes import Axis
 from kernfit.correlate.problem import Problem
+from kernfit.correlate.threads import for_strips
 
-_STRIP = 1 << 20  # bytes of pixels and sums, to stay in the second-level cache
+_STRIP = 1 << 19  # bytes of pixels, to stay in the second-level cache
 _WIDEST = 512  # outputs
-# Those of `products.py`, which loads Numba.
+_STRIPS_EACH = 4  # for every thread
 OUTPUTS = 8
-_POSITIONS = 16
+"""How many outputs share the pixels of a block, as in `products.py`, which loads Numba."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,64 +33,159 @@ class Steps:
     phase: Array  # of each tap, as its place in `phases`
     distance: Array  # of each tap, in whole strides
 
+    def places(self, sources: Array, outputs: int) -> Array:
+        """Return which pixel stands at each position of each phase, from where all pixels stand."""
+        count = outputs + int(self.distance.max())
+        positions = np.arange(count) * self.stride + self.phases[:, None]
+        beyond = positions >= len(sources)
+        return np.where(beyond, -1, sources[np.minimum(positions, len(sources) - 1)])
+
+    def begins(self, before: int, size: int) -> Array:
+        """Return where the image begins in each phase, its first pixel there, and how many."""
+        begin = np.maximum(-((self.phases - before) // self.stride), 0)
+        first = begin * self.stride + self.phases - before
+        return np.stack([begin, first, np.maximum(-((first - size) // self.stride), 0)], axis=1)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Channels:
     """Sums of products for strips of outputs, all channels of a group at once."""
 
     taps: Array  # (groups, blocks of outputs, depth, outputs of a block), contiguous, floating
+    inputs: int  # of a group
     outputs: int  # of a group
     rows: Steps
     columns: Steps
 
     def __call__(self, source: Array, sums: Array) -> None:
         """Write the correlation of the planes of `source` into those of `sums`."""
-        height, width = sums.shape[1:]
+        rows, columns = (
+            Axis(n, 0, 0, 0, steps.stride)
+            for n, steps in zip(source.shape[1:], (self.rows, self.columns), strict=True)
+        )
+        places = [np.arange(n) for n in source.shape[1:]]
         if not sums.size:
             return
-        groups, blocks = self.taps.shape[:2]
-        inputs = len(source) // groups
-        wide = min(width, _WIDEST)
-        planes = inputs * len(self.rows.phases) * len(self.columns.phases) + blocks * OUTPUTS
-        high = min(max(_STRIP // (planes * wide * source.itemsize), 1), height)
-        for i in range(0, height, high):
-            for j in range(0, width, wide):
-                window = source[:, i * self.rows.stride :, j * self.columns.stride :]
-                target = sums[:, i : i + high, j : j + wide]
-                for g in range(groups):
-                    pixels = window[g * inputs : (g + 1) * inputs]
-                    part = target[g * self.outputs : (g + 1) * self.outputs]
-                    self._sum(pixels, self.taps[g], part)
+        out = sums if sums.dtype == self.taps.dtype else np.empty(sums.shape, self.taps.dtype)
+        work = StraightChannels(self, (rows, columns), places, sums.shape[1:])
+        work.run(source, out, 1)
+        if out is not sums:
+            sums[...] = out
 
-    def _sum(self, source: Array, taps: Array, target: Array) -> None:
-        from kernfit.correlate.products import sum_products  # only where used: it loads Numba
+    def straight(self, rows: Axis, columns: Axis, fill: Any, bias: Any) -> StraightChannels:
+        """Return the same for whole images, borders included."""
+        places = [axis.sources(*axis.window(0, axis.outputs)) for axis in (rows, columns)]
+        shape = rows.outputs, columns.outputs
+        return StraightChannels(self, (rows, columns), places, shape, fill, bias)
 
-        rows, columns = self.rows, self.columns
-        height, width = target.shape[1:]
-        pitch = width + int(columns.distance.max())
-        shape = (
-            len(source),
-            len(rows.phases),
-            len(columns.phases),
-            height + int(rows.distance.max()),
-            pitch,
+
+class StraightChannels:
+    """All that a layer needs besides the image.
+
+    Parameters
+    ----------
+    worker : Channels
+        The layer.
+    axes : (rows, columns)
+        Of the image.
+    places : (rows, columns)
+        Which pixel stands at each position of the padded image.
+    shape : (rows, columns)
+        Of an output plane.
+    fill : number
+        What stands outside.
+    bias : ndarray, shape (out, 1, 1), optional
+        What is added.
+    """
+
+    __slots__ = ("_arrays", "_compiled", "_height", "_options", "_strip")
+
+    def __init__(
+        self,
+        worker: Channels,
+        axes: tuple[Axis, Axis],
+        places: list[Array],
+        shape: tuple[int, ...],
+        fill: Any = 0,
+        bias: Any = None,
+    ) -> None:
+        taps, rows, columns = worker.taps, worker.rows, worker.columns
+        maps = [
+            np.ascontiguousarray(steps.places(where, n), np.intp)
+            for steps, where, n in zip((rows, columns), places, shape, strict=True)
+        ]
+        down, right = int(rows.distance.max()), int(columns.distance.max())
+        wide = min(shape[1], _WIDEST)
+        pitch = wide + right
+        planes = worker.inputs * len(rows.phases) * len(columns.phases)
+        high = min(max(_STRIP // (planes * pitch * taps.itemsize) - down, 1), shape[0])
+        high = -(-shape[0] // -(-shape[0] // high))  # strips of about the same height
+        # From plane to plane, and from line to line.
+        area = (high + down) * pitch
+        a = (rows.phase * len(columns.phases) * area + rows.distance * pitch)[:, None]
+        b = columns.phase * area + columns.distance
+        each = len(rows.phases) * len(columns.phases) * area
+        offsets = np.arange(worker.inputs)[:, None, None] * each + a + b
+        begins = columns.begins(axes[1].before, axes[1].size)
+        addend = np.zeros(0) if bias is None else np.ravel(bias)
+        self._arrays = taps, addend.astype(taps.dtype)
+        self._options = (
+            (*maps, begins.astype(np.intp), offsets.ravel().astype(np.intp)),
+            (worker.inputs, worker.outputs, columns.stride, float(fill), high, wide),
         )
-        # The last positions look beyond the last pixel, at what must be a number all the same.
-        pixels = np.zeros(prod(shape) + pitch + _POSITIONS, taps.dtype)
-        copy = pixels[: prod(shape)].reshape(shape)
-        for a, i in enumerate(rows.phases):
-            for b, j in enumerate(columns.phases):
-                part = source[:, i :: rows.stride, j :: columns.stride][:, : shape[3], :pitch]
-                copy[:, a, b, : part.shape[1], : part.shape[2]] = part
-        channel, row, column, line, _ = (prod(shape[n:]) for n in range(1, 6))
-        down = rows.phase * row + rows.distance * line
-        right = columns.phase * column + columns.distance
-        offsets = np.arange(len(source))[:, None, None] * channel + down[:, None] + right
-        count = -(-height * pitch // _POSITIONS) * _POSITIONS
-        sums = np.empty((len(taps), OUTPUTS, count), taps.dtype)
-        sum_products(pixels, offsets.ravel(), taps, sums)
-        lines = sums.reshape(-1, count)[: self.outputs, : height * pitch]
-        target[...] = lines.reshape(-1, height, pitch)[:, :, :width]
+        self._strip, self._height = high, shape[0]
+        self._compiled: Any = None
+
+    def run(self, image: Array, out: Array, threads: int) -> None:
+        """Write the result for `image` into `out`, both of the shape and dtype planned for."""
+        if self._compiled is None:
+            self._compiled = compiled_channels(self._arrays[0].dtype)
+        if out.strides[-1] != out.itemsize:
+            copy = np.empty(out.shape, out.dtype)
+            self.run(image, copy, threads)
+            out[...] = copy
+            return
+        batch = image.shape[:-3]
+        count = prod(batch)
+        strips = -(-self._height // self._strip)
+        if threads > 1 and count * strips < threads * _STRIPS_EACH:
+            strips = min(-(-threads * _STRIPS_EACH // max(count, 1)), self._height)
+        edges = [self._height * n // strips for n in range(strips + 1)]
+
+        def work(first: int, stop: int) -> None:
+            for n in range(first, stop):
+                sample, strip = divmod(n, strips)
+                at = np.unravel_index(sample, batch) if batch else ()
+                self._run(image[at], out[at], edges[strip], edges[strip + 1])
+
+        for_strips(work, count * strips, threads)
+
+    def _run(self, image: Array, out: Array, first: int, stop: int) -> None:
+        taps, bias = self._arrays
+        places, options = self._options
+        steps = image.strides[0], out.strides[0]
+        self._compiled(
+            image[0], taps, bias, out[0], *places, *steps, *options, first, stop
+        )  # fmt: skip
+
+
+@cache
+def compiled_channels(dtype: np.dtype[Any]) -> Any:
+    """Return `products.correlate_channels` for a dtype, past Numba's search for the right types."""
+    from numba import from_dtype, types
+
+    from kernfit.correlate.products import correlate_channels
+
+    kind, number = from_dtype(dtype), types.intp
+
+    def array(dtype: Any, axes: int) -> Any:
+        return types.Array(dtype, axes, "C", readonly=True)
+
+    return correlate_channels.compile((
+        types.Array(kind, 2, "A", readonly=True), array(kind, 4), array(kind, 1),
+        types.Array(kind, 2, "A"), array(number, 2), array(number, 2), array(number, 2),
+        array(number, 1), *[number] * 5, kind, *[number] * 4,
+    ))  # fmt: skip
 
 
 def channels_of(problem: Problem, dtype: np.dtype[np.generic]) -> Channels:
@@ -105,7 +201,7 @@ def channels_of(problem: Problem, dtype: np.dtype[np.generic]) -> Channels:
         _steps(*axis)
         for axis in zip(weights.shape[2:], problem.stride, problem.dilation, strict=True)
     )
-    return Channels(np.ascontiguousarray(taps), outputs, rows, columns)
+    return Channels(np.ascontiguousarray(taps), weights.shape[1], outputs, rows, columns)
 
 
 def _steps(taps: int, stride: int, dilation: int) -> Steps:

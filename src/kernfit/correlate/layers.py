@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from kernfit.correlate.dtypes import Dtype, largest_of
 from kernfit.correlate.methods import methods_for_plane
 from kernfit.correlate.problem import Method, Pair, Problem
 from kernfit.correlate.run import Apply
+from kernfit.correlate.straight import StraightPlanes
 
 _BANK = 1 << 18  # bytes of pixels that all kernels of a bank read, one after another
 
@@ -70,9 +72,10 @@ def methods_for_channels(problem: Problem) -> Iterator[Method]:
 def _planes(problem: Problem, method: Method) -> Method:
     outputs, inputs = problem.weights.shape[:2]
     numbers = problem.numbers
-    bank = None
-    if inputs == 1 and method.taps is not None:
+    bank = straight = None
+    if inputs == 1 and method.straight is not None:
         bank = np.ascontiguousarray(problem.weights[:, 0].astype(numbers.sums))
+        straight = partial(StraightPlanes, bank, problem.image, outputs // problem.groups)
 
     def make() -> tuple[Apply, float]:
         made = [
@@ -93,7 +96,7 @@ def _planes(problem: Problem, method: Method) -> Method:
     adding = cost.adding_cost(problem.outputs, numbers.sums)
     seconds = outputs * (inputs * method.cost + (inputs - 1) * adding)
     block = method.block or _strip(problem)
-    return replace(method, cost=seconds, make=make, taps=bank, block=block)
+    return replace(method, cost=seconds, make=make, straight=straight, block=block)
 
 
 def _strip(problem: Problem) -> Pair | None:
@@ -118,8 +121,9 @@ def _named(name: str, plane: Problem) -> Method:
 def _channels(problem: Problem, dtype: Dtype) -> Method:
     weights, groups, numbers = problem.weights, problem.groups, problem.numbers
 
+    worker = channels_of(problem, dtype)
+
     def make() -> tuple[Apply, float]:
-        worker = channels_of(problem, dtype)
         return worker, _bound_of_any_order(problem)
 
     # Whole blocks are summed, whether there are so many outputs or not; then they are copied.
@@ -127,7 +131,7 @@ def _channels(problem: Problem, dtype: Dtype) -> Method:
     each = cost.direct_cost(problem.outputs, (weights[0].size, 1), dtype, False)
     seconds = planes * each + 2 * len(weights) * cost.adding_cost(problem.outputs, dtype)
     loads = replace(numbers, load=dtype)
-    return Method("channels", seconds, make, loads, uses_image=True)
+    return Method("channels", seconds, make, loads, uses_image=True, straight=worker.straight)
 
 
 def _bound_of_any_order(problem: Problem) -> float:

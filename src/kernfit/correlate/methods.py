@@ -18,6 +18,7 @@ from kernfit.correlate.problem import Method, Problem
 from kernfit.correlate.run import Apply
 from kernfit.correlate.separable import Separable, terms_of
 from kernfit.correlate.steps import correlate_steps
+from kernfit.correlate.straight import StraightPlanes
 
 
 def methods_for_plane(problem: Problem) -> Iterator[Method]:
@@ -41,8 +42,8 @@ def _direct(problem: Problem, taps: Array) -> Method:
     seconds = cost.direct_cost(problem.outputs, taps.shape, problem.numbers.sums, steps)
     bound = bounds.sum_bound if steps else bounds.direct_bound
     make = partial(_made, problem, apply, partial(bound, taps))
-    alone = None if steps else taps[None]
-    return Method("direct", seconds, make, problem.numbers, uses_image=not steps, taps=alone)
+    alone = None if steps else partial(StraightPlanes, taps[None], problem.image, 1)
+    return Method("direct", seconds, make, problem.numbers, uses_image=not steps, straight=alone)
 
 
 def _definition(problem: Problem, taps: Array) -> Method:

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from kernfit.arrays import Array, as_image, as_mask
+from kernfit.correlate.problem import Straight
 from kernfit.correlate.run import Work, run_samples
-from kernfit.correlate.straight import Straight
 from kernfit.display import pairs_as_html
 from kernfit.errors import InvalidInput
 

@@ -7,14 +7,13 @@ cache. Which is which depends on the shapes alone; every piece sums a pixel in t
 
 from __future__ import annotations
 
-from typing import Any
-
 from numba import njit
 from numpy import empty
 
 from kernfit.arrays import Array
 from kernfit.correlate.lanes import lanes
-from kernfit.correlate.pointers import address_of, after, bytes_of, copy_bytes, pointer_to
+from kernfit.correlate.laying_out import check_places, lay_out
+from kernfit.correlate.pointers import address_of, after, bytes_of, keep, pointer_to
 from kernfit.correlate.vector import correlate_strip
 from kernfit.errors import InvalidInput
 
@@ -22,72 +21,6 @@ _PIECE = 1 << 18  # bytes of pixels that stay in the cache while all kernels pas
 _NARROW = 1 << 10  # bytes of a row up to which it is laid out whole: its ends are no small part
 _WIDE = 1 << 13  # bytes of a row of a piece, at most, besides those the kernel spans
 _ROWS = 15  # a piece has a multiple of these: blocks have 3 or 5
-
-
-@njit(nogil=True)  # type: ignore[untyped-decorator]
-def _lay_out(
-    image: Any,
-    steps: tuple[int, int],
-    right: int,
-    size: int,
-    rows: Any,
-    columns: Any,
-    fill: float,
-    pixels: Any,
-    pitch: int,
-    height: int,
-    width: int,
-) -> None:
-    """Lay out a piece of the padded image.
-
-    Parameters
-    ----------
-    image : pointer
-        To the image's first pixel.
-    steps : pair of int
-        Bytes to the next row and column.
-    right, size : int
-        Where the image begins in a row of the piece, maybe before it, and its width.
-    rows, columns : pointer
-        To where the rows and columns of the piece come from.
-    fill : number
-        What stands outside.
-    pixels : pointer
-        Where the piece goes.
-    pitch : int
-        Bytes from one row of the piece to the next.
-    height, width : int
-        Of the piece.
-    """
-    begin = min(max(right, 0), width)
-    end = min(max(right + size, begin), width)
-    each = bytes_of(pixels)
-    for i in range(height):
-        target = after(pixels, i * pitch)
-        if rows[i] < 0:
-            for j in range(width):
-                target[j] = fill
-            continue
-        source = after(image, rows[i] * steps[0])
-        if steps[1] == each:
-            inner = after(source, (begin - right) * each)
-            copy_bytes(inner, after(target, begin * each), (end - begin) * each)
-        else:
-            for j in range(begin, end):
-                target[j] = after(source, (j - right) * steps[1])[0]
-        for j in range(begin):
-            target[j] = after(source, columns[j] * steps[1])[0] if columns[j] >= 0 else fill
-        for j in range(end, width):
-            target[j] = after(source, columns[j] * steps[1])[0] if columns[j] >= 0 else fill
-
-
-@njit(nogil=True)  # type: ignore[untyped-decorator]
-def _check_places(places: Array, size: int) -> None:
-    least, most = 0, -1
-    for n in range(len(places)):
-        least, most = min(least, places[n]), max(most, places[n])
-    if least < -1 or most >= size:
-        raise InvalidInput("positions must be those of the image's rows and columns")
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
@@ -146,8 +79,8 @@ def correlate_planes(
         raise InvalidInput("out must have the shape of the image less that of the taps, plus 1")
     if first < 0 or stop > height or down < 0 or right < 0:
         raise InvalidInput("rows must lie in the output, and the image not before its padding")
-    _check_places(rows, image.shape[0])
-    _check_places(columns, image.shape[1])
+    check_places(rows, image.shape[0])
+    check_places(columns, image.shape[1])
 
     # Where windows lie within the image, and memory will do.
     vector = lanes(out)
@@ -197,8 +130,8 @@ def correlate_planes(
                     j0 = max(min(j, j1 - vector), 0)
                     wide = max(j1 - j0, vector)
                     source, stride = pixels, pitch
-                    _lay_out(
-                        plane, image.strides, right - j0, image.shape[1],
+                    lay_out(
+                        plane, image.strides, right - j0, image.shape[1], 0, 1,
                         after(pointer_to(rows), i * 8), after(pointer_to(columns), j0 * 8),
                         fill, pixels, pitch, i1 - i + tall - 1, j1 - j0 + broad - 1,
                     )  # fmt: skip
@@ -220,3 +153,5 @@ def correlate_planes(
                                 after(line, b * out.strides[1])[0] = sums[a * most + b]
                 j = j1
             i = i1
+    keep(scratch)
+    keep(paper)

@@ -22,7 +22,6 @@ from kernfit.correlate.omit import Omission, omission_of
 from kernfit.correlate.plan import Plan
 from kernfit.correlate.problem import Method, Problem
 from kernfit.correlate.run import Work, same_bits
-from kernfit.correlate.straight import Straight
 from kernfit.correlate.taps import Taps, check_channels
 from kernfit.correlate.threads import thread_count
 from kernfit.correlate.tiles import tiles_of
@@ -152,9 +151,8 @@ def _plan(
     )  # fmt: skip
     outputs = (len(weights), rows.outputs, columns.outputs)
     straight = None
-    if plain and chosen.taps is not None and problem.outputs and _is_straight(problem):
-        each = len(weights) // taps.groups if taps.groups else 1
-        straight = Straight(chosen.taps, image, each, rows, columns, fill, _addend(problem))
+    if plain and chosen.straight is not None and problem.outputs and _is_straight(problem, chosen):
+        straight = chosen.straight(rows, columns, fill, _addend(problem))
     return Plan(
         method=chosen.name,
         reason=reason,
@@ -218,9 +216,9 @@ def _needs_scratch(problem: Problem, chosen: Method) -> bool:
     return not chosen.uses_image or chosen.numbers.result != chosen.numbers.exact
 
 
-def _is_straight(problem: Problem) -> bool:
+def _is_straight(problem: Problem, chosen: Method) -> bool:
     """Whether the sums of the image's own pixels are the result, but for the bias."""
-    numbers = problem.numbers
+    numbers = chosen.numbers
     same = problem.image == numbers.load and numbers.sums == numbers.result == numbers.exact
     return same and numbers.check is None and (numbers.load, numbers.sums) in COMPILED_PAIRS
 

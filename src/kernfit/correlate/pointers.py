@@ -14,12 +14,26 @@ _BYTES = ir.IntType(8).as_pointer()
 
 @intrinsic  # type: ignore[untyped-decorator]
 def pointer_to(typing: Any, array: Any) -> Any:
-    """Return a pointer to an array's first element; the array must outlive it."""
+    """Return a pointer to an array's first element.
+
+    The array must outlive it. Numba frees one that was made in compiled code after its last use,
+    which `keep` puts off.
+    """
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return context.make_array(array)(context, builder, args[0]).data
 
     return types.CPointer(array.dtype)(array), emit
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def keep(typing: Any, array: Any) -> Any:
+    """Use an array, so that it has not been freed before."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return context.get_dummy_value()
+
+    return types.void(array), emit
 
 
 @intrinsic  # type: ignore[untyped-decorator]

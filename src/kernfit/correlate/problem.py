@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from kernfit.arrays import Array
 from kernfit.correlate.axes import Axis
@@ -68,6 +69,13 @@ class Problem:
         return replace(self, weights=weights, groups=0)
 
 
+class Straight(Protocol):
+    """All that a method needs besides the image."""
+
+    def run(self, image: Array, out: Array, threads: int) -> None:
+        """Write the result for `image` into `out`, both of the shape and dtype planned for."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Method:
     """One answer to a problem."""
@@ -80,4 +88,5 @@ class Method:
     block: Pair | None = None  # the greatest tile
     threads: int | None = None  # how many it can use, if not any number
     uses_image: bool = False  # whether it works as well on the image's own memory
-    taps: Array | None = None  # (m, kh, kw), where it is `correlate_planes` with these alone
+    # Where one call of compiled code does it all: from rows, columns, fill value and bias.
+    straight: Callable[..., Straight] | None = None

@@ -11,11 +11,13 @@ from __future__ import annotations
 from typing import Any
 
 from numba import njit, types
-from numba.core import cgutils
 from numba.extending import intrinsic
+from numpy import empty
 
 from kernfit.arrays import Array
 from kernfit.correlate.emit import Emitter, number, vector_bytes
+from kernfit.correlate.laying_out import check_places, lay_out
+from kernfit.correlate.pointers import after, bytes_of, copy_bytes, keep, pointer_to
 from kernfit.errors import InvalidInput
 
 OUTPUTS = 8
@@ -37,17 +39,9 @@ class _Block(Emitter):
     """Emits the code for one block of sums."""
 
     def __init__(self, context: Any, builder: Any, signature: Any, args: Any) -> None:
-        wide, pixels, _, taps, _, _ = signature.args
+        wide, pixels, _, taps, *_ = signature.args
         super().__init__(context, builder, pixels.dtype, taps.dtype, _vectors(wide))
-        image, offsets, weights, sums = (
-            context.make_array(kind)(context, builder, value)
-            for kind, value in zip(signature.args[1:5], args[1:5], strict=True)
-        )
-        along = builder.mul(args[5], number(self.sum_bytes))
-        self.image, self.out = self.at(image.data, along), self.at(sums.data, along)
-        self.offsets, self.taps = self.at(offsets.data), self.at(weights.data)
-        self.depth = cgutils.unpack_tuple(builder, weights.shape)[0]
-        self.pitch = cgutils.unpack_tuple(builder, sums.strides)[0]
+        self.image, self.offsets, self.taps, self.depth, self.out, self.pitch = args[1:]
 
     def emit(self) -> None:
         """Emit the block: all taps go by, and the sums are stored at the end."""
@@ -74,15 +68,15 @@ class _Block(Emitter):
 
 @intrinsic(prefer_literal=True)  # type: ignore[untyped-decorator]
 def _sum_block(
-    typing: Any, wide: Any, pixels: Any, offsets: Any, taps: Any, sums: Any, first: Any
+    typing: Any, wide: Any, pixels: Any, offsets: Any, taps: Any, depth: Any, sums: Any, pitch: Any
 ) -> Any:
-    """Write the sums of one block, from position `first` on; it must lie inside."""
+    """Write the sums of one block, for the position at `pixels` on; it must lie inside."""
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         _Block(context, builder, signature, args).emit()
         return context.get_dummy_value()
 
-    return types.void(wide, pixels, offsets, taps, sums, types.intp), emit
+    return types.void(wide, pixels, offsets, taps, types.intp, sums, types.intp), emit
 
 
 @intrinsic(prefer_literal=True)  # type: ignore[untyped-decorator]
@@ -96,37 +90,162 @@ def _block_width(typing: Any, wide: Any, taps: Any) -> Any:
     return types.intp(wide, taps), emit
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def sum_products(pixels: Array, offsets: Array, taps: Array, sums: Array) -> None:
-    """Write ``sums[k, o, q] = sum over n of pixels[q + offsets[n]] * taps[k, n, o]``.
+@njit(nogil=True)  # type: ignore[untyped-decorator]
+def _sum_products(
+    pixels: Any, offsets: Any, taps: Any, depth: int, sums: Any, pitch: int, count: int
+) -> None:
+    """Write ``sums[o, q] = sum over n of pixels[q + offsets[n]] * taps[n, o]`` for 8 outputs.
 
     Parameters
     ----------
-    pixels : ndarray, 1-D
-        Contiguous.
-    offsets : ndarray of int64, shape (depth,)
-        Where the pixel of each tap lies, from the position on.
-    taps : ndarray, shape (blocks, depth, OUTPUTS)
-        Contiguous, of the dtype of the pixels.
-    sums : ndarray, shape (blocks, OUTPUTS, positions)
-        Contiguous; a multiple of POSITIONS.
+    pixels, offsets, taps, sums : pointers
+        `sums` has `pitch` bytes from one output to the next.
+    depth : int
+        How many taps each output has, one at least.
+    count : int
+        Of positions, a multiple of POSITIONS.
     """
-    blocks, depth, outputs = taps.shape
-    count = sums.shape[2]
-    if depth == 0 or len(offsets) != depth or outputs != OUTPUTS or sums.shape[0] != blocks:
-        raise InvalidInput("taps must have an offset each, and sums to go to")
-    if sums.shape[1] != OUTPUTS or count % POSITIONS:
-        raise InvalidInput("sums must have whole blocks")
-    for offset in offsets:  # a plain loop compiles in a fraction of the time of min and max
-        if offset < 0 or count + offset > len(pixels):
-            raise InvalidInput("pixels must reach as far as the positions and offsets")
+    if depth < 1 or count % POSITIONS:
+        raise InvalidInput("there must be taps, and whole blocks of positions")
     wide, narrow = _block_width(True, taps), _block_width(False, taps)
+    size = bytes_of(pixels)
     first = 0
     while first + wide <= count:
-        for k in range(blocks):
-            _sum_block(True, pixels, offsets, taps[k], sums[k], first)
+        place, goal = after(pixels, first * size), after(sums, first * size)
+        _sum_block(True, place, offsets, taps, depth, goal, pitch)
         first += wide
     while first < count:
-        for k in range(blocks):
-            _sum_block(False, pixels, offsets, taps[k], sums[k], first)
+        place, goal = after(pixels, first * size), after(sums, first * size)
+        _sum_block(False, place, offsets, taps, depth, goal, pitch)
         first += narrow
+
+
+@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def correlate_channels(
+    image: Array,
+    taps: Array,
+    bias: Array,
+    out: Array,
+    rows: Array,
+    columns: Array,
+    begins: Array,
+    offsets: Array,
+    image_step: int,
+    out_step: int,
+    inputs: int,
+    outputs: int,
+    stride: int,
+    fill: float,
+    high: int,
+    wide: int,
+    first: int,
+    stop: int,
+) -> None:
+    """Write rows `first` to `stop` of every output plane of a layer.
+
+    Strip by strip, the pixels of all input channels that it needs are laid out one after another,
+    the phases of a stride each on its own. Then the outputs of the strip are positions in one long
+    row, and the pixel under a tap lies equally far from each of them. Where a row's outputs end, a
+    few positions belong to no output; their sums are left behind.
+
+    Parameters
+    ----------
+    image : ndarray, shape (H, W)
+        The first channel, any strides.
+    taps : ndarray, shape (groups, blocks, depth, OUTPUTS)
+        Contiguous. Of a group, outputs are filled up to whole blocks.
+    bias : ndarray, shape (groups * outputs,) or (0,)
+        What is added to each output plane.
+    out : ndarray, shape (h, w)
+        The first output plane, unit stride in the last axis, of the dtype of `taps`.
+    rows, columns : ndarray of int64, shapes (phases, lines) and (phases, n)
+        For each phase of the stride, which row and column of the image stands at each of its
+        positions; -1 where the fill value does.
+    begins : ndarray of int64, shape (phases of columns, 3)
+        Where the image begins in a row of the phase, its first column there, and how many there
+        are.
+    offsets : ndarray of int64, shape (depth,)
+        Where the pixel of each tap lies in a strip, from the position on.
+    image_step, out_step : int
+        Bytes from one plane to the next.
+    inputs, outputs : int
+        Channels of a group.
+    stride : int
+        Of the columns.
+    fill : number
+        What stands outside.
+    high, wide : int
+        Outputs of a strip, at most.
+    first, stop : int
+        Rows of the output.
+    """
+    (height, width), (groups, blocks, depth, _) = out.shape, taps.shape
+    lines, pitch = high + rows.shape[1] - height, wide + columns.shape[1] - width
+    planes = inputs * rows.shape[0] * columns.shape[0]
+    most = -(-high * pitch // POSITIONS) * POSITIONS
+    room = planes * lines * pitch + pitch + POSITIONS
+    if first >= stop or width == 0:
+        return
+    if depth < 1 or len(offsets) != depth or taps.shape[3] != OUTPUTS or outputs > 8 * blocks:
+        raise InvalidInput("taps must have an offset each, and there must be some for each output")
+    if offsets.min() < 0 or offsets.max() + most > room:
+        raise InvalidInput("pixels must reach as far as the positions and offsets")
+    if first < 0 or stop > height or lines < high or pitch < wide or high < 1 or wide < 1:
+        raise InvalidInput("strips must lie in the output, and their pixels in the image")
+    if out.strides[1] != out.itemsize or len(begins) != columns.shape[0]:
+        raise InvalidInput("out must have unit stride, and each phase a beginning")
+    if len(bias) > 0 and len(bias) != groups * outputs:
+        raise InvalidInput("bias must have a value for each output")
+    check_places(rows.ravel(), image.shape[0])
+    check_places(columns.ravel(), image.shape[1])
+    for right, origin, size in begins:
+        if (
+            right < 0
+            or size < 0
+            or (size and not 0 <= origin + (size - 1) * stride < image.shape[1])
+        ):
+            raise InvalidInput("phases must lie in the image")
+
+    room_of_sums = empty(OUTPUTS * most, taps.dtype)
+    room_of_pixels = empty(room, taps.dtype)
+    room_of_pixels[planes * lines * pitch :] = 0
+    pixels, sums = pointer_to(room_of_pixels), pointer_to(room_of_sums)
+    size = bytes_of(pixels)
+    for i in range(first, stop, high):
+        i1 = min(i + high, stop)
+        count = -(-(i1 - i) * pitch // POSITIONS) * POSITIONS
+        for j in range(0, width, wide):
+            j1 = min(j + wide, width)
+            for g in range(groups):
+                plane = pixels
+                for c in range(g * inputs, (g + 1) * inputs):
+                    source = after(pointer_to(image), c * image_step)
+                    for a in range(rows.shape[0]):
+                        for b in range(columns.shape[0]):
+                            lay_out(
+                                source, image.strides, begins[b, 0] - j, begins[b, 2],
+                                begins[b, 1], stride,
+                                after(pointer_to(rows), (a * rows.shape[1] + i) * 8),
+                                after(pointer_to(columns), (b * columns.shape[1] + j) * 8),
+                                fill, plane, pitch * size,
+                                i1 - i + lines - high, j1 - j + pitch - wide,
+                            )  # fmt: skip
+                            plane = after(plane, lines * pitch * size)
+                for k in range(blocks):
+                    weights = after(pointer_to(taps), (g * blocks + k) * depth * OUTPUTS * size)
+                    _sum_products(
+                        pixels, pointer_to(offsets), weights, depth, sums, most * size, count
+                    )
+                    for o in range(k * OUTPUTS, min((k + 1) * OUTPUTS, outputs)):
+                        n = g * outputs + o
+                        goal = after(pointer_to(out), n * out_step + j * size)
+                        for r in range(i1 - i):
+                            line = after(sums, ((o - k * OUTPUTS) * most + r * pitch) * size)
+                            target = after(goal, (i + r) * out.strides[0])
+                            if len(bias) == 0:
+                                copy_bytes(line, target, (j1 - j) * size)
+                            else:
+                                for q in range(j1 - j):
+                                    target[q] = line[q] + bias[n]
+    keep(room_of_pixels)
+    keep(room_of_sums)

@@ -1,4 +1,4 @@
-"""Correlations that are one call of compiled code: nothing to convert, leave out or step over."""
+"""The direct method as one call of compiled code: nothing to convert, leave out or step over."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kernfit.correlate.threads import for_strips
 _PLANES_EACH = 4  # for every thread: with so many, planes are shared out, with fewer rows
 
 
-class Straight:
+class StraightPlanes:
     """All that the direct method needs besides the image.
 
     Parameters
