@@ -81,6 +81,20 @@ def fourier_bound(taps: Array, spectrum: Array, block: tuple[int, int], sums: Dt
     return float(unit(sums) * np.sqrt(stages) * (3 * peak + 10 * norm))
 
 
+def layer_bound(weights: Array, block: tuple[int, int], sums: Dtype) -> float:
+    """Bound the sum over input planes, `weights` (in, kh, kw), added up as spectra.
+
+    Planes may be alike, and so may be their errors.
+    """
+    # The peak of a spectrum is no more than the sum of magnitudes, nor much less for few taps.
+    totals = abs(weights).sum((1, 2))
+    spectra = np.abs(np.fft.rfft2(weights.astype(np.float64), block)).max((1, 2))
+    norms = np.sqrt((weights**2).sum((1, 2)))
+    stages = np.log2(block[0] * block[1])
+    each = np.sqrt(stages) * (3 * np.minimum(spectra, totals) + 10 * norms)
+    return float(unit(sums) * each.sum() + gamma(len(weights), sums) * spectra.sum())
+
+
 def fourier_worst(taps: Array, block: tuple[int, int]) -> float:
     """Bound the same in double precision with no assumption at all (Higham, theorem 24.2).
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from itertools import product
 from math import ceil, log2, prod
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -45,6 +45,12 @@ _SCRATCH = 28 << 20
 _IN_USE = 4.5
 _UNEVEN = 40
 _ROOM_FOR = 4
+# Of layers: bytes of the spectra of all planes of a tile, and of the kernels', which are kept;
+# nanoseconds to read one of these bytes; how much a stage takes for a complex pixel and one way.
+_LAYER = 12 << 20
+_SPECTRA = 32 << 20
+_READ = 0.1
+_WAY = 3
 
 
 def direct_cost(outputs: int, taps: Pair, sums: Dtype, steps: bool) -> float:
@@ -69,6 +75,51 @@ def fourier_cost(outputs: Pair, extent: Pair, block: Pair, sums: Dtype) -> float
     tiles = prod(ceil(n / m) for n, m in zip((down, along), blocks_of_tile(block), strict=True))
     rest = 2 * area * _REST.get(sums.char, _REST["D"])
     return 1e-9 * pairs * (stages * (1 + _SLOWER * used / 2**20) + rest) + _TILE_CALL * tiles
+
+
+class LayerBlocks(NamedTuple):
+    """How a layer goes through Fourier transforms, and what that costs."""
+
+    seconds: float
+    block: Pair
+    tile: Pair  # in blocks
+    threads: int  # for which there is memory
+
+
+def layer_blocks(
+    outputs: Pair, extent: Pair, planes: Pair, groups: int, sums: Dtype
+) -> LayerBlocks | None:
+    """Return the size of transform that costs least for `planes`, (outputs, inputs) of a group.
+
+    None where the spectra of the kernels, or of the inputs, would take too much memory.
+    """
+    if min(outputs) <= 0:
+        return None
+    found = []
+    for block in product(_ROWS, _COLUMNS):
+        area = prod(block)
+        number = 2 * sums.itemsize * area  # bytes of the spectrum of a plane
+        spectra = (planes[0] + 1) // 2 * 2 * planes[1] * number
+        pairs = _LAYER // (sum(planes) * number)
+        if any(e > b for e, b in zip(extent, block, strict=True)) or pairs == 0:
+            continue
+        if groups * spectra > _SPECTRA:
+            continue
+        down, along = (
+            ceil(n / (b - e + 1)) for n, e, b in zip(outputs, extent, block, strict=True)
+        )
+        broad = min(along, 2 * pairs)
+        tall = min(down, max(2 * pairs // broad, 1))
+        tiles = ceil(down / tall) * ceil(along / broad)
+        every = tiles * ceil(tall * broad / 2)
+        pixel = _WAY * _STAGE[sums.char] * log2(area)
+        transforms = every * sum(planes) * area * pixel
+        products = every * area * prod(planes) * 4 * _TAP[sums.char]
+        reading = tiles * spectra * _READ
+        seconds = 1e-9 * groups * (transforms + products + reading) + tiles * _TILE_CALL
+        used = sum(planes) * number * ceil(tall * broad / 2)
+        found.append(LayerBlocks(seconds, block, (tall, broad), max(_SCRATCH // used, 1)))
+    return min(found, default=None)
 
 
 def adding_cost(outputs: int, sums: Dtype) -> float:

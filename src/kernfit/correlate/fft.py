@@ -27,11 +27,11 @@ from kernfit.arrays import Array
 from kernfit.correlate.lanes import copy, join, join_first, multiply, split, split_last, transpose
 
 # Of NumPy, since for each literal that is passed to a function Numba compiles it anew.
-_YES, _NO = np.bool_(True), np.bool_(False)
+YES, NO = np.bool_(True), np.bool_(False)
 
 
 @lru_cache
-def compiled(dtype: np.dtype[Any], back: bool) -> Any:
+def compiled(dtype: np.dtype[Any], back: bool = True) -> Any:
     """Return `_correlate` or `_transform` for a dtype, past Numba's search for the right types."""
     number = from_dtype(dtype)
     image, table = (types.Array(number, 2, layout, readonly=True) for layout in "AC")
@@ -102,7 +102,7 @@ def _join_rows(strip: Array, first: int, size: int, least: int, twiddles: Array,
 
 
 @njit(nogil=True)  # type: ignore[untyped-decorator]
-def _turn(strip: Array, spectrum: Array, twiddles: Array, there: bool, back: bool) -> None:
+def turn(strip: Array, spectrum: Array, twiddles: Array, there: bool, back: bool) -> None:
     """Transform columns there, or back, or there and, times the spectrum, back.
 
     The way back lacks a factor of one over the size. All is one function, and the only one that is
@@ -175,7 +175,7 @@ def _empty(strips: Array, j: int, a: Array, b: Array, add: bool) -> None:
 
 
 @njit(inline="always")  # type: ignore[untyped-decorator]
-def _columns(a: Array, b: Array, twiddles: Array, strips: Array, stack: Array) -> None:
+def columns_there(a: Array, b: Array, twiddles: Array, strips: Array, stack: Array) -> None:
     """Transform the columns of ``a + i b`` and lay the rows of the result into strips."""
     count, parts, _, wide = strips.shape
     for j in range(0, stack.shape[2], count * wide):
@@ -189,15 +189,17 @@ def _columns(a: Array, b: Array, twiddles: Array, strips: Array, stack: Array) -
         _fill(a, b, j, strips)
         for s in range(count):
             strip = strips[s]
-            _turn(strip, strip, twiddles, _YES, _NO)
+            turn(strip, strip, twiddles, YES, NO)
             for n in range(len(stack)):
                 for part in range(parts):
                     transpose(strip[part], n * wide, 0, stack[n, part], j + s * wide, 0)
 
 
 @njit(inline="always")  # type: ignore[untyped-decorator]
-def _back(stack: Array, twiddles: Array, strips: Array, a: Array, b: Array, add: bool) -> None:
-    """Undo `_columns` into `a` and `b`, which want only what they have room for."""
+def columns_back(
+    stack: Array, twiddles: Array, strips: Array, a: Array, b: Array, add: bool
+) -> None:
+    """Undo `columns_there` into `a` and `b`, which want only what they have room for."""
     count, parts, _, wide = strips.shape
     width = max(a.shape[1], b.shape[1])
     for j in range(0, width, count * wide):
@@ -206,16 +208,16 @@ def _back(stack: Array, twiddles: Array, strips: Array, a: Array, b: Array, add:
             for n in range(len(stack)):
                 for part in range(parts):
                     transpose(stack[n, part], j + s * wide, 0, strip[part], n * wide, 0)
-            _turn(strip, strip, twiddles, _NO, _YES)
+            turn(strip, strip, twiddles, NO, YES)
         _empty(strips, j, a, b, add)
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
 def _transform(a: Array, b: Array, down: Array, along: Array, strips: Array, stack: Array) -> None:
     """Write the transform of ``a + i b`` into `stack`."""
-    _columns(a, b, down, strips, stack)
+    columns_there(a, b, down, strips, stack)
     for n in range(len(stack)):
-        _turn(stack[n], stack[n], along, _YES, _NO)
+        turn(stack[n], stack[n], along, YES, NO)
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
@@ -244,7 +246,7 @@ def _correlate(
         i, j = n // across * height, n % across * width
         k, l = m // across * height, m % across * width
         there = m < count  # or the last block has no partner
-        _columns(
+        columns_there(
             a[i : i + rows, j : j + columns],
             b[k : k + rows * there, l : l + columns],
             down,
@@ -252,8 +254,8 @@ def _correlate(
             stack,
         )
         for s in range(len(stack)):
-            _turn(stack[s], spectrum[s], along, _YES, _YES)
-        _back(
+            turn(stack[s], spectrum[s], along, YES, YES)
+        columns_back(
             stack,
             down,
             strips,

@@ -24,7 +24,7 @@ Dtype = np.dtype[Any]
 # How many times brighter than a cell of 16x16 pixels the brightest pixel of a tile may be, for
 # transforms in single and double precision, and for single results through double precision. The
 # error at the faint cell is about 20 times the unit roundoff times this.
-_RANGE = {"f": 2.0**10, "d": 2.0**20, "fd": 2.0**27}
+RANGE = {"f": 2.0**10, "d": 2.0**20, "fd": 2.0**27}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,7 +47,7 @@ class Fourier:
             return
         narrow = "f" if sums.dtype.char in "fF" else "d"
         source = source.astype(sums.dtype, copy=False)
-        if not is_even(source, _RANGE[narrow]):
+        if not is_even(source, RANGE[narrow]):
             # Such tiles are rare and need several copies: memory is set aside for one.
             with one_at_a_time():
                 self._uneven(source, sums, narrow)
@@ -61,10 +61,10 @@ class Fourier:
         lost = np.isnan(source)
         any_lost = bool(lost.any())
         clean = np.where(lost, source.dtype.type(0), source) if any_lost else source
-        rest, spikes = take_out_spikes(clean, _RANGE[narrow])
+        rest, spikes = take_out_spikes(clean, RANGE[narrow])
         if rest is None and narrow == "f":
             wide = np.dtype("d" if sums.dtype.kind == "f" else "D")
-            rest, spikes = take_out_spikes(clean.astype(wide), _RANGE["fd"])
+            rest, spikes = take_out_spikes(clean.astype(wide), RANGE["fd"])
         if rest is None:
             correlate_steps(source, self.taps, sums, self.stride, self.dilation)
             return

@@ -48,6 +48,11 @@ class _Complex:
         re, im = self._scaled(other.re), self._scaled(other.im)
         return re.plus_i(im)
 
+    def plus_product(self, one: _Complex, two: _Complex) -> _Complex:
+        """Return ``self + one * two``: four instructions where products and sums are one."""
+        first = self + one._scaled(two.re)
+        return first.plus_i(one._scaled(two.im))
+
     def conjugate_times(self, other: _Complex) -> _Complex:
         """Return the product with the conjugate of `other`."""
         re, im = self._scaled(other.re), self._scaled(other.im)
@@ -72,6 +77,7 @@ class _Planes:
         self.builder = builder
         self.data = array.data
         self.strides = cgutils.unpack_tuple(builder, array.strides)
+        self.shape = cgutils.unpack_tuple(builder, array.shape)
         number = context.get_value_type(kind.dtype)
         self.size = context.get_abi_sizeof(number)
         self.vector = ir.VectorType(number, vector_bytes() // self.size)
@@ -99,6 +105,10 @@ class _Planes:
             _Complex(self.builder, *(self.load(_n(part), row, _n(0)) for part in (0, 1)))
             for row in rows
         ]
+
+    def load_complex(self, *index: Any) -> _Complex:
+        """Return the first vector at an index, whose next axis has the two parts."""
+        return _Complex(self.builder, *(self.load(*index, _n(part), _n(0)) for part in (0, 1)))
 
     def store_rows(self, vectors: list[_Complex], rows: list[Any]) -> None:
         """Store what `load_rows` loads."""
@@ -226,6 +236,45 @@ def multiply(typing: Any, x: Any, spectrum: Any, row: Any) -> Any:
 
 def _rows(builder: Any, count: int, row: Any, step: Any) -> list[Any]:
     return [builder.add(row, builder.mul(step, _n(k))) for k in range(count)]
+
+
+@intrinsic(prefer_literal=True)  # type: ignore[untyped-decorator]
+def mix(
+    typing: Any, size: Any, x: Any, factors: Any, o: Any, p: Any, out: Any, n: Any, k: Any
+) -> Any:
+    """Write ``out[p, o, n, :, k] = sum over c of x[c, p] * factors[o, c]``.
+
+    That for two `o` and `size` `p`, whose sums stay in registers. `x` and `factors` have vectors of
+    the real and of the imaginary parts as their last two axes.
+    """
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        pixels, weights, sums = (
+            _Planes(context, builder, kind, args[n]) for n, kind in ((1, x), (2, factors), (5, out))
+        )
+        outputs = [builder.add(args[3], _n(n)) for n in range(2)]
+        pairs = [builder.add(args[4], _n(n)) for n in range(size.literal_value)]
+        zero = ir.Constant(sums.vector, None)
+        places = [
+            [cgutils.alloca_once_value(builder, zero) for _ in range(2)]
+            for _ in range(2 * len(pairs))
+        ]
+        with cgutils.for_range(builder, weights.shape[1]) as loop:
+            values = [pixels.load_complex(loop.index, pair) for pair in pairs]
+            taps = [weights.load_complex(output, loop.index) for output in outputs]
+            for n, place in enumerate(places):
+                before = _Complex(builder, *map(builder.load, place))
+                after = before.plus_product(values[n // 2], taps[n % 2])
+                builder.store(after.re, place[0])
+                builder.store(after.im, place[1])
+        for n, place in enumerate(places):
+            for part in (0, 1):
+                index = pairs[n // 2], outputs[n % 2], args[6], _n(part), args[7], _n(0)
+                sums.store(builder.load(place[part]), *index)
+        return context.get_dummy_value()
+
+    index = types.intp
+    return types.void(size, x, factors, index, index, out, index, index), emit
 
 
 @intrinsic  # type: ignore[untyped-decorator]

@@ -18,6 +18,7 @@ from kernfit.correlate.blas import Blas
 from kernfit.correlate.channels import OUTPUTS, channels_of
 from kernfit.correlate.direct import correlate_planes
 from kernfit.correlate.dtypes import Dtype, largest_of
+from kernfit.correlate.fourier_layers import FourierLayer
 from kernfit.correlate.methods import methods_for_plane
 from kernfit.correlate.problem import Method, Pair, Problem
 from kernfit.correlate.run import Apply
@@ -59,8 +60,11 @@ class Bank:
 def methods_for_channels(problem: Problem) -> Iterator[Method]:
     """Yield the methods that keep the contract for kernels that mix channels."""
     # One method for all planes. Which are separable, and how well, differs from plane to plane.
+    shared = _fourier(problem)
     for method in methods_for_plane(problem.plane()):
-        if method.name != "separable" and method.numbers == problem.numbers:
+        if method.name == "fourier" and shared is not None:
+            yield shared
+        elif method.name != "separable" and method.numbers == problem.numbers:
             yield _planes(problem, method)
     dtype = _product_dtype(problem)
     if dtype is not None:
@@ -97,6 +101,34 @@ def _planes(problem: Problem, method: Method) -> Method:
     seconds = outputs * (inputs * method.cost + (inputs - 1) * adding)
     block = method.block or _strip(problem)
     return replace(method, cost=seconds, make=make, straight=straight, block=block)
+
+
+def _fourier(problem: Problem) -> Method | None:
+    """Return the method that transforms each plane once, where planes have anything to share."""
+    weights, groups, numbers = problem.weights, problem.groups, problem.numbers
+    outputs, inputs = len(weights) // groups, weights.shape[1]
+    if outputs * inputs == 1 or numbers.sums.char not in "fd" or not np.isfinite(weights).all():
+        return None
+    counts = problem.rows.outputs, problem.columns.outputs
+    height, width = ((n - 1) * s + 1 for n, s in zip(counts, problem.stride, strict=True))
+    found = cost.layer_blocks(
+        (height, width), problem.extent, (outputs, inputs), groups, numbers.sums
+    )
+    if found is None:
+        return None
+    taps = weights.astype(numbers.sums)
+    worker = FourierLayer(taps, groups, found.block, problem.stride, problem.dilation)
+
+    def make() -> tuple[Apply, float]:
+        return worker, max(bounds.layer_bound(each, found.block, numbers.sums) for each in taps)
+
+    tall, broad = (
+        (n * (b - e + 1) - 1) // s + 1
+        for n, b, e, s in zip(found.tile, found.block, problem.extent, problem.stride, strict=True)
+    )
+    return Method(
+        "fourier", found.seconds, make, numbers, block=(tall, broad), threads=found.threads
+    )
 
 
 def _strip(problem: Problem) -> Pair | None:

@@ -49,6 +49,13 @@ def take_out_spikes(block: Array, span: float) -> tuple[Array | None, Spikes]:
     return np.where(bright, block.dtype.type(0), block), (rows, columns, values)
 
 
+def needs_care(block: Array, span: float) -> bool:
+    """Whether a block has NaN or something to take out, after a closer look where one is needed."""
+    if is_even(block, span):
+        return False
+    return bool(np.isnan(block).any()) or take_out_spikes(block, span)[0] is not block
+
+
 def is_even(block: Array, span: float) -> bool:
     """Whether a block is sure to have nothing to take out, nor NaN: one quick look at it.
 
