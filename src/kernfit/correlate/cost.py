@@ -45,9 +45,9 @@ _SCRATCH = 28 << 20
 _IN_USE = 4.5
 _UNEVEN = 40
 _ROOM_FOR = 4
-# Of layers: bytes of the spectra of all planes of a tile, and of the kernels', which are kept;
+# Of layers: bytes that a tile takes, and the spectra of the kernels, which are kept;
 # nanoseconds to read one of these bytes; how much a stage takes for a complex pixel and one way.
-_LAYER = 12 << 20
+_LAYER = 14 << 20
 _SPECTRA = 32 << 20
 _READ = 0.1
 _WAY = 3
@@ -99,8 +99,11 @@ def layer_blocks(
     for block in product(_ROWS, _COLUMNS):
         area = prod(block)
         number = 2 * sums.itemsize * area  # bytes of the spectrum of a plane
-        spectra = (planes[0] + 1) // 2 * 2 * planes[1] * number
-        pairs = _LAYER // (sum(planes) * number)
+        even = (planes[0] + 1) // 2 * 2
+        spectra = even * planes[1] * number
+        # Stacks have some columns more than they need, and the tile's own pixels are copied.
+        used = (even + planes[1]) * number * (1 + 8 / block[1]) + groups * planes[1] * number
+        pairs = int(_LAYER / used)
         if any(e > b for e, b in zip(extent, block, strict=True)) or pairs == 0:
             continue
         if groups * spectra > _SPECTRA:
@@ -117,8 +120,8 @@ def layer_blocks(
         products = every * area * prod(planes) * 4 * _TAP[sums.char]
         reading = tiles * spectra * _READ
         seconds = 1e-9 * groups * (transforms + products + reading) + tiles * _TILE_CALL
-        used = sum(planes) * number * ceil(tall * broad / 2)
-        found.append(LayerBlocks(seconds, block, (tall, broad), max(_SCRATCH // used, 1)))
+        threads = max(int(_SCRATCH / (used * ceil(tall * broad / 2))), 1)
+        found.append(LayerBlocks(seconds, block, (tall, broad), threads))
     return min(found, default=None)
 
 
