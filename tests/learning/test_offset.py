@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from kernfit import InvalidInput, catalogue, correlate2d, learn
 from kernfit.lesson import photograph, scene
@@ -46,3 +47,22 @@ def test_an_unrelated_image_is_refused():
     rng = np.random.default_rng(51)
     with pytest.raises(InvalidInput, match="no place where they are alike"):
         learn(PHOTO, rng.integers(0, 255, (200, 210)))
+
+
+@pytest.mark.parametrize("share", [0.4, 2 / 3, 0.8, 1.2, 1.7])
+def test_another_size_is_said_to_be_one(share):
+    image = Image.fromarray(PHOTO)
+    size = (round(image.width * share), round(image.height * share))
+    after = np.asarray(image.resize(size, Image.Resampling.LANCZOS))
+    with pytest.raises(InvalidInput, match=f"resized from 600x512 to {size[1]}x{size[0]}: bring"):
+        learn(PHOTO, after)
+
+
+def test_a_size_that_a_kernel_might_leave_too():
+    after = np.asarray(Image.fromarray(PHOTO).resize((495, 580), Image.Resampling.BICUBIC))
+    status = learn(PHOTO, after).status
+    assert status.kind == "moved"
+    assert "resized from 600x512 to 580x495" in status.sentence
+    # A kernel that leaves as much is none the worse for it.
+    box = correlate2d(PHOTO.astype(float), np.ones((21, 18)) / 378)
+    assert learn(PHOTO, box).status.code == "good"

@@ -16,7 +16,12 @@ from kernfit.learning.answers.fit import Fit
 from kernfit.learning.imposed.constraints import Imposed
 from kernfit.learning.outliers.robust import residuals_of_fit, without_outliers
 from kernfit.learning.outliers.saturated import without_saturated
-from kernfit.learning.pairs.offset import find_offset
+from kernfit.learning.pairs.offset import (
+    SURELY_THERE,
+    find_offset,
+    likeness_of_wholes,
+    refuse_resized,
+)
 from kernfit.learning.pairs.pair import Pair
 from kernfit.learning.pairs.several import Pairs, disagreement
 from kernfit.learning.sizes.size_check import better_size, held_out_sizes
@@ -28,8 +33,6 @@ from kernfit.learning.strided import stride_of_sizes
 _FIRST_LOOK = 7
 # A larger difference in size than that of such a kernel is that of a crop.
 _LARGEST_VALID = 31
-# So alike must the slopes of two images be if one is to be a crop of the other.
-_SURELY_THERE = 0.5
 
 
 def learn_pair(
@@ -135,9 +138,12 @@ def placed(pair: Pair, shape: str | int | Sequence[int]) -> tuple[Pair, tuple[in
     if not cropped:
         return pair, None
     (row, column), correlation = find_offset(pair.before, pair.after)
-    if correlation < _SURELY_THERE:
+    whole = likeness_of_wholes(pair.before, pair.after)
+    if correlation < max(whole, SURELY_THERE):
         rows, columns = pair.valid_shape
         step = stride_of_sizes(pair.before.shape[1:], pair.after.shape[1:])
+        if whole > SURELY_THERE and step is None:
+            refuse_resized(pair.before, pair.after)
         if step is not None:
             raise InvalidInput(
                 f"after must show a part of before, got an image that is {step} times smaller and "

@@ -13,10 +13,13 @@ from kernfit.kernel import Kernel
 from kernfit.learning.misfits.lossy import compressed
 from kernfit.learning.misfits.registration import moved, shifted, turned
 from kernfit.learning.misfits.structure import Structure
+from kernfit.learning.pairs.offset import likeness, likeness_of_wholes
 
 # Geometry is looked at where the slopes explain this share of the residual, or a kernel explains
 # less than so much of the after image.
 _MOTION, _POOR = 0.02, 0.97
+# The whole at another size must be so much alike, and by so much more than the inner part.
+_FOUND, _BETTER = 0.5, 0.05
 _SIDE = 640  # pixels to which large images are reduced for that
 _DOUBT = 1e-3  # chance that noise would follow the detail as the residual does
 _PART = 512  # pixels each way in which compression is looked for
@@ -71,10 +74,25 @@ def look_at(before: Any, after: Any, kernel: Kernel, found: Structure, r2: float
             )
         if poor and geometry is None:
             geometry = shifted(first, second, factor, kernel.shape)
+    elif before.shape[1:] != after.shape[1:] and (poor or found.motion.share > _MOTION):
+        geometry = _resized(before, after)
     # Compression shows in the detail; of images that are not of whole levels it is not read off.
     doubt = min(found.detail.chance, found.rough.chance) < _DOUBT
     whole = after.dtype.kind in "iu"
     return Clues(doubt and whole and _compressed(before, after, kernel), geometry)
+
+
+def _resized(before: Array, after: Array) -> tuple[str, str] | None:
+    """Say so if the after image is the whole before image at another size, not its inner part."""
+    rows, columns = after.shape[1:]
+    top, left = (
+        (long - short) // 2 for long, short in zip(before.shape[1:], (rows, columns), strict=True)
+    )
+    inner = likeness(before[:, top : top + rows, left : left + columns], after)
+    if likeness_of_wholes(before, after) < max(_FOUND, inner + _BETTER):
+        return None
+    size = f"{before.shape[1]}x{before.shape[2]} to {rows}x{columns}"
+    return f"resized from {size}", "Bring both to the same size first."
 
 
 def _compressed(before: Array, after: Array, kernel: Kernel) -> bool:

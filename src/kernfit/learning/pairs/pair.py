@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from kernfit.arrays import Array, as_image, as_mask, as_planes, one_of
 from kernfit.errors import InvalidInput
 from kernfit.learning.pairs.equations import Equations
+from kernfit.learning.pairs.offset import SURELY_THERE, likeness_of_wholes, refuse_resized
 from kernfit.learning.sums.checks import not_negative
 from kernfit.learning.sums.footprint import any_under_kernel
 from kernfit.learning.sums.origin import usual_level
@@ -81,6 +82,8 @@ class Pair:
                 f"{len(x)} and {len(y)}: give channels='full' to learn how they mix"
             )
         if y.shape[1] > x.shape[1] or y.shape[2] > x.shape[2]:
+            if likeness_of_wholes(x, y) > SURELY_THERE:
+                refuse_resized(x, y)
             raise InvalidInput(
                 f"after must not be larger than before, got {_size(y)} after and {_size(x)} "
                 "before: swap them, or crop the padding away"
