@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kernfit import KernelField, RefusedFile
+from kernfit import Kernel, KernelField, RefusedFile, correlate2d
 from kernfit.cli import main
 from kernfit.lesson import scene
 
@@ -128,3 +128,46 @@ def test_constraints_and_penalties(pair, tmp_path, capsys):
     assert "must be among symmetric" in capsys.readouterr().err
     assert run("learn", *blurred, "--varying", "1", "--constraint", "symmetric") == 2
     assert "cannot be combined, got --constraint" in capsys.readouterr().err
+
+
+def test_groups(tmp_path, capsys):
+    rng = np.random.default_rng(4)
+    x = np.stack([scene((80, 90)), scene((90, 80)).T]).astype(float)
+    kernels = rng.uniform(0, 1, (2, 3, 3))
+    y = np.stack([correlate2d(plane, k, mode="same") for plane, k in zip(x, kernels, strict=True)])
+    np.save(tmp_path / "x.npy", x)
+    np.save(tmp_path / "y.npy", y)
+    files = (tmp_path / "x.npy", tmp_path / "y.npy")
+    options = ("--channels", "full", "--groups", "2", "--shape", "3", "-o", tmp_path / "k.json")
+    assert run("learn", *files, *options) == 0
+    weight = Kernel.load(tmp_path / "k.json").weight
+    assert np.allclose(weight[[0, 1], [0, 1]], kernels, atol=1e-6)
+    assert not weight[[0, 1], [1, 0]].any()
+    assert run("learn", *files, "--groups", "2") == 2
+    assert "--groups must go with --channels full" in capsys.readouterr().err
+
+
+def test_masks_and_variances_of_several_pairs(tmp_path, capsys):
+    rng = np.random.default_rng(5)
+    kernel = np.array([[0.1, 0.2, 0.0], [0.0, 0.5, 0.1], [0.05, 0.0, 0.05]])
+    for name in ("before", "after", "mask", "noise", "seen"):
+        (tmp_path / name).mkdir()
+    used = 0
+    for n in range(3):
+        x = scene((90, 100 + n)).astype(float)
+        spread = 1 + x / 50
+        y = correlate2d(x, kernel, mode="same") + rng.normal(0, np.sqrt(spread))
+        mask = rng.random(x.shape) < 0.7
+        y[~mask] = 255
+        used += mask[1:-1, 1:-1].sum()
+        for name, image in (("before", x), ("after", y), ("mask", 1.0 * mask), ("noise", spread)):
+            np.save(tmp_path / name / f"{n}.npy", image)
+    folders = (tmp_path / "before", tmp_path / "after", "--mask", tmp_path / "mask", "--shape", "3")
+    assert run("learn", *folders, "--variance", tmp_path / "noise", "--json") == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["used"] == used
+    assert abs(answer["chi2"] - 1) < 0.05
+    assert np.abs(np.array(answer["kernel"]["weight"][0][0]) - kernel).max() < 0.02
+    (tmp_path / "noise" / "2.npy").unlink()
+    assert run("learn", *folders, "--variance", tmp_path / "noise") == 2
+    assert "--variance must be one file, or one for each of 3 pairs" in capsys.readouterr().err

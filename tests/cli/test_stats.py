@@ -84,3 +84,79 @@ def test_files_are_exact_and_checked(tmp_path):
         np.save(tmp_path / "bad.npy", bad)
         with pytest.raises(RefusedFile, match="does not hold statistics"):
             load_statistics(tmp_path / "bad.npy")
+
+
+def summed(folder, *options):
+    """Sum up before.npy and after.npy, and return what is in the file."""
+    files = (folder / "before.npy", folder / "after.npy")
+    assert run("stats", "sum", *files, "-o", folder / "s.npy", *options) == 0
+    return load_statistics(folder / "s.npy")
+
+
+@pytest.fixture
+def pair(tmp_path):
+    rng = np.random.default_rng(72)
+    x = scene((90, 100)).astype(float)
+    y = correlate2d(x, KERNEL, mode="same", boundary="edge") + rng.normal(0, 1, x.shape)
+    np.save(tmp_path / "before.npy", x)
+    np.save(tmp_path / "after.npy", y)
+    return x, y
+
+
+def test_what_counts_is_as_in_learn(pair, tmp_path):
+    x, y = pair
+    mask = np.random.default_rng(0).random(x.shape) < 0.8
+    np.save(tmp_path / "mask.npy", mask.astype(np.uint8))
+    np.save(tmp_path / "noise.npy", 1 + x / 50)
+    inside = (slice(1, -1), slice(1, -1))
+    found = summed(tmp_path, "--shape", "3", "--mask", tmp_path / "mask.npy")
+    expected = Statistics.of(x, y[inside], 3, mask=mask[inside])
+    assert found.count == expected.count
+    assert np.allclose(found.gram, expected.gram)
+    found = summed(tmp_path, "--shape", "3", "--variance", tmp_path / "noise.npy")
+    assert np.allclose(
+        found.cross, Statistics.of(x, y[inside], 3, variance=(1 + x / 50)[inside]).cross
+    )
+    fit = fit_statistics([found])
+    assert fit.chi2 == pytest.approx(0.5, abs=0.3)
+    assert fit.residual_rms == pytest.approx(1, abs=0.05)
+    found = summed(tmp_path, "--shape", "3", "--clip", "50", "200", "--clip-before", "40", "220")
+    windows = np.lib.stride_tricks.sliding_window_view(x, (3, 3))
+    seen = (windows > 40).all(axis=(2, 3)) & (windows < 220).all(axis=(2, 3))
+    counts = seen & (y[inside] > 50) & (y[inside] < 200)
+    assert found.count == counts.sum()
+
+
+def test_strides_dilations_and_linear_light(pair, tmp_path, capsys):
+    x, _ = pair
+    np.save(tmp_path / "after.npy", correlate2d(x, KERNEL, stride=2))
+    found = summed(tmp_path, "--shape", "3", "--stride", "2")
+    assert np.allclose(found.solve().weights[:-1, 0], KERNEL.ravel(), atol=1e-6)
+    assert "the anchor of the first output sits on row 1, column 1" in capsys.readouterr().out
+    np.save(tmp_path / "after.npy", correlate2d(x, KERNEL, mode="same", dilation=3))
+    found = summed(tmp_path, "--shape", "3", "--dilation", "3")
+    assert np.allclose(found.solve().weights[:-1, 0], KERNEL.ravel(), atol=1e-6)
+    light = np.where(x / 255 <= 0.04045, x / 255 / 12.92, ((x / 255 + 0.055) / 1.055) ** 2.4)
+    blurred = correlate2d(light, KERNEL / KERNEL.sum(), mode="same", boundary="edge")
+    np.save(tmp_path / "before.npy", x / 255)
+    levels = np.where(blurred <= 0.0031308, 12.92 * blurred, 1.055 * blurred ** (1 / 2.4) - 0.055)
+    np.save(tmp_path / "after.npy", levels)
+    found = summed(tmp_path, "--shape", "3", "--transfer", "srgb")
+    assert np.allclose(found.solve().weights[:-1, 0], (KERNEL / KERNEL.sum()).ravel(), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--stride", "2", "--dilation", "2"], "--stride and --dilation go one at a time"),
+        (["--transfer", "gamma"], "--transfer must be one of srgb"),
+        (["--variance", "nowhere.npy"], "--variance must be an image file"),
+    ],
+)
+def test_refusals_of_sum(pair, tmp_path, options, message, capsys):
+    files = (tmp_path / "before.npy", tmp_path / "after.npy", "-o", tmp_path / "s.npy")
+    assert run("stats", "sum", *files, "--shape", "3", *options) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "s.npy").exists()

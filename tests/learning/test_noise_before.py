@@ -86,10 +86,23 @@ def test_channels_masks_and_variances_go_together():
         ({"before_variance": -1.0}, "before_variance must be finite and not negative"),
         ({"before_variance": np.ones((3, 3))}, "before_variance must be a number or have shape"),
         ({"before_variance": 1e5}, "before_variance must leave detail that tells the taps apart"),
-        ({"before_variance": 1.0, "shape": "auto"}, "shape must be told where before_variance is"),
     ],
 )
 def test_refusals(change, message):
     x = scene((60, 70)).astype(float)
     with pytest.raises(InvalidInput, match=message):
         learn(x, x, **({"shape": 3} | change))
+
+
+@pytest.mark.parametrize("shape", [(3, 3), (1, 5), (5, 5)])
+def test_the_shape_is_found_through_noise(shape):
+    rng = np.random.default_rng(8)
+    kernel = rng.uniform(0.1, 1, shape)
+    kernel /= kernel.sum()
+    x = scene((260, 300)).astype(float)
+    y = correlate2d(x, kernel, mode="same", boundary="edge") + rng.normal(0, 1, x.shape)
+    seen = x + rng.normal(0, 4, x.shape)
+    fit = learn(seen, y, before_variance=16.0)
+    assert fit.kernel.shape == shape
+    assert np.all(np.abs(fit.kernel.taps - kernel) < 5 * fit.stderr)
+    assert learn(seen, y).kernel.shape != shape  # it looks wider without

@@ -95,7 +95,7 @@ def test_groups_of_channels(groups):
     assert fit.used == y.size
     with pytest.raises(InvalidInput, match="groups must divide the channels of both images, got 3"):
         learn(x, y, channels="full", groups=3)
-    with pytest.raises(InvalidInput, match="groups go with channels='full' and one pair"):
+    with pytest.raises(InvalidInput, match="groups must go with channels='full' and one pair"):
         learn(x, x, groups=2)
 
 

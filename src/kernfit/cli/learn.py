@@ -11,12 +11,15 @@ from kernfit.cli.options import (
     Bias,
     Channels,
     Clip,
+    ClipBefore,
+    Dilation,
     Json,
     KernelFile,
     Memory,
     Quiet,
     Scheduler,
     Shape,
+    Stride,
     Threads,
 )
 
@@ -55,7 +58,11 @@ def learn(
     channels: Channels = "alike",
     clip: Clip = None,
     mask: Annotated[
-        Path | None, typer.Option(help="An image that is 0 where a pixel shall not count.")
+        Path | None,
+        typer.Option(
+            help="An image that is 0 where a pixel shall not count; of several pairs a folder or a "
+            "pattern, or one for all."
+        ),
     ] = None,
     robust: Annotated[
         bool,
@@ -75,7 +82,8 @@ def learn(
     variance: Annotated[
         str | None,
         typer.Option(
-            help="An image of each pixel's noise variance; with --varying also 'photons'.",
+            help="An image of each pixel's noise variance; of several pairs as --mask; with "
+            "--varying also 'photons'.",
             metavar="FILE",
         ),
     ] = None,
@@ -86,16 +94,15 @@ def learn(
             metavar="NUMBER|FILE",
         ),
     ] = None,
-    clip_before: Annotated[
-        tuple[float, float] | None,
-        typer.Option(help="Levels at which the before image saturates.  [default: found out]"),
-    ] = None,
-    stride: Annotated[
-        str, typer.Option(help="The after image is so many times smaller: 2, or 2x1.")
-    ] = "1",
-    dilation: Annotated[
-        str, typer.Option(help="The taps lie so many pixels apart: 2, or 2x1.")
-    ] = "1",
+    clip_before: ClipBefore = None,
+    stride: Stride = "1",
+    dilation: Dilation = "1",
+    groups: Annotated[
+        int,
+        typer.Option(
+            min=1, help="With --channels full: output channels take only from their own group."
+        ),
+    ] = 1,
     transfer: Annotated[
         str | None,
         typer.Option(help="'srgb': learn in linear light, and say whether that fits better."),
@@ -195,22 +202,32 @@ def learn(
         "clip": clip,
         "threads": threads,
     }
-    in_memory = {  # options of images that fit into the memory
-        "variance": as_levels(variance, "--variance", numbers=False),
-        "before_variance": as_levels(before_variance, "--before-variance", numbers=True),
+    in_memory: dict[str, Any] = {  # options of images that fit into the memory
         "clip_before": clip_before,
         "transfer": transfer,
+        "groups": None if groups == 1 else groups,
         "stride": as_steps(stride, "--stride"),
         "dilation": as_steps(dilation, "--dilation"),
     }
-    in_memory = {name: value for name, value in in_memory.items() if value is not None}
     pairs = all_pairs([before, after, *(more or [])])
+    if len(pairs) == 1:
+        in_memory["variance"] = as_levels(variance, "--variance", numbers=False)
+        in_memory["before_variance"] = as_levels(before_variance, "--before-variance", numbers=True)
+    in_memory = {name: value for name, value in in_memory.items() if value is not None}
     first, second = pairs[0]
     most = memory_for(memory)
     learnt: Learnt
     if len(pairs) > 1:
-        refuse_with_several(report=report, mask=mask, scheduler=scheduler, variance=variance)
-        learnt = learn_several(pairs, memory=most, **options, **in_memory)
+        refuse_with_several(report=report, scheduler=scheduler)
+        learnt = learn_several(
+            pairs,
+            mask=mask,
+            variance=variance,
+            before_variance=before_variance,
+            memory=most,
+            **options,
+            **in_memory,
+        )
     elif scheduler is None and fits_whole(most, first, second, *([mask] if mask else [])):
         learnt = learn_one(first, second, mask=mask, **options, **in_memory)
     else:

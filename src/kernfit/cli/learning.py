@@ -66,10 +66,19 @@ def learn_one(
 
 
 def learn_several(
-    pairs: list[tuple[Path, Path]], *, clip: Levels | None, memory: int, **options: Any
+    pairs: list[tuple[Path, Path]],
+    *,
+    clip: Levels | None,
+    mask: Path | None,
+    variance: str | None,
+    before_variance: str | None,
+    memory: int,
+    **options: Any,
 ) -> Learnt:
     """Learn from several pairs of image files."""
     from kernfit.cli.memory import fits_whole
+    from kernfit.cli.pairs import one_for_each
+    from kernfit.cli.values import as_levels, as_mask
     from kernfit.io.images import read_image
     from kernfit.learning import learn
 
@@ -93,6 +102,18 @@ def learn_several(
                 "give --clip"
             )
         clip = levels_of(levels.pop())
+    if mask is not None:
+        options["mask"] = [as_mask(path) for path in one_for_each(mask, pairs, "--mask")]
+    if variance is not None:
+        options["variance"] = [
+            as_levels(str(path), "--variance", numbers=False)
+            for path in one_for_each(Path(variance), pairs, "--variance")
+        ]
+    if before_variance is not None:
+        options["before_variance"] = [
+            as_levels(str(path), "--before-variance", numbers=True)
+            for path in one_for_each(Path(before_variance), pairs, "--before-variance")
+        ]
     fit = learn(before, after, clip=clip, **options)
     return Learnt(replace(fit, notes=(f"learnt from {len(pairs)} pairs", *fit.notes)), notes)
 

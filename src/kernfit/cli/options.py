@@ -19,6 +19,15 @@ Clip = Annotated[
         show_default=False,
     ),
 ]
+ClipBefore = Annotated[
+    tuple[float, float] | None,
+    typer.Option(
+        help="Levels at which the before image saturates.  [default: found out]",
+        show_default=False,
+    ),
+]
+Stride = Annotated[str, typer.Option(help="The after image is so many times smaller: 2, or 2x1.")]
+Dilation = Annotated[str, typer.Option(help="The taps lie so many pixels apart: 2, or 2x1.")]
 KernelFile = Annotated[
     Path | None,
     typer.Option("-o", "--output", help="Write the kernel here (.json, .npy or .txt)."),

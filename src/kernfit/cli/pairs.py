@@ -59,6 +59,26 @@ def paired(before: Path, after: Path) -> list[tuple[Path, Path]]:
     )
 
 
+def one_for_each(place: Path, pairs: list[tuple[Path, Path]], name: str) -> list[Path]:
+    """Return the files of an option, one for each pair: of a folder or a pattern, or one for all.
+
+    They are matched by the names of the after images, or else taken in their order.
+    """
+    files = _files(place)
+    if files is None:
+        return [place] * len(pairs)
+    named = {path.stem: path for path in files}
+    wanted = [after.stem for _, after in pairs]
+    if all(stem in named for stem in wanted):
+        return [named[stem] for stem in wanted]
+    if len(files) != len(pairs):
+        raise InvalidInput(
+            f"{name} must be one file, or one for each of {len(pairs)} pairs, got {len(files)} "
+            f"files in {place}: name them as the after images"
+        )
+    return files
+
+
 def _files(place: Path) -> list[Path] | None:
     """Return the files of a folder or a pattern in the order of their names, None of one file."""
     if place.is_dir() and place.suffix.lower() != ".zarr":

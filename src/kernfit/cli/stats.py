@@ -7,7 +7,17 @@ from typing import Annotated
 
 import typer
 
-from kernfit.cli.options import Bias, Channels, Json, KernelFile
+from kernfit.cli.options import (
+    Bias,
+    Channels,
+    Clip,
+    ClipBefore,
+    Dilation,
+    Json,
+    KernelFile,
+    Stride,
+    Threads,
+)
 
 stats = typer.Typer(
     invoke_without_command=True,
@@ -35,25 +45,54 @@ def sum_up(
     output: Output,
     shape: Annotated[str, typer.Option(help="Rows x columns of the kernel, such as 5x5.")],
     channels: Channels = "alike",
+    clip: Clip = None,
+    clip_before: ClipBefore = None,
+    mask: Annotated[
+        Path | None, typer.Option(help="An image that is 0 where a pixel shall not count.")
+    ] = None,
+    variance: Annotated[
+        str | None,
+        typer.Option(help="An image of each pixel's noise variance.", metavar="FILE"),
+    ] = None,
+    stride: Stride = "1",
+    dilation: Dilation = "1",
+    transfer: Annotated[
+        str | None, typer.Option(help="'srgb': sum up linear light instead of levels.")
+    ] = None,
+    threads: Threads = None,
 ) -> None:
-    """Sum up a pair of images into a statistics file."""
-    from kernfit.cli.values import as_shape
+    """Sum up a pair of images into a statistics file.
+
+    Files are to be added up only where they were made with the same options.
+    """
+    from kernfit.cli.summing import sum_files
+    from kernfit.cli.values import as_levels, as_mask, as_shape, as_steps
     from kernfit.errors import InvalidInput
     from kernfit.files import check_target
-    from kernfit.io.images import read_image
     from kernfit.learning.answers.stored import save_statistics
-    from kernfit.learning.pairs.pair import Pair
 
     size = as_shape(shape)
     if isinstance(size, str):
         raise InvalidInput("--shape must be rows x columns such as 5x5 here, got 'auto'")
     check_target(output)
-    first, second = read_image(before), read_image(after)
-    pair = Pair.of(first.pixels, second.pixels, clip=second.levels, channels=channels)
-    anchor = ((size[0] - 1) // 2, (size[1] - 1) // 2)
-    found = pair.statistics(size, anchor)
+    found, notes = sum_files(
+        before,
+        after,
+        size,
+        channels=channels,
+        clip=clip,
+        clip_before=clip_before,
+        mask=as_mask(mask),
+        variance=as_levels(variance, "--variance", numbers=False),
+        stride=as_steps(stride, "--stride"),
+        dilation=as_steps(dilation, "--dilation"),
+        transfer=transfer,
+        threads=threads,
+    )
     save_statistics(found, output)
     print(f"{output}: {found.count:,} pixels")
+    for note in notes:
+        print(f"note: {note}")
 
 
 @stats.command()

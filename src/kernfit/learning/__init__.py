@@ -104,8 +104,8 @@ def learn(
         the pixel does not count. Slower, since weighted sums take no short cuts.
     before_variance : float or array_like, shape of the before image, optional
         Variance of the noise in the before image, independent from pixel to pixel. Such noise
-        draws any least-squares kernel towards 0; with its variance known, that is corrected. Give
-        the shape too: how wide a kernel is can hardly be seen through noise.
+        draws any least-squares kernel towards 0, and makes it look wider; with its variance known,
+        both are corrected.
     channels : {"alike", "full"}, default "alike"
         "alike": one kernel serves every channel. "full": a kernel (out, in, kh, kw) that mixes
         them.
@@ -171,17 +171,12 @@ def learn(
     """
     _check_options(bias=bias, whole_levels=whole_levels, robust=robust)
     _check_descent(descent, steps, start)
-    if before_variance is not None and isinstance(shape, str):
-        raise InvalidInput(
-            "shape must be told where before_variance is, for how wide a kernel is can hardly be "
-            f"seen through noise, got {shape!r}: give for example shape=5"
-        )
     several = _several(before, after)
     if groups != 1:
         own = (variance, before_variance, start, transfer)
         if several or channels != "full" or any(value is not None for value in own):
             raise InvalidInput(
-                "groups go with channels='full' and one pair, without variances, start and "
+                "groups must go with channels='full' and one pair, without variances, start and "
                 f"transfer, got channels={channels!r} and {groups!r} groups"
             )
 

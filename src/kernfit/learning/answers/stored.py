@@ -28,6 +28,7 @@ _HEADER = 9
 _FORMAT, _VERSION = 9.0714, 2.0
 _WITHOUT_LEVELS = 1.0
 _MOST_BYTES = 5 << 30
+_SAME = 1e-9
 # So many files say how far they disagree; fewer say too little.
 _LEAST_PARTS = 8
 
@@ -163,7 +164,10 @@ def fit_statistics(parts: Sequence[Statistics], *, bias: bool = True) -> Fit:
         uncertainty = from_blocks(solution, parts, solution.weights)
     else:
         uncertainty = white_noise(solution, squared, total.count, bias=bias)
-    rms = float(np.sqrt(squared.sum() / (total.count * total.outputs)))
+    # Pixels that were weighed count by one over their variance.
+    rms = float(np.sqrt(squared.sum() / (total.sums.weight * total.outputs)))
+    weighed = abs(total.sums.weight - total.count) > _SAME * total.count
+    chi2 = float(squared.sum() / (total.count * total.outputs)) if weighed else None
     variance = float(total.sums.variance.sum())
     taps = solution.weights[:-1].T.reshape(total.outputs, total.inputs, *total.shape)
     status = judge(solution, total, rms, None, reproduced=False, found=None, floor=0.0, r2=1.0)
@@ -184,4 +188,5 @@ def fit_statistics(parts: Sequence[Statistics], *, bias: bool = True) -> Fit:
         left_out={},
         status=status,
         undetermined=solution.undetermined[:, :-1].reshape(-1, total.inputs, *total.shape),
+        chi2=chi2,
     )

@@ -13,6 +13,8 @@ from kernfit.learning.sums.statistics import Statistics
 _SUMS_RESOLVE = 1e-13
 # How much more than the centred sums the means may weigh.
 _MOST_CONDITION = 1e4
+# What is left of detail that noise hides counts as at least this share of the noise.
+_LEAST_DETAIL = 0.05
 _TINY = float(np.finfo(float).tiny)
 
 
@@ -23,7 +25,8 @@ def choose_support(statistics: Statistics, *, bias: bool = True) -> tuple[slice,
     its taps are not worth their number: removing the taps R raises the squared error by exactly
     ``w_R^T (A_RR)^-1 w_R`` (A the inverse Gram matrix, w the weights), and R stays if that
     exceeds ``|R| log(n)`` residual variances, the Bayesian information criterion (G. Schwarz,
-    Annals of Statistics 6, 1978). The anchor's tap always stays.
+    Annals of Statistics 6, 1978). The anchor's tap always stays. Where noise of the before image
+    was taken off the sums, A S A takes the place of A, S being the Gram matrix with that noise.
 
     Parameters
     ----------
@@ -48,9 +51,17 @@ def choose_support(statistics: Statistics, *, bias: bool = True) -> tuple[slice,
     deficient = np.linalg.eigvalsh(gram)[0] < noise
     if deficient:
         gram = gram + 10 * noise * np.eye(len(gram))
+    seen = None
+    if statistics.noise is not None:
+        # Less what noise adds, little may be left of fine detail, which then says little.
+        seen = gram + np.diag(statistics.noise[:-1])
+        lacking = _LEAST_DETAIL * statistics.noise.max() - np.linalg.eigvalsh(gram)[0]
+        gram = gram + max(0.0, lacking) * np.eye(len(gram))
     inverse = np.linalg.inv(gram)
     weights = inverse @ cross
     errors = energy - np.sum(weights * cross, axis=0)
+    if statistics.noise is not None:
+        errors = np.maximum(errors, 0) + statistics.noise[:-1] @ weights**2
     freedom = max(1, statistics.count - len(gram) - bias)
     resolved = _SUMS_RESOLVE * np.maximum(energy, np.finfo(float).tiny)
     variance = np.maximum(errors, resolved) / freedom
@@ -60,6 +71,7 @@ def choose_support(statistics: Statistics, *, bias: bool = True) -> tuple[slice,
     left = np.arange(len(gram))
     top, bottom, first, last = 0, statistics.shape[0], 0, statistics.shape[1]
     while True:
+        spread = inverse if seen is None else inverse @ seen[np.ix_(left, left)] @ inverse
         sides = {
             "top": places[:, :1] if top < row else None,
             "bottom": places[:, -1:] if bottom - 1 > row else None,
@@ -67,7 +79,7 @@ def choose_support(statistics: Statistics, *, bias: bool = True) -> tuple[slice,
             "last": places[:, :, -1:] if last - 1 > column else None,
         }
         excess = {
-            side: _worth(taps.ravel(), inverse, weights, variance)
+            side: _worth(taps.ravel(), spread, weights, variance)
             - taps.size * len(variance) * np.log(statistics.count)
             for side, taps in sides.items()
             if taps is not None
@@ -82,7 +94,7 @@ def choose_support(statistics: Statistics, *, bias: bool = True) -> tuple[slice,
         removed = sides[weakest].ravel()  # type: ignore[union-attr]
         kept = np.setdiff1d(places, removed)
         left = left[kept]
-        if deficient:
+        if deficient or seen is not None:
             inverse = np.linalg.inv(gram[np.ix_(left, left)])
             weights = inverse @ cross[left]
         else:

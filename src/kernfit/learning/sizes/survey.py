@@ -64,7 +64,8 @@ def survey(pair: Pair | Pairs, *, bias: bool = True, threads: int | None = None)
         found = _centred(
             row - rows.start, rows.stop - 1 - row, column - columns.start, columns.stop - 1 - column
         )
-        if limit == LARGEST[-1] or not _goes_on(statistics, bias):
+        noisy = statistics.noise is not None
+        if limit == LARGEST[-1] or noisy or not _goes_on(statistics, bias):
             break
     return found
 
