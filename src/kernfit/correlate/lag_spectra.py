@@ -63,31 +63,26 @@ def tile_of(transform: Pair, lags: Pair) -> Pair:
     return transform[0] - lags[0] + 1, transform[1] - lags[1] + 1
 
 
-def spectral_products(
-    tiles: Iterator[LagTile], transform: Pair, lags: Pair, owns: int, seens: int
-) -> Array:
-    """Return ``T[m, p, c, d] = sum of own[m][i, j] * seen[p][i + c, j + d]`` over tiles.
+def no_spectra(transform: Pair, owns: int, seens: int, parts: int) -> Array:
+    """Return memory for the spectra of each of some parts, all 0."""
+    return np.zeros((parts, owns, seens, *_flat(_stack(transform)).shape))
+
+
+def spectra_bytes(transform: Pair, owns: int, seens: int) -> int:
+    """Return about how much the spectra of a part take."""
+    return 16 * owns * seens * transform[0] * transform[1]
+
+
+def add_spectra(tiles: Iterator[LagTile], transform: Pair, totals: Array) -> None:
+    """Add the products of the spectra of tiles to `totals`, shape (owns, seens, ...).
 
     Rounding is relative to the root of the product of both planes' energies, not to each lag.
-
-    Parameters
-    ----------
-    tiles : iterator of LagTile
-    transform : (rows, columns)
-        At least as large as what a tile meets.
-    lags : (rows, columns)
-    owns, seens : int
-        How many planes there are.
-
-    Returns
-    -------
-    ndarray of float64, shape (owns, seens, rows, columns)
     """
+    owns, seens = totals.shape[:2]
     run = compiled(_DOUBLE, back=False)
     down, along = (twiddles_of(n, _DOUBLE) for n in transform)
     strips, _ = scratch(transform, _DOUBLE)
     own, *seen = (_stack(transform) for _ in range(1 + seens))
-    totals = np.zeros((owns, seens, *_flat(own).shape))
     nothing = np.zeros((0, 0))
     for tile in tiles:
         partner = next(tiles, None)
@@ -99,8 +94,6 @@ def spectral_products(
             run(*pair, down, along, strips, own)
             for p, stack in enumerate(seen):
                 _add_product(totals[m, p], _flat(own), _flat(stack))
-    whole = totals.reshape(owns, seens, len(own), 2, -1, own.shape[3])[:, :, :, :, : own.shape[2]]
-    return _back(whole, transform, lags)
 
 
 def _own(tile: LagTile, m: int) -> Array:
@@ -136,8 +129,22 @@ def _add_two(total: Array, a: Array, b: Array, c: Array, d: Array, sign: float) 
         total[i] += a[i] * b[i] + sign * (c[i] * d[i])
 
 
-def _back(totals: Array, transform: Pair, lags: Pair) -> Array:
-    """Return the lags of which stacks are the spectra: the few that are wanted, one by one."""
+def lags_of(totals: Array, transform: Pair, lags: Pair) -> Array:
+    """Return ``T[m, p, c, d] = sum of own[m][i, j] * seen[p][i + c, j + d]`` from the spectra.
+
+    Only the lags that are wanted are transformed back, as sums over all frequencies.
+
+    Parameters
+    ----------
+    totals : ndarray, shape (owns, seens, ...)
+    transform, lags : (rows, columns)
+
+    Returns
+    -------
+    ndarray of float64, shape (owns, seens, rows, columns)
+    """
+    lanes = _stack(transform).shape[3]
+    totals = totals.reshape(*totals.shape[:4], -1, lanes)[..., : transform[1], :]
     down, along = _waves(transform, lags)
     span = lags[1]
     # Along the columns: cosines and sines, each with real and imaginary parts.

@@ -16,10 +16,9 @@ from kernfit.correlate import lag_panels, lag_spectra
 from kernfit.correlate.lag_tile import SPARE, LagTile, Room
 from kernfit.correlate.threads import for_strips, thread_count
 
-# The tiles are summed up in so many parts at most, however many threads there are. A part of
-# spectra takes a transform back: it has so many tiles at least, with fewer parts than a few.
-_MOST_PARTS, _TILES_EACH = 64, 24
-_A_FEW, _TILES_OF_A_FEW = 4, 6
+# The tiles are summed up in parts, the same however many threads there are: so many at most, each
+# of so many tiles at least, their spectra of so many bytes.
+_MOST_PARTS, _LEAST_TILES, _SPECTRA_BYTES = 16, 6, 32 << 20
 
 
 def lag_products(
@@ -104,29 +103,35 @@ def lag_sums(
         for top in range(0, height, most[0])
         for left in range(0, width, most[1])
     ]
-    each = 1 if transform is None else 2  # of which two go through one transform
-    pairs = -(-len(grid) // each)
-    count = max(1, min(_MOST_PARTS, pairs if transform is None else _parts(len(grid))))
-    edges = [each * (pairs * n // count) for n in range(count + 1)]
-    parts = np.zeros((count, len(firsts), seens, *lags))
+    owns = len(firsts)
+    parts: Array
+    if transform is None:
+        together, count = 1, min(4 * _MOST_PARTS, len(grid))
+        parts = np.zeros((count, owns, seens, *lags))
+    else:
+        together = 2  # of which two go through one transform
+        room_for = _SPECTRA_BYTES // lag_spectra.spectra_bytes(transform, owns, seens)
+        count = max(1, min(_MOST_PARTS, len(grid) // _LEAST_TILES, room_for))
+        parts = lag_spectra.no_spectra(transform, owns, seens, count)
+    rounds = -(-len(grid) // together)
+    edges = [together * (rounds * n // count) for n in range(count + 1)]
     asides: list[list[Array]] = [[] for _ in range(count)]
 
     def work(begin: int, end: int) -> None:
         room = Room()
         for n in range(begin, end):
             tiles = _told((load(at, room) for at in grid[edges[n] : edges[n + 1]]), asides[n])
-            if transform is None:
-                for each in tiles:
-                    parts[n] += lag_panels.panel_products(each, *lags, firsts)
-            else:
-                parts[n] = lag_spectra.spectral_products(tiles, transform, lags, len(firsts), seens)
+            if transform is not None:
+                lag_spectra.add_spectra(tiles, transform, parts[n])
+                continue
+            for tile in tiles:
+                parts[n] += lag_panels.panel_products(tile, *lags, firsts)
 
     for_strips(work, count, thread_count(threads))
-    return parts.sum(axis=0), np.sum([each for kept in asides for each in kept], axis=0)
-
-
-def _parts(tiles: int) -> int:
-    return max(tiles // _TILES_EACH, min(_A_FEW, tiles // _TILES_OF_A_FEW))
+    total = parts.sum(axis=0)
+    if transform is not None:
+        total = lag_spectra.lags_of(total, transform, lags)
+    return total, np.sum([each for kept in asides for each in kept], axis=0)
 
 
 def _told(tiles: Iterable[LagTile], asides: list[Array]) -> Iterator[LagTile]:
