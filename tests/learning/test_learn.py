@@ -271,3 +271,25 @@ def test_as_many_weights_as_pixels_is_no_answer():
     status = learn(x, y, shape=3).status
     assert status.code == "undetermined"
     assert "10 pixels for 10 weights" in status.sentence
+
+
+def test_a_name_is_looked_for_once(monkeypatch):
+    import kernfit.learning.naming.recognise as room
+
+    asked = []
+    found = room.recognise
+    monkeypatch.setattr(room, "recognise", lambda *a, **o: asked.append(1) or found(*a, **o))
+    x = scene((60, 80)).astype(float)
+    fit = learn(x, (x[:, 1:] - x[:, :-1]) / 2)
+    assert fit.recognise() is fit.recognise()
+    assert str(fit)
+    assert fit.to_dict()["recognition"]
+    assert len(asked) == 1
+
+
+def test_an_answer_does_not_depend_on_threads():
+    x = np.random.default_rng(0).normal(100, 20, (300, 310))
+    y = x[1:-1, 1:-1] + np.random.default_rng(1).normal(size=(298, 308))
+    one, two = (learn(x, y, shape=3, threads=threads) for threads in (1, 2))
+    assert np.array_equal(one.kernel.weight, two.kernel.weight)
+    assert np.array_equal(one.covariance, two.covariance)

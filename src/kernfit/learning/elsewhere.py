@@ -213,8 +213,13 @@ class ElsewhereEquations:
         xp = namespace(found)
         return xp.any(found, axis=0, keepdims=True) if self._full else found
 
-    def sums(self, function: Callable[..., Any], shape: Sides, number: int = 1) -> list[Any]:
-        """Return what a function, whose results add up, gives for each of about so many blocks."""
+    def sums(
+        self, function: Callable[..., Any], shape: Sides, number: int = 1, *, threads: int = 1
+    ) -> list[Any]:
+        """Return what a function, whose results add up, gives for each of about so many blocks.
+
+        The device works on one at a time, whatever `threads` says.
+        """
         given: Any = getattr(function, "func", None)
         options = getattr(function, "keywords", {})
         found: list[Any] = []

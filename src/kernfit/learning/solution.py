@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from kernfit.arrays import Array
+from kernfit.correlate.threads import thread_count
 from kernfit.kernel import Kernel
 from kernfit.learning.answers.fit import Fit
 from kernfit.learning.answers.verdict import judge, under, with_weak
@@ -255,10 +256,12 @@ def _blocks(
     check_memory(inputs, shape)
     needed = _BLOCKS * _PIXELS_PER_WEIGHT * weights * planes
     enough = equations.size >= needed and _BLOCKS * weights**2 * 8 <= _BLOCK_BYTES
+    # Either the blocks are shared out, or what is to be summed up in one.
+    number, each = (_BLOCKS, 1) if enough else (1, threads)
     look = partial(
-        Equations.statistics, shape=shape, anchor=anchor, channels=pair.channels, threads=threads
+        Equations.statistics, shape=shape, anchor=anchor, channels=pair.channels, threads=each
     )
-    found = equations.sums(look, shape, _BLOCKS if enough else 1)
+    found = equations.sums(look, shape, number, threads=thread_count(threads))
     first, *others = (block for block in found if block.count)
     blocks = [first, *(block.about(first) for block in others)]
     return blocks if equations.count >= needed else [sum(blocks[1:], blocks[0])]
@@ -292,7 +295,7 @@ def _uncertainty(
     question: _Question, solution: Solution, weights: Array, left: Residual
 ) -> Uncertainty:
     if len(question.blocks) > 1:
-        return from_blocks(solution, question.blocks, weights)
+        return from_blocks(solution, question.blocks, weights, threads=question.threads)
     if question.statistics.noise is not None:
         solution = with_noise_before(solution, question.statistics)
     return white_noise(solution, left.squared, question.statistics.count, bias=question.bias)

@@ -180,8 +180,13 @@ class LargeEquations:
         """Number of outputs that count, in all channels."""
         return int(self.pair.after.size) - sum(self.left_out.values())
 
-    def sums(self, function: Function, shape: Sides, number: int = 1) -> list[Any]:
-        """Return what a function, whose results add up, gives for each of about so many blocks."""
+    def sums(
+        self, function: Function, shape: Sides, number: int = 1, *, threads: int = 1
+    ) -> list[Any]:
+        """Return what a function, whose results add up, gives for each of about so many blocks.
+
+        How many are worked on at once is for the children to say, not for `threads`.
+        """
         totals, left_out = self._sums(function, block_grid(self.place.size, number))
         self._left_out = left_out
         if not self.count:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -232,10 +233,20 @@ class Fit(Shown):
         >>> print(learn(x, (x[:, 1:] - x[:, :-1]) / 2).recognise())
         It is forward_difference_x times 1/2: (-1 1) / 2.
         """
+        own = taps_between(self.kernel.weight.shape, output, source)
+        if (output, source) not in self._names:
+            self._names[output, source] = self._recognised(output, source, own)
+        return self._names[output, source]
+
+    @cached_property
+    def _names(self) -> dict[tuple[int, int], Recognition]:
+        """What the kernels are called, as far as that was asked for."""
+        return {}
+
+    def _recognised(self, output: int, source: int, own: slice) -> Recognition:
         from kernfit.learning.naming.match import Bias
         from kernfit.learning.naming.recognise import recognise
 
-        own = taps_between(self.kernel.weight.shape, output, source)
         return recognise(
             self.kernel.weight[output, source],
             self.covariance[output, own, own],

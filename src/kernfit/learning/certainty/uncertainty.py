@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from kernfit.arrays import Array
+from kernfit.correlate.threads import for_strips, thread_count
 from kernfit.learning.sums.least_squares import Solution
 from kernfit.learning.sums.statistics import Statistics
 
@@ -117,7 +118,13 @@ def with_noise_before(solution: Solution, statistics: Statistics) -> Solution:
     return replace(solution, local=local, inverse=to_plain @ local @ to_plain.T)
 
 
-def from_blocks(solution: Solution, blocks: Sequence[Statistics], weights: Array) -> Uncertainty:
+def from_blocks(
+    solution: Solution,
+    blocks: Sequence[Statistics],
+    weights: Array,
+    *,
+    threads: int | None = 1,
+) -> Uncertainty:
     """Return the errors that the disagreement of blocks of the image shows.
 
     They need not know what the noise is like: it may depend on the image and be correlated, as
@@ -134,6 +141,8 @@ def from_blocks(solution: Solution, blocks: Sequence[Statistics], weights: Array
         At least two, disjoint, adding up to the whole in this order.
     weights : ndarray, shape (P, out)
         The weights, as finally refined.
+    threads : int or None
+        So many blocks are worked on at once.
 
     Returns
     -------
@@ -147,25 +156,30 @@ def from_blocks(solution: Solution, blocks: Sequence[Statistics], weights: Array
     kept = values > 1e-14 * values[-1]
     # root @ root.T is the inverse Gram matrix; in its terms a block's share is `leverage`.
     root = vectors[:, kept] * np.sqrt(values[kept]) / scale[:, np.newaxis]
-    influence, own, shared = [], [], []
     to_plain = blocks[0].sums.to_plain.T
-    for block in blocks:
-        leverage = root.T @ block.sums.gram @ root
-        if len(scale) > _MANY:
-            raised = root.T / np.sqrt(1 - 1 / len(blocks))
-        else:
-            share, axes = np.linalg.eigh(leverage)
-            stretch = 1 / np.sqrt(1 - np.clip(share, 0, _MOST_LEVERAGE))
-            raised = (axes * stretch) @ (axes.T @ root.T)
-        pull = root.T @ block.pull(weights)
-        raised = raised @ to_plain
-        influence.append((raised.T @ pull).T)
-        seen = leverage @ raised
-        own.append(np.sum(raised * seen, axis=0))
-        shared.append(seen)
-    freedom = _satterthwaite(np.array(own), np.array(shared))
-    pulls = np.array(influence)
-    variance = np.sum(pulls**2, axis=0)
+    count, outputs = len(blocks), weights.shape[1]
+    influence = np.empty((count, outputs, len(scale)))
+    own = np.empty((count, len(scale)))
+    shared = np.empty((count, root.shape[1], len(scale)))
+
+    def work(first: int, stop: int) -> None:
+        for n in range(first, stop):
+            leverage = root.T @ blocks[n].sums.gram @ root
+            if len(scale) > _MANY:
+                raised = root.T / np.sqrt(1 - 1 / count)
+            else:
+                share, axes = np.linalg.eigh(leverage)
+                stretch = 1 / np.sqrt(1 - np.clip(share, 0, _MOST_LEVERAGE))
+                raised = (axes * stretch) @ (axes.T @ root.T)
+            pull = root.T @ blocks[n].pull(weights)
+            raised = raised @ to_plain
+            influence[n] = (raised.T @ pull).T
+            shared[n] = leverage @ raised
+            own[n] = np.sum(raised * shared[n], axis=0)
+
+    for_strips(work, count, thread_count(threads))
+    freedom = _satterthwaite(own, shared)
+    variance = np.sum(influence**2, axis=0)
     # Few blocks span few directions, so their products make a poor matrix: only its diagonal is
     # used, with the correlations that the Gram matrix knows.
     spread = np.sqrt(np.diagonal(solution.inverse))
@@ -175,7 +189,7 @@ def from_blocks(solution: Solution, blocks: Sequence[Statistics], weights: Array
     return Uncertainty(
         _without_undetermined(covariance, solution),
         np.broadcast_to(freedom, error.shape).copy(),
-        pulls,
+        influence,
     )
 
 

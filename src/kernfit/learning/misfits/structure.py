@@ -138,7 +138,8 @@ def structure(
     room = np.minimum(joined.predicted - clip[0], clip[1] - joined.predicted)
     room = np.minimum(room, np.finfo(float).max)
     inside = room >= min(_MARGIN * np.sqrt(power), float(np.quantile(room, _MOST_NEAR)))
-    joined = _Sample(*(part[inside] for part in joined))
+    if not inside.all():
+        joined = _Sample(*(part[inside] for part in joined))
     step, level = _step(level), level.astype(float)
     # Photon noise is larger where it is brighter, so each pixel is measured by its like.
     scale = scale_by_level(error, level - error)(level - error)
@@ -187,8 +188,13 @@ def _findings(sample: _Sample) -> dict[str, Finding]:
         "motion": features.times(field[:, :2], features.slopes(windows)),
     }
     parts = _parts(sample.rows, sample.columns)
-    error = rest(sample.error)
-    found = {name: _tested(error, rest(values), parts) for name, values in functions.items()}
+    # All at once, for the patches take longer to fetch than to work with.
+    left = rest(np.column_stack([sample.error, *functions.values()]))
+    error, ends = left[:, 0], np.cumsum([1, *(values.shape[1] for values in functions.values())])
+    found = {
+        name: _tested(error, left[:, begin:end], parts)
+        for name, begin, end in zip(functions, ends, ends[1:], strict=False)
+    }
     # Does the size of the residual follow the roughness?
     scale = scale_by_level(sample.error, sample.predicted)(sample.predicted)
     size = np.minimum(np.abs(sample.error) / np.where(scale > 0, scale, 1), 10)
@@ -231,8 +237,8 @@ def _tested(error: Array, values: Array, parts: Array) -> Finding:
     pull = values.T @ error
     share = float(pull @ pull) / (len(values) * total) - number / len(values)
     # Sums over the parts of the field are independent: do they agree in their direction?
-    sums = np.zeros((parts.max() + 1, number))
-    np.add.at(sums, parts, values * error[:, np.newaxis])
+    pulls = values * error[:, np.newaxis]
+    sums = np.column_stack([np.bincount(parts, weights=each) for each in pulls.T])
     sums = sums[np.bincount(parts, minlength=len(sums)) > 0]
     freedom = len(sums) - number
     if freedom < 1:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from kernfit.arrays import Array
+from kernfit.correlate.threads import for_strips
 from kernfit.learning.sums.statistics import Statistics
 
 # The rows and columns of the outputs that are looked at together where each is looked at.
@@ -40,7 +41,12 @@ class EquationSource(Protocol):
         """Number of outputs that count, in all channels."""
 
     def sums(
-        self, function: Callable[[Equations], Any], shape: tuple[int, int], number: int = 1
+        self,
+        function: Callable[[Equations], Any],
+        shape: tuple[int, int],
+        number: int = 1,
+        *,
+        threads: int = 1,
     ) -> list[Any]:
         """Return what a function, whose results add up, gives for each of about so many blocks."""
 
@@ -86,7 +92,12 @@ class Equations:
         return int(np.count_nonzero(self.used))
 
     def sums(
-        self, function: Callable[[Equations], Any], shape: tuple[int, int], number: int = 1
+        self,
+        function: Callable[[Equations], Any],
+        shape: tuple[int, int],
+        number: int = 1,
+        *,
+        threads: int = 1,
     ) -> list[Any]:
         """Return what a function, whose results add up, gives for each of about so many blocks.
 
@@ -98,9 +109,18 @@ class Equations:
             The support: each block takes along the pixels that its patches reach.
         number : int
             How many blocks there should be at least, if the image has as many rows and columns.
+        threads : int
+            So many blocks are worked on at once.
         """
         grid = block_grid(self.y.shape[1:], number)
-        return [function(self.part(shape, rows, columns)) for rows, columns in grid]
+        found: list[Any] = [None] * len(grid)
+
+        def work(first: int, stop: int) -> None:
+            for n in range(first, stop):
+                found[n] = function(self.part(shape, *grid[n]))
+
+        for_strips(work, len(grid), threads)
+        return found
 
     def strips(self, shape: tuple[int, int], every: int = 1) -> Iterator[Strip]:
         """Give the outputs strip by strip; only every so many-th strip if told so."""

@@ -51,7 +51,12 @@ class Together:
         return sum(member.count for member in self.members)
 
     def sums(
-        self, function: Callable[[Equations], Any], shape: tuple[int, int], number: int = 1
+        self,
+        function: Callable[[Equations], Any],
+        shape: tuple[int, int],
+        number: int = 1,
+        *,
+        threads: int = 1,
     ) -> list[Any]:
         """Return what a function, whose results add up, gives for each of about so many blocks.
 
@@ -59,14 +64,20 @@ class Together:
         """
         if self.interlaced:
             # The same block of all sets lies in the same part of the image.
-            parts = [member.sums(function, shape, number) for member in self.members]
+            parts = [
+                member.sums(function, shape, number, threads=threads) for member in self.members
+            ]
             longest = max(len(part) for part in parts)
             found = [
                 reduce(add, (part[n] for part in parts if n < len(part))) for n in range(longest)
             ]
             return [reduce(add, found)] if number == 1 else found
         each = 1 if len(self.members) >= _LEAST_PAIRS else -(-number // len(self.members))
-        found = [value for member in self.members for value in member.sums(function, shape, each)]
+        found = [
+            value
+            for member in self.members
+            for value in member.sums(function, shape, each, threads=threads)
+        ]
         return [reduce(add, found)] if number == 1 else found
 
     def strips(self, shape: tuple[int, int], every: int = 1) -> Iterator[Strip]:

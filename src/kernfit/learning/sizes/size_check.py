@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 
 from kernfit.arrays import Array
+from kernfit.correlate.threads import thread_count
 from kernfit.learning.imposed.strengths import held_out_parts
 from kernfit.learning.pairs.equations import Equations
 from kernfit.learning.pairs.pair import Pair
@@ -52,9 +53,10 @@ def held_out_sizes(pair: Pair, shape: Shape, *, threads: int | None) -> dict[Sha
     if equations.count < needed:
         return {}
     look = partial(
-        Equations.statistics, shape=larger, anchor=anchor, channels=pair.channels, threads=threads
+        Equations.statistics, shape=larger, anchor=anchor, channels=pair.channels, threads=1
     )
-    blocks = [block for block in equations.sums(look, larger, _BLOCKS) if block.count]
+    found_in = equations.sums(look, larger, _BLOCKS, threads=thread_count(threads))
+    blocks = [block for block in found_in if block.count]
     found = {}
     for step in (1, 2, 0):
         if min(larger) <= 2 * step:

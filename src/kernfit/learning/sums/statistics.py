@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from kernfit.arrays import Array, as_mask, as_numbers, as_pair_of_ints, as_planes, one_of
+from kernfit.correlate.blas import one_blas_thread
 from kernfit.errors import InvalidInput
 from kernfit.learning.sums.checks import as_weight, check_detail, check_memory, either, not_negative
 from kernfit.learning.sums.descent import Descent, descend
@@ -188,7 +189,8 @@ class Statistics:
         weight: Array | None,
         threads: int | None,
     ) -> Statistics:
-        total = sum_up(x, y, shape, used=used, weight=weight, threads=threads)
+        with one_blas_thread():
+            total = sum_up(x, y, shape, used=used, weight=weight, threads=threads)
         count = y[0].size if used is None else int(np.count_nonzero(used))
         return cls(total, count, shape, anchor)
 
@@ -321,7 +323,8 @@ class Statistics:
                 refuse_range(largest**0.5)
         if self.noise is not None:
             check_detail(self.sums, self.noise, self.count)
-        return least_squares(self.sums, bias=bias)
+        with one_blas_thread():
+            return least_squares(self.sums, bias=bias)
 
     def descend(
         self, rate: float, steps: int, start: ArrayLike | None = None, *, bias: bool = True
