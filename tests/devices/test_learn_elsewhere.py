@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from kernfit import InvalidInput, correlate2d, learn, scene
-from kernfit.learning import elsewhere
+from kernfit.learning import elsewhere, elsewhere_sums
 
 RNG = np.random.default_rng(0)
 SCENE = scene((90, 84)).astype(np.float32)
@@ -36,7 +36,7 @@ def test_a_pair_with_noise(moved, mode):
 
 
 def test_bands_and_blocks_add_up(moved, monkeypatch):
-    monkeypatch.setattr(elsewhere, "_MATRIX", 5000)
+    monkeypatch.setattr(elsewhere_sums, "_BAND", 5000)
     after = noisy(SCENE)
     alike(learn(moved(SCENE), moved(after), shape=(3, 5)), learn(SCENE, after, shape=(3, 5)))
 

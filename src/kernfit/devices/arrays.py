@@ -84,6 +84,14 @@ def _has(xp: Any, dtype: np.dtype[Any]) -> bool:
     return bool(config.jax_enable_x64) or not wide
 
 
+def has_float64(array: Any) -> bool:
+    """Say whether an array's library and device know float64."""
+    try:
+        return dtype_of(astype(array[..., :1], np.dtype(np.float64))) == np.float64
+    except InvalidInput:
+        return False
+
+
 def from_host(values: Array, like: Any) -> Any:
     """Return a NumPy array as one of the library of another, on its device."""
     import array_api_compat

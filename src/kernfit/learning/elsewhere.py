@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import partial
+from functools import partial, reduce
+from operator import add
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from kernfit.devices import (
     window_sums,
 )
 from kernfit.errors import InvalidInput
+from kernfit.learning.elsewhere_sums import Part, exact_levels, patch_sums, residual_sums
 from kernfit.learning.pairs.equations import Equations, Strip, block_grid, strip_grid
 from kernfit.learning.pairs.pair import (
     Pair,
@@ -28,12 +29,10 @@ from kernfit.learning.pairs.pair import (
     refuse_channels_last,
     refuse_nothing,
 )
-from kernfit.learning.pairs.residual import HALF_LEVEL, Residual
-from kernfit.learning.sums.origin import Sums, usual_level
+from kernfit.learning.pairs.residual import Residual
+from kernfit.learning.sums.origin import usual_level
 from kernfit.learning.sums.statistics import Statistics
 
-_FLOAT64 = np.dtype(np.float64)
-_MATRIX = 1 << 25  # numbers in a matrix of patches, at most; beyond one row of outputs
 _LARGEST_VALID = 31  # a larger difference in size is that of a crop
 _SIDE = 64  # rows and columns of the pixels that tell an image's usual level
 
@@ -139,15 +138,6 @@ class ElsewherePair(Pair):
         return found  # type: ignore[no-any-return]
 
 
-@dataclass(frozen=True)
-class _Part:
-    """Some outputs and the pixels behind them, on the device; see `Equations`."""
-
-    x: Any
-    y: Any
-    used: Any
-
-
 class ElsewhereEquations:
     """The equations of such a pair: statistics and residuals are summed on the device."""
 
@@ -165,7 +155,9 @@ class ElsewhereEquations:
         rows, columns = (
             outputs_with_patch(before.shape[n + 1], shape[n], anchor[n], margin) for n in (0, 1)
         )
-        self.x_levels, self.y_levels = before.levels(), after.levels()
+        self.x_levels, self.y_levels = (
+            exact_levels(image.array, image.levels()) for image in (before, after)
+        )
         top, left = rows.start - anchor[0], columns.start - anchor[1]
         bottom, right = (
             rows.stop - anchor[0] + shape[0] - 1,
@@ -191,7 +183,7 @@ class ElsewhereEquations:
             wanted = xp.broadcast_to(from_host(pair.mask[rows, columns], y), y.shape)
         counted = xp.logical_and(known, wanted)
         used = xp.logical_and(counted, open_)
-        self.all = _Part(x, y, used)
+        self.all = Part(x, y, used)
         self.size = math.prod(y.shape)
         self.count = _number(used)
         self.left_out = {
@@ -238,9 +230,9 @@ class ElsewhereEquations:
         for rows, columns in strip_grid(tuple(self.all.y.shape[1:]), every):
             yield Strip(rows, columns, _host(self._part(rows, columns)))
 
-    def _part(self, rows: slice, columns: slice) -> _Part:
+    def _part(self, rows: slice, columns: slice) -> Part:
         kh, kw = self._shape
-        return _Part(
+        return Part(
             self.all.x[:, rows.start : rows.stop + kh - 1, columns.start : columns.stop + kw - 1],
             self.all.y[:, rows, columns],
             self.all.used[:, rows, columns],
@@ -252,33 +244,17 @@ class ElsewhereEquations:
             return [(slice(0, len(self.x_levels)), slice(0, len(self.y_levels)))]
         return [(slice(c, c + 1), slice(c, c + 1)) for c in range(len(self.y_levels))]
 
-    def _statistics(self, part: _Part, anchor: Sides) -> Statistics:
-        total = None
+    def _statistics(self, part: Part, anchor: Sides) -> Statistics:
+        found = []
         for inputs, outputs in self._groups():
             levels = self.x_levels[inputs], self.y_levels[outputs]
-            weights = len(levels[0]) * self._shape[0] * self._shape[1] + 1
-            gram, cross = np.zeros((weights, weights)), np.zeros((weights, len(levels[1])))
-            energy, count = np.zeros(len(levels[1])), 0
-            for band in self._bands(part, weights):
-                patches = self._patches(band.x[inputs, :, :], levels[0])
-                used = _flat(band.used[outputs, :, :])[0:1, :]
-                y = _flat(band.y[outputs, :, :]) - from_host(levels[1][:, None], band.x)
-                y = y * used
-                xp = namespace(y)
-                counted = patches * used
-                gram += to_host(xp.matmul(counted, xp.permute_dims(patches, (1, 0))))
-                cross += to_host(xp.matmul(patches, xp.permute_dims(y, (1, 0))))
-                energy += to_host(xp.sum(y * y, axis=1))
-                count += int(xp.sum(used))
-            sums = Sums(gram, cross, energy, *levels)
-            found = Statistics(sums, count, self._shape, anchor)
-            total = found if total is None else total + found
-        assert total is not None  # as there is a channel
-        return total
+            sums, count = patch_sums(_of(part, inputs, outputs), self._shape, levels)
+            found.append(Statistics(sums, count, self._shape, anchor))
+        return reduce(add, found)
 
     def _residual(
         self,
-        part: _Part,
+        part: Part,
         *,
         weight: Array,
         bias: Array,
@@ -286,74 +262,32 @@ class ElsewhereEquations:
         levels: Array | None,
         threads: int | None,
     ) -> Residual:
-        outputs, inputs, kh, kw = weight.shape
-        levels = np.zeros(inputs) if levels is None else levels
-        moved = bias + np.sum(weight, axis=(2, 3)) @ levels
-        squared, cross = np.zeros(outputs), np.zeros((inputs * kh * kw + 1, outputs))
-        lowest, highest, reproduced = np.zeros(outputs), np.zeros(outputs), 0
-        for band in self._bands(part, len(cross)):
-            for seen, after in self._groups():
-                patches = self._patches(band.x[seen, :, :], levels)
-                used = _flat(band.used[after, :, :])
-                rows = slice(None) if channels == "full" else slice(0, 1)
-                taps = np.concatenate(
-                    [weight[rows].reshape(-1, len(cross) - 1), moved[rows, None]], 1
+        levels = np.zeros(weight.shape[1]) if levels is None else levels
+        return reduce(
+            add,
+            (
+                residual_sums(
+                    _of(part, inputs, outputs),
+                    weight,
+                    bias,
+                    levels,
+                    (self.x_levels[inputs], self.y_levels[outputs]),
                 )
-                xp = namespace(patches)
-                error = _flat(band.y[after, :, :]) - xp.matmul(from_host(taps, patches), patches)
-                error = error * used
-                squared[rows] += to_host(xp.sum(error * error, axis=1))
-                near = xp.logical_and(used > 0, xp.abs(error) <= HALF_LEVEL)
-                reproduced += _number(near)
-                lowest[rows] = np.minimum(lowest[rows], to_host(xp.min(error, axis=1)))
-                highest[rows] = np.maximum(highest[rows], to_host(xp.max(error, axis=1)))
-                cross[:, rows] += to_host(xp.matmul(patches, xp.permute_dims(error, (1, 0))))
-        return Residual(squared, float(squared.sum()), 0.0, cross, reproduced, lowest, highest)
-
-    def _bands(self, part: _Part, weights: int) -> Iterator[_Band]:
-        """Cut outputs into bands whose patches are no more than a device takes at a time."""
-        height, width = part.y.shape[1:]
-        step = max(1, _MATRIX // (weights * int(width)))
-        for top in range(0, int(height), step):
-            bottom = min(top + step, int(height))
-            x = astype(part.x[:, top : bottom + self._shape[0] - 1, :], _FLOAT64)
-            y, used = (astype(a[:, top:bottom, :], _FLOAT64) for a in (part.y, part.used))
-            yield _Band(x, y, used)
-
-    def _patches(self, x: Any, levels: Array) -> Any:
-        """Return what is under each tap, less its level, closed by 1: shape (P, outputs)."""
-        xp = namespace(x)
-        kh, kw = self._shape
-        height, width = x.shape[1] - kh + 1, x.shape[2] - kw + 1
-        x = x - from_host(np.broadcast_to(levels, (x.shape[0],))[:, None, None], x)
-        under = [
-            xp.reshape(x[c, a : a + height, b : b + width], (1, height * width))
-            for c in range(x.shape[0])
-            for a in range(kh)
-            for b in range(kw)
-        ]
-        one = xp.ones((1, height * width), dtype=x.dtype, device=x.device)
-        return xp.concat([*under, one], axis=0)
+                for inputs, outputs in self._groups()
+            ),
+        )
 
 
-@dataclass(frozen=True)
-class _Band:
-    """Rows of outputs in float64; `used` is 1 or 0."""
-
-    x: Any
-    y: Any
-    used: Any
-
-
-def _flat(planes: Any) -> Any:
-    return namespace(planes).reshape(planes, (planes.shape[0], planes.shape[1] * planes.shape[2]))
+def _of(part: Part, inputs: slice, outputs: slice) -> Part:
+    """Return channels that belong together; they share what counts."""
+    return Part(part.x[inputs, :, :], part.y[outputs, :, :], part.used[outputs.start, :, :])
 
 
 def _number(flags: Any) -> int:
     return int(namespace(flags).count_nonzero(flags))
 
 
-def _host(part: _Part) -> Equations:
+def _host(part: Part) -> Equations:
     return Equations(to_host(part.x), to_host(part.y), to_host(part.used), {})
 
 
@@ -367,7 +301,7 @@ def _between(y: Any, dtype: np.dtype[Any], clip: tuple[float, float]) -> Any:
         low = math.floor(low) if low >= room.min else -math.inf
         high = math.ceil(high) if high <= room.max else math.inf
         if dtype.itemsize > 1:  # of which some libraries only know how to store them
-            y = astype(y, np.dtype(np.int64))
+            y = astype(y, np.dtype(np.int32 if dtype.itemsize == 2 else np.int64))
     if low > -math.inf:
         found = xp.logical_and(found, y > low)
     if high < math.inf:
