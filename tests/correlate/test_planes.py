@@ -61,6 +61,11 @@ def test_the_same_bits_as_tile_by_tile(dtypes):
         assert out.tobytes() == right
         before[1:-1, 1:-2:2] = out
         np.testing.assert_array_equal(wide, before)  # nothing else was written
+        paper = np.full(np.prod(plan.shape) + 200, 77, plan.dtype)
+        plan(image, out=paper[100:-100].reshape(plan.shape))
+        assert paper[100:-100].tobytes() == right
+        assert (paper[:100] == 77).all()
+        assert (paper[-100:] == 77).all()
 
 
 def test_wide_images_in_pieces():

@@ -14,7 +14,7 @@ from kernfit.arrays import Array
 from kernfit.correlate.lanes import lanes
 from kernfit.correlate.laying_out import check_places, lay_out
 from kernfit.correlate.pointers import address_of, after, bytes_of, keep, pointer_to
-from kernfit.correlate.vector import correlate_strip
+from kernfit.correlate.vector import correlate_strip, width_of_blocks
 from kernfit.errors import InvalidInput
 
 _PIECE = 1 << 18  # bytes of pixels that stay in the cache while all kernels pass over them
@@ -83,8 +83,12 @@ def correlate_planes(
     check_places(columns, image.shape[1])
 
     # Where windows lie within the image, and memory will do.
-    vector = lanes(out)
-    sums_fit = out.strides[1] == out.itemsize and width >= vector
+    vector, block = lanes(out), width_of_blocks(pointer_to(taps), tall)
+    # Narrow rows are summed as if they were as wide as a vector, or a block if they nearly are.
+    least = vector if 2 * width <= block else block
+    sums_fit = out.strides[1] == out.itemsize and width >= least
+    # What the sums of a row have too many may fall on the next row, which is written later.
+    falls = width < least <= 2 * width and out.strides == (width * out.itemsize, out.itemsize)
     fit = image.strides[1] == image.itemsize and sums_fit
     top = min(max(down, first), stop)
     bottom = min(max(down + image.shape[0] - tall + 1, top), stop) if fit else top
@@ -99,13 +103,13 @@ def correlate_planes(
 
     # Memory for a piece of the padded image and, where that of the output will not do, of sums.
     inside = first == top and stop == bottom and left == 0 and right_end == width
-    most = min(max(width, vector), _WIDE // out.itemsize)
+    most = max(min(width, _WIDE // out.itemsize), least)
     pitch = -(-(most + broad - 1) // vector) * vector
     high = max((_PIECE // (pitch * out.itemsize) - tall + 1) // _ROWS, 1) * _ROWS
     high = min(high, stop - first)
     scratch = empty(0 if inside else (high + tall - 1) * pitch + vector, image.dtype)
     paper = empty(0 if sums_fit else high * most, out.dtype)
-    if width < vector:
+    if width < least:
         scratch[:] = 0  # what lies beside narrow rows is summed as well, and left behind
 
     pixels, sums = pointer_to(scratch), pointer_to(paper)
@@ -128,7 +132,7 @@ def correlate_planes(
                 else:
                     j1 = min(j + most, left if within and j < left else width)
                     j0 = max(min(j, j1 - vector), 0)
-                    wide = max(j1 - j0, vector)
+                    wide = least if width < least else j1 - j0
                     source, stride = pixels, pitch
                     lay_out(
                         plane, image.strides, right - j0, image.shape[1], 0, 1,
@@ -139,18 +143,22 @@ def correlate_planes(
                     k = o % len(taps) * tall * broad * total
                     target = after(pointer_to(out), o * out_step + i * out.strides[0])
                     target = after(target, j0 * out.strides[1])
-                    goal, goal_stride = target, out.strides[0]
+                    weights, done = after(pointer_to(taps), k), i1 - i
                     if not sums_fit:
-                        goal, goal_stride = sums, most * total
+                        done = done - 1 if falls else 0
                     correlate_strip(
-                        source, stride, after(pointer_to(taps), k), tall, broad,
-                        goal, goal_stride, i1 - i, wide,
-                    )  # fmt: skip
+                        source, stride, weights, tall, broad, target, out.strides[0], done, wide
+                    )
                     if not sums_fit:
-                        for a in range(i1 - i):
+                        correlate_strip(
+                            after(source, done * stride), stride, weights, tall, broad,
+                            sums, most * total, i1 - i - done, wide,
+                        )  # fmt: skip
+                        for a in range(done, i1 - i):
                             line = after(target, a * out.strides[0])
+                            summed = after(sums, (a - done) * most * total)
                             for b in range(j1 - j0):
-                                after(line, b * out.strides[1])[0] = sums[a * most + b]
+                                after(line, b * out.strides[1])[0] = summed[b]
                 j = j1
             i = i1
     keep(scratch)

@@ -254,6 +254,14 @@ _one, _three, _five = (_sweep(rows) for rows in (1, 3, 5))
 
 
 @njit(nogil=True)  # type: ignore[untyped-decorator]
+def width_of_blocks(taps: Any, tall: int) -> int:
+    """Return how many columns a wide block has for a kernel of so many rows."""
+    if tall >= 5:
+        return int(_block_width(5, True, taps))
+    return int(_block_width(3, True, taps) if tall >= 3 else _block_width(1, True, taps))
+
+
+@njit(nogil=True)  # type: ignore[untyped-decorator]
 def correlate_strip(
     pixels: Any,
     stride: int,
