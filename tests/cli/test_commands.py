@@ -54,13 +54,13 @@ def test_demo_shows_the_lessons_numbers(capsys, tmp_path):
         "[[ 1. -1.]]",
         "Each is the other flipped: True",
         "two 2x2 layers: output (0, 0) sees rows 0 to 2, columns 0 to 2: 3x3 pixels",
-        "A 3x3 kernel.",
+        "A 3x3 kernel: each pixel becomes a weighted sum of the 3x3 around it.",
         "2.000000 ± ",
     ):
         assert expected in text
     readme = (Path(__file__).parents[2] / "README.md").read_text()
-    promised = re.search(r"```text\n(A 3x3 kernel\..*?)```", readme, re.DOTALL).group(1)
-    shown = text[text.index("  A 3x3 kernel.") : text.index("  Pillow's own numbers")]
+    promised = re.search(r"```text\n(A 3x3 kernel: .*?)```", readme, re.DOTALL).group(1)
+    shown = text[text.index("  A 3x3 kernel: ") : text.index("  Pillow's own numbers")]
     words, numbers = words_and_numbers(textwrap.dedent(shown))
     assert words_and_numbers(promised)[0] == words
     assert np.abs(words_and_numbers(promised)[1] - numbers).max() < 1e-4
@@ -71,8 +71,8 @@ def test_demo_shows_the_lessons_numbers(capsys, tmp_path):
 def test_learn_says_what_how_sure_and_whether_to_believe_it(capsys, pair, tmp_path):
     assert run("learn", *pair, "-o", tmp_path / "k.json") == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "A 3x3 kernel."
-    assert lines[1].startswith("Each tap is known to ± ")
+    assert lines[0] == "A 3x3 kernel: each pixel becomes a weighted sum of the 3x3 around it."
+    assert lines[1].startswith("Each weight, or tap, is known to ± ")
     assert lines[2] == "Every pixel lies within half a level of what the kernel gives."
     text = "\n".join(lines)
     assert "rounding to whole levels alone leaves 0.289" in text
@@ -222,7 +222,7 @@ def test_negative_results_that_are_cut_off_are_said(tmp_path, capsys):
 
 def test_without_a_bias_the_size_is_the_same(pair, capsys):
     assert run("learn", *pair, "--bias", "none") == 0
-    assert capsys.readouterr().out.startswith("A 3x3 kernel.")
+    assert capsys.readouterr().out.startswith("A 3x3 kernel: ")
 
 
 def test_the_size_of_a_path_is_bounded(pair, capsys):

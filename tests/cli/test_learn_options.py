@@ -37,7 +37,7 @@ def test_says_what_how_sure_and_whether_to_believe_it(pair, tmp_path, capsys):
     assert lines[0] == (
         "A 3x3 kernel, varying over the image to degree 1; the background the same everywhere."
     )
-    assert lines[1].startswith("Each tap is known to ± ")
+    assert lines[1].startswith("Each weight, or tap, is known to ± ")
     assert lines[2].startswith("The varying kernel explains the after image, up to noise of ")
     assert lines[-3:] == [
         f"kernel written to {field}",

@@ -41,7 +41,7 @@ def test_nights_add_up_and_come_out_again(nights, capsys):
     assert one.count == first.count == 118 * 128
     assert np.allclose(one.gram, first.gram, rtol=1e-10)
     assert run("stats", "solve", nights / "all.npy", "-o", nights / "k.json") == 0
-    assert "A 3x3 kernel." in capsys.readouterr().out
+    assert "A 3x3 kernel: " in capsys.readouterr().out
     assert np.abs(Kernel.load(nights / "k.json").taps - KERNEL).max() < 0.01
     assert run("stats", "subtract", files[0], nights / "all.npy", "-o", nights / "no.npy") == 2
     assert not (nights / "no.npy").exists()

@@ -125,7 +125,7 @@ def test_the_commands_options(tmp_path, capsys):
     files = [str(tmp_path / name) for name in ("x.png", "y.npy")]
     assert main(["learn", *files, "--stride", "2"]) == 0
     told = capsys.readouterr().out
-    assert "A 2x2 kernel." in told
+    assert "A 2x2 kernel: " in told
     assert "each step of 2x2 pixels gives one output" in told
     assert main(["learn", *files]) == 2
     assert "is 2 times smaller and looks like the whole of it" in capsys.readouterr().err

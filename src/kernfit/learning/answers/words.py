@@ -15,6 +15,8 @@ from kernfit.report.answer import Answer
 def in_sentences(answer: Answer) -> list[str]:
     """Return what it is, how sure, whether to believe it and what it is called, in this order.
 
+    Of a misfit the verdict comes first.
+
     Parameters
     ----------
     answer : Answer
@@ -29,23 +31,34 @@ def in_sentences(answer: Answer) -> list[str]:
     outputs, inputs = weight.shape[:2]
     mixing = "" if (outputs, inputs) == (1, 1) else f", {inputs} channels in, {outputs} out"
     article = "An" if str(rows).startswith("8") or rows in (11, 18) else "A"
-    sentences = [f"{article} {rows}x{columns} kernel{mixing}."]
+    does = f"a weighted sum of the {rows}x{columns} around it"
+    if (rows, columns) == (1, 1):
+        does = "that pixel times a number"
+    sentences = [f"{article} {rows}x{columns} kernel{mixing}: each pixel becomes {does}."]
     known = answer.stderr[np.isfinite(answer.stderr)]
     if status.code == "misfit":
-        pass  # errors of what is no kernel would say nothing
+        # The verdict first; errors of what is no kernel would say nothing.
+        sentences = [
+            str(status),
+            f"The nearest kernel is {rows}x{columns}{mixing}; how far off its weights are cannot "
+            "be said.",
+        ]
     elif known.size == 0:
-        sentences.append("How sure each tap is cannot be said.")
+        sentences.append("How sure each weight, or tap, is cannot be said.")
     elif known.size < weight.size:
         sentences.append(
-            f"{weight.size - known.size} of {weight.size} taps are not determined (marked ?)."
+            f"{weight.size - known.size} of {weight.size} weights, or taps, are not determined "
+            "(marked ?)."
         )
     elif known.max() <= 1e-9 * max(1e-300, float(np.abs(weight).max())):
-        sentences.append("Each tap is known to the accuracy of the arithmetic.")
+        sentences.append("Each weight, or tap, is known to the accuracy of the arithmetic.")
     else:
         sentences.append(
-            f"Each tap is known to ± {known.max():.1g} or better (one standard error)."
+            f"Each weight, or tap, is known to ± {known.max():.1g} or better (one standard error; "
+            "more than twice that is rare)."
         )
-    sentences.append(str(status))
+    if status.code != "misfit":
+        sentences.append(str(status))
     if mixing or answer.history is not None:
         return sentences
     name = answer.recognise()

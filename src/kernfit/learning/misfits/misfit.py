@@ -60,18 +60,18 @@ _ONLY_NEAREST = "The kernel shown is only the nearest."
 _NAMED = {
     "tone": (
         "tone curve",
-        "the residual follows the brightness: a tone curve such as gamma",
+        "what is left over follows the brightness: a tone curve such as gamma",
         "Take the curve off the after image first.",
     ),
     "detail": (
         "non-linear",
-        "the residual follows the detail of the image, as a median, a threshold or noise in the "
-        "before image leaves it",
+        "what is left over follows the detail of the image, as a median, a threshold or noise in "
+        "the before image leaves it",
         _ONLY_NEAREST,
     ),
     "drift": (
         "varies over the field",
-        "the residual drifts over the field: a background or a vignette was added",
+        "what is left over drifts over the image: a background or a vignette was added",
         "Let kernel and background vary: learn_varying, or --varying auto.",
     ),
     "gain": (
@@ -177,8 +177,8 @@ def kind_of_misfit(
     if found.rough.share > _ROUGH[0] and found.rough.chance < _ROUGH[1]:
         return Misfit(
             "non-linear",
-            "the residual is larger where the image has more detail, as a lossy file or a denoiser "
-            "leaves it",
+            "what is left over is larger where the image has more detail, as a lossy file or a "
+            "denoiser leaves it",
             _ONLY_NEAREST,
         )
     return None

@@ -31,15 +31,19 @@ def in_sentences(fit: VaryingAnswer) -> list[str]:
     errors = fit.stderr_at((height - 1) / 2, (width - 1) / 2)
     sentences = [f"A {rows}x{columns} kernel, {spelt_degree(fit.field)}."]
     if fit.status.code == "misfit":
-        pass  # errors of what is no kernel would say nothing
-    elif np.isnan(errors).any():
-        sentences.append("How sure each tap is cannot be said.")
+        return [
+            str(fit.status),
+            f"The nearest kernel is {rows}x{columns}, {spelt_degree(fit.field)}; how far off its "
+            "weights are cannot be said.",
+        ]
+    if np.isnan(errors).any():
+        sentences.append("How sure each weight, or tap, is cannot be said.")
     else:
         corners = ((row, column) for row in (0, height - 1) for column in (0, width - 1))
         corner = max(float(fit.stderr_at(*place).max()) for place in corners)
         sentences.append(
-            f"Each tap is known to ± {errors.max():.1g} or better in the middle, "
-            f"± {corner:.1g} in the corners (one standard error)."
+            f"Each weight, or tap, is known to ± {errors.max():.1g} or better in the middle, "
+            f"± {corner:.1g} in the corners (one standard error; more than twice that is rare)."
         )
     return [*sentences, str(fit.status)]
 
