@@ -59,7 +59,7 @@ def apply(
     from kernfit.correlate import correlate2d
     from kernfit.errors import InvalidInput
     from kernfit.io.images import read_image, write_image
-    from kernfit.learning.varying.kernel_field import is_field_file
+    from kernfit.io.kernels import is_field_file
 
     most = memory_for(memory)
     if is_field_file(kernel):

@@ -18,6 +18,8 @@ from kernfit.files import size_of_file, whole_file
 from kernfit.io.npy import read_npy, write_npy
 
 FORMAT = "kernfit-kernel"
+FIELD_FORMAT = "kernfit-field"  # a kernel that varies over the image
+_HEAD_BYTES = 4096  # in which a file says what it is
 VERSION = 1
 # Far above any kernel (512 x 512 channels of 3x3 taps take about 50 MB as JSON), far below
 # what would trouble a laptop.
@@ -129,6 +131,14 @@ def kernel_as_json(record: Mapping[str, Any]) -> str:
     return "{" + ",\n ".join(lines) + "}"
 
 
+def is_field_file(path: PathLike) -> bool:
+    """Say whether a file holds a kernel that varies over the image, without reading all of it."""
+    if Path(path).suffix.lower() != ".json" or not Path(path).is_file():
+        return False
+    with Path(path).open("rb") as file:
+        return f'"format": "{FIELD_FORMAT}"'.encode() in file.read(_HEAD_BYTES)
+
+
 def kernel_suffix(path: PathLike) -> str:
     """Return the suffix in lower case, refusing what is not a kernel's."""
     suffix = Path(path).suffix.lower()
@@ -171,7 +181,7 @@ def _record_from_json(path: PathLike, text: str) -> dict[str, Any]:
         raise RefusedFile(f"{path} is nested too deeply to be a kernel: check its kind") from None
     except ValueError as error:
         raise RefusedFile(f"{path} is not readable JSON ({str(error)[:200]})") from error
-    if isinstance(content, dict) and content.get("format") == "kernfit-field":
+    if isinstance(content, dict) and content.get("format") == FIELD_FORMAT:
         raise RefusedFile(
             f"{path} holds a kernel that varies over the image, not one kernel: use kernfit apply, "
             "or KernelField.load"

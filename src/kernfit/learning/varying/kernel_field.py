@@ -16,13 +16,13 @@ from kernfit.arrays import Array, as_image, as_pair_of_ints, one_of
 from kernfit.correlate import correlate2d
 from kernfit.errors import InvalidInput, RefusedFile
 from kernfit.files import size_of_file, whole_file
+from kernfit.io.kernels import FIELD_FORMAT
 from kernfit.kernel import Kernel
 from kernfit.learning.varying.polynomial import Polynomial
 
 _ROWS = 256  # rows of the result held at a time for each term
-_FORMAT, _VERSION = "kernfit-field", 1
+_VERSION = 1
 _MOST_BYTES = 64 << 20
-_HEAD_BYTES = 4096  # in which a file says what it is
 
 
 @dataclass(frozen=True, eq=False)
@@ -271,7 +271,7 @@ class KernelField:
             If the suffix is another or the file cannot be written.
         """
         check_field_suffix(path)
-        record = {"format": _FORMAT, "version": _VERSION, **self.to_dict()}
+        record = {"format": FIELD_FORMAT, "version": _VERSION, **self.to_dict()}
         with whole_file(path) as temporary:
             temporary.write_text(json.dumps(record, allow_nan=False) + "\n", encoding="utf-8")
 
@@ -293,24 +293,16 @@ class KernelField:
             raise RefusedFile(
                 f"{path} is not readable JSON: write it with KernelField.save"
             ) from None
-        wanted = (_FORMAT, _VERSION)
+        wanted = (FIELD_FORMAT, _VERSION)
         if not isinstance(record, dict) or (record.get("format"), record.get("version")) != wanted:
             raise RefusedFile(
-                f'{path} must have "format": "{_FORMAT}" and "version": {_VERSION}: write it with '
-                "KernelField.save"
+                f'{path} must have "format": "{FIELD_FORMAT}" and "version": {_VERSION}: write it '
+                "with KernelField.save"
             )
         try:
             return cls.from_dict(record)
         except InvalidInput as error:
             raise RefusedFile(f"{path} does not hold a field: {error}") from None
-
-
-def is_field_file(path: str | os.PathLike[str]) -> bool:
-    """Say whether a file was written by `KernelField.save`, without loading it."""
-    if Path(path).suffix.lower() != ".json" or not Path(path).is_file():
-        return False
-    with Path(path).open("rb") as file:
-        return f'"format": "{_FORMAT}"'.encode() in file.read(_HEAD_BYTES)
 
 
 def _padded(
