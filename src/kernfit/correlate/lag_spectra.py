@@ -47,6 +47,8 @@ def cheapest_transform(lags: Pair, owns: int, seens: int, size: Pair) -> tuple[f
     found: tuple[float, Pair | None] = (np.inf, None)
     for transform in product(_SIDES, _SIDES):
         tile = tile_of(transform, lags)
+        if max(transform) > 4 * min(transform):
+            continue
         if all(2 * side > n for side, n in zip(tile, transform, strict=True)):
             tiles = -(-size[0] // tile[0]) * -(-size[1] // tile[1])
             pairs = -(-tiles // 2)

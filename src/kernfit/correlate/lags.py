@@ -97,7 +97,10 @@ def lag_sums(
     """
     height, width = size
     transform = spectral_size(size, lags, firsts, seens)
-    most = lag_panels.TILE if transform is None else lag_spectra.tile_of(transform, lags)
+    if transform is None:
+        most = lag_panels.tile_of((height, width))
+    else:
+        most = lag_spectra.tile_of(transform, lags)
     grid = [
         (slice(top, min(top + most[0], height)), slice(left, min(left + most[1], width)))
         for top in range(0, height, most[0])

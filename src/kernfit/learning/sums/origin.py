@@ -136,7 +136,8 @@ def take_off(
         for j in range(len(row)):
             row[j] -= level
         if i < height:
-            for j in range(column, column + width):
-                total += row[j]
-                squares += row[j] * row[j]
+            part = row[column : column + width]
+            for j in range(width):
+                total += part[j]
+                squares += part[j] * part[j]
     return total, squares

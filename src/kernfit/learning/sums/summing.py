@@ -258,7 +258,7 @@ def _not_counted(pair: _Pair, threads: int | None) -> Array:
             near = unused & any_under_kernel(seen[np.newaxis], pair.shape)[0]
         x = np.array([pair.pixels(p, *reach) for p in range(len(pair.x))])
         gram += patch_products(x, pair.y[:0, top:bottom], pair.shape, near, threads=threads)[0]
-    gram[-1, -1] = np.count_nonzero(~pair.used)
+    gram[-1, -1] = pair.used.size - np.count_nonzero(pair.used)
     return gram
 
 
