@@ -1,16 +1,71 @@
-"""Freed memory given back to the system."""
+"""Memory of large results: used again, or given back to the system."""
 
 from __future__ import annotations
 
 import ctypes
 import mmap
 import sys
+import weakref
 from collections.abc import Callable
 from functools import cache
+from math import prod
+from typing import Any
 
 import numpy as np
 
 from kernfit.arrays import Array
+
+LARGE = 1 << 25
+"""Bytes from which on an array's memory is lent: what is less, glibc keeps itself."""
+_IDLE = 1 << 27  # bytes of memory, at most, that wait for their next use
+
+# By their identity. Threads take and put without a lock, which a forked child might find closed.
+_waiting: dict[int, Array] = {}
+_lent: dict[int, weakref.ref[Any]] = {}
+
+
+def lend(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    """Return an empty array, in memory that is used again once nobody holds the array or a view.
+
+    Memory from the system is cleared by it, page by page, when it is first written: for 64 MiB that
+    takes longer than a 3x3 correlation. So up to 128 MiB of what was lent wait for the next call,
+    until `give_back`.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Of the array.
+    dtype : numpy.dtype
+        Of the array.
+
+    Returns
+    -------
+    ndarray
+    """
+    size = prod(shape) * dtype.itemsize
+    memory = _take(size)
+    if memory is None:
+        memory = np.empty(size, np.uint8)
+    # No array, since arrays hold on to the one whose memory it is, not to those between.
+    block: Any = (ctypes.c_ubyte * size).from_buffer(memory.data)
+
+    def wait(gone: weakref.ref[Any], memory: Array = memory) -> None:
+        _lent.pop(id(gone), None)
+        if sum(map(len, list(_waiting.values()))) + len(memory) <= _IDLE:
+            _waiting[id(memory)] = memory
+
+    watch = weakref.ref(block, wait)
+    _lent[id(watch)] = watch
+    return np.ndarray(shape, dtype, block)
+
+
+def _take(size: int) -> Array | None:
+    """Return memory that waits, if some is large enough and not much too large."""
+    for key, memory in list(_waiting.items()):
+        # Another thread may be quicker.
+        if size <= len(memory) <= 2 * size and _waiting.pop(key, None) is not None:
+            return memory
+    return None
 
 
 def give_back(*mapped: Array) -> None:
@@ -25,6 +80,7 @@ def give_back(*mapped: Array) -> None:
     *mapped : ndarray
         Those that are mapped files, and flushed if they were written, are read again when needed.
     """
+    _waiting.clear()
     trim = _trim()
     if trim is not None:
         trim(0)

@@ -13,6 +13,7 @@ from kernfit.correlate.problem import Straight
 from kernfit.correlate.run import Work, run_samples
 from kernfit.display import pairs_as_html
 from kernfit.errors import InvalidInput
+from kernfit.heap import lend
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -59,6 +60,7 @@ class Plan:
     threads: int
     masked: bool
     work: Work
+    large: bool  # whether the memory of the result is lent
     straight: Straight | None  # where one call of compiled code is all there is to do
 
     def _lines(self) -> list[tuple[str, str]]:
@@ -132,7 +134,8 @@ class Plan:
     def run(self, image: Array, mask: ArrayLike | None, out: Array | None) -> Array:
         """Do the same for an image that is known to fit the plan."""
         if out is None:
-            out = np.empty(self.shape, self.dtype)
+            make = lend if self.large else np.empty
+            out = make(self.shape, self.dtype)
         else:
             _check_out(out, self.shape, self.dtype, image)
         if self.straight is not None:

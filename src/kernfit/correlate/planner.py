@@ -26,6 +26,7 @@ from kernfit.correlate.taps import Taps, check_channels
 from kernfit.correlate.threads import thread_count
 from kernfit.correlate.tiles import tiles_of
 from kernfit.errors import InvalidInput
+from kernfit.heap import LARGE
 
 METHODS = ("auto", "direct", "separable", "fourier", "channels", "blas", "definition")
 
@@ -165,6 +166,7 @@ def _plan(
         threads=count,
         masked=masked,
         work=work,
+        large=math.prod(batch) * math.prod(outputs) * numbers.result.itemsize >= LARGE,
         straight=straight,
     )
 
