@@ -18,7 +18,9 @@ from kernfit.correlate.vector import correlate_strip, width_of_blocks
 from kernfit.errors import InvalidInput
 
 _PIECE = 1 << 18  # bytes of pixels that stay in the cache while all kernels pass over them
-_NARROW = 1 << 10  # bytes of a row up to which it is laid out whole: its ends are no small part
+# A row is laid out whole if its bytes are so few, or so few for each multiplication of a pixel: its
+# ends, laid out alone, are summed with less than all registers.
+_NARROW, _NARROW_EACH = 1 << 10, 50
 _WIDE = 1 << 13  # bytes of a row of a piece, at most, besides those the kernel spans
 _ROWS = 15  # a piece has a multiple of these: blocks have 3 or 5
 
@@ -94,8 +96,10 @@ def correlate_planes(
     bottom = min(max(down + image.shape[0] - tall + 1, top), stop) if fit else top
     left = min(right, width)
     right_end = min(max(right + image.shape[1] - broad + 1, left), width)
-    if (left > 0 or right_end < width) and width * out.itemsize <= _NARROW:
-        bottom = top
+    if left > 0 or right_end < width:
+        narrow = max(_NARROW, min(_NARROW_EACH * each * tall * broad, _WIDE // 2))
+        if width * out.itemsize <= narrow:
+            bottom = top
     if left > 0:
         left = min(max(left, vector), width)
     if right_end < width:
