@@ -11,7 +11,15 @@ from .correlate import (
 from .errors import InvalidInput, KernfitError, RefusedFile, ResultTooLarge
 from .interop.conventions import convert
 from .kernel import Kernel
-from .learning import Fit, KernelField, Statistics, VaryingFit, learn, learn_varying
+from .learning import (
+    Fit,
+    KernelField,
+    Statistics,
+    VaryingFit,
+    fit_statistics,
+    learn,
+    learn_varying,
+)
 from .lesson import scene, star_field
 from .named_kernels import catalogue
 from .see import (
@@ -58,6 +66,7 @@ __all__ = [
     "correlate2d",
     "effective_field",
     "feature_maps",
+    "fit_statistics",
     "image_gradient",
     "kernel_gradient",
     "learn",

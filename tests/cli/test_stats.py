@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from kernfit import Kernel, RefusedFile, Statistics, correlate2d
+from kernfit import Kernel, RefusedFile, Statistics, correlate2d, learn
 from kernfit.cli import main
 from kernfit.io.images import write_image
-from kernfit.learning.answers.stored import fit_statistics, load_statistics, save_statistics
+from kernfit.learning.answers.stored import fit_statistics
 from kernfit.lesson import scene
 
 KERNEL = np.array([[0.1, 0.2, 0.0], [0.0, 0.5, 0.1], [0.05, 0.0, 0.05]])
@@ -37,7 +37,7 @@ def test_nights_add_up_and_come_out_again(nights, capsys):
     files = [nights / f"{night}.npy" for night in range(9)]
     assert run("stats", "add", *files, "-o", nights / "all.npy") == 0
     assert run("stats", "subtract", nights / "all.npy", *files[1:], "-o", nights / "one.npy") == 0
-    one, first = load_statistics(nights / "one.npy"), load_statistics(files[0])
+    one, first = Statistics.load(nights / "one.npy"), Statistics.load(files[0])
     assert one.count == first.count == 118 * 128
     assert np.allclose(one.gram, first.gram, rtol=1e-10)
     assert run("stats", "solve", nights / "all.npy", "-o", nights / "k.json") == 0
@@ -59,38 +59,38 @@ def test_many_nights_say_how_far_they_disagree(nights, capsys):
     answer = json.loads(capsys.readouterr().out)
     errors = np.array(answer["stderr"])
     assert np.all(np.abs(Kernel.from_dict(answer["kernel"]).taps - KERNEL) < 5 * errors)
-    assert len(fit_statistics([load_statistics(f) for f in files]).uncertainty.influence) == 9
+    assert len(fit_statistics([Statistics.load(f) for f in files]).uncertainty.influence) == 9
 
 
 def test_files_are_exact_and_checked(tmp_path):
     rng = np.random.default_rng(71)
     x, y = rng.normal(size=(2, 9, 9)), rng.normal(size=(2, 8, 7))
     statistics = Statistics.of(x, y, (2, 3), channels="full", anchor=(1, 2))
-    save_statistics(statistics, tmp_path / "s.npy")
-    again = load_statistics(tmp_path / "s.npy")
+    statistics.save(tmp_path / "s.npy")
+    again = Statistics.load(tmp_path / "s.npy")
     for name in ("gram", "cross", "energy"):
         assert np.array_equal(getattr(again, name), getattr(statistics, name))
     assert (again.count, again.shape, again.anchor) == (56, (2, 3), (1, 2))
     with pytest.raises(RefusedFile, match=r"must end in \.npy"):
-        save_statistics(statistics, tmp_path / "s.json")
+        statistics.save(tmp_path / "s.json")
     good = np.load(tmp_path / "s.npy")
     for damage in (good[:-1], good[None], good.astype(np.float32), np.zeros(9), good * np.nan):
         np.save(tmp_path / "bad.npy", damage)
         with pytest.raises(RefusedFile, match="does not hold statistics"):
-            load_statistics(tmp_path / "bad.npy")
-    for place, value in ((0, 1.0), (1, 3.0), (2, -1.0), (2, 1e9), (7, 0.5), (8, -1.0)):
+            Statistics.load(tmp_path / "bad.npy")
+    for place, value in ((0, 1.0), (1, 3.0), (1, 4.0), (2, -1.0), (2, 1e9), (7, 0.5), (8, -1.0)):
         bad = good.copy()
         bad[place] = value
         np.save(tmp_path / "bad.npy", bad)
         with pytest.raises(RefusedFile, match="does not hold statistics"):
-            load_statistics(tmp_path / "bad.npy")
+            Statistics.load(tmp_path / "bad.npy")
 
 
 def summed(folder, *options):
     """Sum up before.npy and after.npy, and return what is in the file."""
     files = (folder / "before.npy", folder / "after.npy")
     assert run("stats", "sum", *files, "-o", folder / "s.npy", *options) == 0
-    return load_statistics(folder / "s.npy")
+    return Statistics.load(folder / "s.npy")
 
 
 @pytest.fixture
@@ -160,3 +160,27 @@ def test_refusals_of_sum(pair, tmp_path, options, message, capsys):
     assert message in error
     assert error.count("\n") == 1
     assert not (tmp_path / "s.npy").exists()
+
+
+def test_noise_before_is_kept(tmp_path):
+    rng = np.random.default_rng(73)
+    x = rng.gamma(1.0, 10, (150, 160))
+    np.save(tmp_path / "before.npy", x + rng.normal(0, 4, x.shape))
+    np.save(tmp_path / "after.npy", correlate2d(x, KERNEL, mode="same"))
+    found = summed(tmp_path, "--shape", "3", "--before-variance", "16")
+    assert found.noise is not None
+    fit, plain = (
+        fit_statistics([summed(tmp_path, "--shape", "3", *options)])
+        for options in (("--before-variance", "16"), ())
+    )
+    assert np.all(np.abs(fit.kernel.taps - KERNEL) < 4 * fit.stderr)
+    assert np.abs(plain.kernel.taps - KERNEL).max() > 10 * fit.stderr.max()
+    whole = learn(
+        np.load(tmp_path / "before.npy"),
+        np.load(tmp_path / "after.npy"),
+        shape=3,
+        before_variance=16.0,
+    )
+    assert np.allclose(fit.kernel.taps, whole.kernel.taps, atol=1e-6)
+    assert fit.residual_rms == pytest.approx(whole.residual_rms, rel=0.01)
+    assert np.allclose(fit.stderr, whole.stderr, rtol=0.8)

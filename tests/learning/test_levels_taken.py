@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
 from kernfit import InvalidInput, Kernel, Statistics, correlate2d, learn
-from kernfit.learning.answers.stored import load_statistics, save_statistics
 from kernfit.lesson import scene
 
 KERNEL = np.array([[0.1, 0.7, -0.2], [0.0, 1.3, 0.4], [-0.5, 0.05, 0.3]])
@@ -123,12 +122,12 @@ def test_nothing_in_the_sums_is_said():
 def test_files_of_the_first_version_are_read(tmp_path):
     x = scene((40, 41))
     found = Statistics.of(x, x[1:-1, 1:-1], 3)
-    save_statistics(found, tmp_path / "new.npy")
+    found.save(tmp_path / "new.npy")
     header = np.load(tmp_path / "new.npy")[:9]
     header[1] = 1.0
     numbers = [header, found.gram.ravel(), found.cross.ravel(), found.energy]
     np.save(tmp_path / "old.npy", np.concatenate(numbers))
-    old = load_statistics(tmp_path / "old.npy")
+    old = Statistics.load(tmp_path / "old.npy")
     assert np.array_equal(old.gram, found.gram)
     assert np.allclose(old.solve().weights, found.solve().weights, atol=1e-9)
     assert (old + found).count == 2 * found.count

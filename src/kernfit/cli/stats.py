@@ -54,6 +54,13 @@ def sum_up(
         str | None,
         typer.Option(help="An image of each pixel's noise variance.", metavar="FILE"),
     ] = None,
+    before_variance: Annotated[
+        str | None,
+        typer.Option(
+            help="Noise variance in the before image, a number or an image: corrected for.",
+            metavar="NUMBER|FILE",
+        ),
+    ] = None,
     stride: Stride = "1",
     dilation: Dilation = "1",
     transfer: Annotated[
@@ -69,7 +76,6 @@ def sum_up(
     from kernfit.cli.values import as_levels, as_mask, as_shape, as_steps
     from kernfit.errors import InvalidInput
     from kernfit.files import check_target
-    from kernfit.learning.answers.stored import save_statistics
 
     size = as_shape(shape)
     if isinstance(size, str):
@@ -84,12 +90,13 @@ def sum_up(
         clip_before=clip_before,
         mask=as_mask(mask),
         variance=as_levels(variance, "--variance", numbers=False),
+        before_variance=as_levels(before_variance, "--before-variance", numbers=True),
         stride=as_steps(stride, "--stride"),
         dilation=as_steps(dilation, "--dilation"),
         transfer=transfer,
         threads=threads,
     )
-    save_statistics(found, output)
+    found.save(output)
     print(f"{output}: {found.count:,} pixels")
     for note in notes:
         print(f"note: {note}")
@@ -98,12 +105,12 @@ def sum_up(
 @stats.command()
 def add(parts: Parts, output: Output) -> None:
     """Add statistics files up into one."""
-    from kernfit.learning.answers.stored import load_statistics, save_statistics
+    from kernfit.learning.sums.statistics import Statistics
 
-    total = load_statistics(parts[0])
+    total = Statistics.load(parts[0])
     for path in parts[1:]:
-        total += load_statistics(path)
-    save_statistics(total, output)
+        total += Statistics.load(path)
+    total.save(output)
     print(f"{output}: {total.count:,} pixels")
 
 
@@ -114,12 +121,13 @@ def subtract(
     output: Output,
 ) -> None:
     """Take statistics files out of one that they were added to."""
-    from kernfit.learning.answers.stored import load_statistics, save_statistics, taken_out
+    from kernfit.learning.answers.stored import taken_out
+    from kernfit.learning.sums.statistics import Statistics
 
-    total = load_statistics(whole)
+    total = Statistics.load(whole)
     for path in parts:
-        total = taken_out(total, load_statistics(path))
-    save_statistics(total, output)
+        total = taken_out(total, Statistics.load(path))
+    total.save(output)
     print(f"{output}: {total.count:,} pixels")
 
 
@@ -137,11 +145,12 @@ def solve(
     from kernfit.cli.answer import describe, print_answer
     from kernfit.cli.targets import check_kernel_target
     from kernfit.cli.values import as_bias
-    from kernfit.learning.answers.stored import fit_statistics, load_statistics
+    from kernfit.learning.answers.stored import fit_statistics
+    from kernfit.learning.sums.statistics import Statistics
 
     with_bias = as_bias(bias)
     check_kernel_target(output)
-    fit = fit_statistics([load_statistics(path) for path in parts], bias=with_bias)
+    fit = fit_statistics([Statistics.load(path) for path in parts], bias=with_bias)
     if output is not None:
         fit.kernel.save(output)
     print_answer(fit, describe, json=json, written={"kernel": output})

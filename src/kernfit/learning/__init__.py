@@ -16,6 +16,7 @@ from kernfit.learning.answering import learn_pair, placed
 from kernfit.learning.answering_varying import learn_varying
 from kernfit.learning.answers.fit import Fit
 from kernfit.learning.answers.remarks import remarks
+from kernfit.learning.answers.stored import fit_statistics
 from kernfit.learning.answers.verdict import Status
 from kernfit.learning.elsewhere import ElsewherePair
 from kernfit.learning.grouped import learn_groups
@@ -34,6 +35,7 @@ __all__ = [
     "Statistics",
     "Status",
     "VaryingFit",
+    "fit_statistics",
     "learn",
     "learn_pair",
     "learn_varying",

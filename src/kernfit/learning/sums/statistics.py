@@ -15,11 +15,12 @@ from kernfit.learning.sums.checks import as_weight, check_detail, check_memory, 
 from kernfit.learning.sums.descent import Descent, descend
 from kernfit.learning.sums.least_squares import Solution, least_squares
 from kernfit.learning.sums.origin import Sums
+from kernfit.learning.sums.stored import Stored
 from kernfit.learning.sums.summing import RANGE, noise_sums, refuse_range, sum_up
 
 
 @dataclass(frozen=True, eq=False)
-class Statistics:
+class Statistics(Stored):
     """The sums through which a pair of images determines the kernel that maps one to the other.
 
     Statistics of tiles, files, channels and days merge with ``+``; what went in can be taken out
