@@ -102,7 +102,7 @@ def main(side: int = 30_000, folder: str | None = None) -> None:
 
 
 def compare(folder: str | None = None) -> None:
-    """Say what parts cost against the whole in memory, both read from Zarr and written to it."""
+    """Say what parts cost against the whole in memory: from arrays, and from Zarr to Zarr."""
     import zarr
 
     from kernfit import Kernel, correlate2d, learn
@@ -112,7 +112,7 @@ def compare(folder: str | None = None) -> None:
 
     kernel = Kernel(KERNEL, bias=[20000.0])
     options = {"mode": "same", "boundary": "edge", "dtype": "uint16", "overflow": "saturate"}
-    with tempfile.TemporaryDirectory(dir=folder) as name, local_workers() as workers:
+    with tempfile.TemporaryDirectory(dir=folder) as name, local_workers(1) as workers:
         work = Path(name)
         before, after = work / "before.zarr", work / "after.zarr"
         make_before(before, IN_MEMORY)
@@ -121,24 +121,32 @@ def compare(folder: str | None = None) -> None:
         def read(path: Path) -> np.ndarray:
             return zarr.open_array(str(path), mode="r")[:]
 
-        def whole_apply() -> None:
-            result = correlate2d(read(before), kernel, **options)
+        def write(pixels: np.ndarray) -> None:
             zarr.create_array(
-                str(work / "whole.zarr"), data=result, chunks=(CHUNK, CHUNK), overwrite=True
+                str(work / "whole.zarr"), data=pixels, chunks=(CHUNK, CHUNK), overwrite=True
             )
+
+        def whole_apply() -> np.ndarray:
+            return correlate2d(read(before), kernel, threads=1, **options)
 
         def parts_apply() -> None:
             out = work / f"{time.monotonic_ns()}.zarr"
             apply_file(kernel, before, out, workers=workers, memory=10**9, **options)
 
+        def parts_learn(memory: int) -> None:
+            learn_files(before, after, workers=workers, memory=memory, shape=7)
+
+        x, y = read(before), read(after)
         for what, job in (
-            ("apply, whole", whole_apply),
+            ("read", lambda: read(before)),
+            ("write", lambda: write(y)),
+            ("apply, arrays", lambda: correlate2d(x, kernel, threads=1, **options)),
+            ("apply, whole", lambda: write(whole_apply())),
             ("apply, in parts", parts_apply),
-            ("learn, whole", lambda: learn(read(before), read(after), shape=7)),
-            (
-                "learn, in parts",
-                lambda: learn_files(before, after, workers=workers, memory=10**9, shape=7),
-            ),
+            ("learn, arrays", lambda: learn(x, y, shape=7, threads=1)),
+            ("learn, whole", lambda: learn(read(before), read(after), shape=7, threads=1)),
+            ("learn, kept", lambda: parts_learn(10**9)),
+            ("learn, in parts", lambda: parts_learn(480 * 10**6)),
         ):
             costs = []
             for _ in range(3):

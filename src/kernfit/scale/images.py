@@ -58,8 +58,11 @@ class LargeImage:
         """Return a part, given by slices of channels, rows and columns."""
         channels, rows, columns = index
         first, last, step = rows.indices(self.shape[1])
-        if step == 1:
+        if step == 1 and self.pixels.chunk[0] == 1:
             return self.pixels[index]
+        if step == 1:
+            # The next part may lie in the same chunks.
+            return self.box((first, last), columns.indices(self.shape[2])[:2])[channels]
         # Every so many-th row: what lies between is not held together.
         bands = [
             self.pixels[channels, slice(top, min(top + step * self.block[0], last)), columns][

@@ -11,12 +11,13 @@ from kernfit.arrays import Array
 from kernfit.errors import InvalidInput
 from kernfit.interop.runner import digest
 from kernfit.learning import Fit, learn_pair
+from kernfit.learning.pairs.equations import Equations
 from kernfit.learning.pairs.residual import Residual
 from kernfit.learning.sums.origin import Sums
 from kernfit.learning.sums.statistics import Statistics
 from kernfit.scale.checkpoint import Checkpoint
 from kernfit.scale.images import LargeImage
-from kernfit.scale.layout import Layout, layout_for
+from kernfit.scale.layout import BASE, Layout, layout_for
 from kernfit.scale.pairs import Function, LargeEquations, LargePair, Place, Sides, Window, mark_of
 from kernfit.scale.workers import Workers
 
@@ -26,12 +27,16 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """How the sums over a pair are made: by whom, in what parts, and what is kept of them."""
+    """How the sums over a pair are made: by whom, in what parts, and what is kept of them.
+
+    With `keep` the images stay in memory once they are read.
+    """
 
     workers: Workers
     layout: Layout
     checkpoint: Checkpoint
     progress: Progress | None
+    keep: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,10 +83,21 @@ class _FileEquations(LargeEquations):
             job.checkpoint.save(key, done, totals, left_out, last=done == len(tasks))
             if job.progress is not None:
                 job.progress(stage, done, len(tasks))
+        self._forget()
+        return totals, left_out
+
+    def _parts(self, places: list[tuple[slice, slice]]) -> list[Equations]:
+        """Return the equations of some outputs."""
+        found = super()._parts(places)
+        self._forget()
+        return found
+
+    def _forget(self) -> None:
         # What comes next begins at the other end, or needs the memory for something else.
+        if self._job.keep:
+            return
         for image in (self.pair.before, self.pair.after):
             image.forget()  # type: ignore[attr-defined]
-        return totals, left_out
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,9 +211,12 @@ def learn_files(
     layout = layout_for(
         images[1].shape[1:], block, pixel=pixel, work=work, memory=memory, workers=workers.beside
     )
+    busy = workers.beside * layout.tile[0] * layout.tile[1] * work
+    whole = sum(image.pixels.nbytes for image in images)
+    kept = not workers.remote and whole <= memory - BASE - busy
     for image in images:
         share = image.shape[0] * image.dtype.itemsize / pixel
-        image.keep(int(layout.room * share))
+        image.keep(image.pixels.nbytes if kept else int(layout.room * share))
     if shown is not None:
         shown.keep(layout.room // pixel)
     settings = (
@@ -210,7 +229,7 @@ def learn_files(
     marks = [image.mark for image in (*images, shown) if image is not None]
     mark = digest(repr((settings, marks)).encode())
     checkpoint = Checkpoint(keep, mark, (Statistics, Sums, Residual))
-    pair = replace(pair, job=Job(workers, layout, checkpoint, progress))
+    pair = replace(pair, job=Job(workers, layout, checkpoint, progress, kept))
     fit = learn_pair(pair, threads=1, **options)
     checkpoint.discard()
     return fit
