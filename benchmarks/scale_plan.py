@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import zarr
 
 from benchmarks.scale import KERNEL, make_before
 from kernfit.scale.files import apply_file
@@ -34,9 +35,16 @@ def main() -> None:
             )
             say("apply", side, plan.seconds, time.process_time() - start)
             plan = forecast_learn((side, side), kind, KERNEL.shape)
+            assert plan.rounded is not None
             start = time.process_time()
             learn_files(before, after, workers=workers, memory=10**9, shape=7)
-            say("learn", side, plan.seconds, time.process_time() - start)
+            say("learn, rounding", side, plan.rounded, time.process_time() - start)
+            noisy = zarr.open_array(str(after), mode="r+")
+            noise = np.random.default_rng(0).normal(size=(side, side)) * 100
+            noisy[:] = np.clip(noisy[:] + noise, 0, 65535).astype(kind)
+            start = time.process_time()
+            learn_files(before, after, workers=workers, memory=10**9, shape=7)
+            say("learn, noise", side, plan.seconds, time.process_time() - start)
 
 
 def say(what: str, side: int, predicted: tuple[float, float], measured: float) -> None:

@@ -19,14 +19,15 @@ def test_a_forecast_of_learn_is_of_the_right_order():
     start = time.process_time()
     learn(before, after, shape=5, threads=1)
     spent = time.process_time() - start
-    low, high = forecast_learn((1000, 1000), np.uint8, (5, 5)).seconds
-    assert low / 4 < spent < 4 * high
+    plan = forecast_learn((1000, 1000), np.uint8, (5, 5))
+    assert plan.rounded[0] / 4 < spent < 4 * plan.rounded[1]
+    assert plan.seconds[0] < plan.rounded[0]
 
 
 def test_forecasts_grow_as_the_work_does():
     one = forecast_learn((9000, 9000), "float32", (5, 5))
     many = forecast_learn((9000, 9000), "float32", (5, 5), pairs=100, workers=50)
-    assert many.read == 100 * one.read == 100 * 9000**2 * 8 * 6
+    assert many.read == 100 * one.read == 100 * 9000**2 * 8 * 2
     assert 50 < many.seconds[0] / one.seconds[0] < 200
     assert one.memory <= 10**9
     assert many.sent == 100 * one.sent

@@ -14,6 +14,7 @@ import numpy as np
 
 from kernfit.arrays import Array
 from kernfit.correlate import correlate2d
+from kernfit.learning import learn
 from kernfit.learning.pairs.equations import Equations
 from kernfit.learning.pairs.levels import SEARCHED, within_levels
 from kernfit.learning.pairs.pair import Pair
@@ -27,8 +28,13 @@ Sides = tuple[int, int]
 
 _SAMPLE = 1024  # rows and columns that are measured
 _CHUNK = (512, 512)
-# Looks at the residual: one where noise is left, five where rounding is nearly all.
-_LOOKS = (1, 5)
+# Looks at the residual: one where noise is left; where only rounding is, three if the first search
+# for taps within half a level finds them, else five.
+_LOOKS = 1
+_ROUNDED = 3, 5
+_SHARES = 0.02, 0.0
+# Of larger images a part of so many pixels shows what is left; it is the same work for all of them.
+_SHOWN = 4_000_000
 
 
 @dataclass(frozen=True)
@@ -41,6 +47,9 @@ class Forecast:
         The job, in a few words.
     seconds : (least, most)
         Of one core, all pairs together.
+    rounded : (least, most) or None
+        The same where nothing but rounding to whole levels is left of the residual; `seconds` then
+        is where noise is left.
     workers : int
         That share the work.
     memory : int
@@ -58,15 +67,21 @@ class Forecast:
     read: int
     written: int
     sent: int
+    rounded: tuple[float, float] | None = None
+
+    def _time(self, seconds: tuple[float, float]) -> str:
+        low, high = (each / self.workers for each in seconds)
+        took = spell(high) if high < 1.1 * low else f"{spell(low)} to {spell(high)}"
+        core = " to ".join(dict.fromkeys(spell(each) for each in seconds))
+        many = f"{self.workers} worker{'s' * (self.workers > 1)}"
+        return f"{took} on {many} ({core} of one core, as measured on this machine)"
 
     def __str__(self) -> str:
-        low, high = (seconds / self.workers for seconds in self.seconds)
-        took = spell(high) if high < 1.1 * low else f"{spell(low)} to {spell(high)}"
-        core = " to ".join(dict.fromkeys(spell(seconds) for seconds in self.seconds))
-        lines = [
-            self.what,
-            f"time     {took} on {self.workers} worker{'s' * (self.workers > 1)} ({core} of one "
-            "core, as measured on this machine)",
+        lines = [self.what, f"time     {self._time(self.seconds)}"]
+        if self.rounded is not None:
+            lines[1] += " where noise is left"
+            lines.append(f"         {self._time(self.rounded)} where only rounding is")
+        lines += [
             f"memory   {as_text(self.memory)} for a process of {self.threads} "
             f"thread{'s' * (self.threads > 1)}",
             f"traffic  {as_text(self.read)} read"
@@ -107,8 +122,8 @@ def forecast_learn(
     Returns
     -------
     Forecast
-        From one look at the residual (noise is left), for integers to five, and the search for
-        taps that keep every pixel within its half level (rounding is nearly all that is left).
+        With one look at the residual, where noise is left. Of integers also with three to five, and
+        the search for taps that keep every pixel within its half level, where only rounding is.
 
     Raises
     ------
@@ -132,32 +147,47 @@ def forecast_learn(
         residual(found, weight, np.zeros(1), channels="alike", threads=1)
 
     reading = 2 * _reading(before)
-    one, two = (_of_core(work) / before.size + reading for work in (sums, look))
+    one, two = (_of_core(work) / before.size for work in (sums, look))
     pixels = pairs * size[0] * size[1]
-    low, high = (pixels * (one + looks * two) for looks in _LOOKS)
-    if kind.kind in "iu":
-        high += (
-            pairs
-            * _of_core(partial(_search, pair, shape, anchor), 1)
-            * (min(size[0] * size[1], SEARCHED) / before.size)
-        )
-    else:
-        high = low
     pixel = 2 * kind.itemsize
-    layout = layout_for(
-        size, _CHUNK, pixel=pixel, work=2 * pixel + 32, memory=memory, workers=threads
-    )
+    work = 2 * pixel + 32
+    layout = layout_for(size, _CHUNK, pixel=pixel, work=work, memory=memory, workers=threads)
+    # Images that fit into the memory are read once, others at each look.
+    busy = threads * layout.tile[0] * layout.tile[1] * work
+    again = 0.0 if size[0] * size[1] * pixel <= memory - BASE - busy else reading
+
+    def passes(looks: int) -> float:
+        return one + reading + looks * (two + again)
+
+    def of_part(seconds: float, most: int) -> float:
+        return pairs * seconds * min(size[0] * size[1], most) / before.size
+
+    noise = np.random.default_rng(2).normal(size=after.shape) * max(1.0, float(after.std()) / 50)
+    noisy = (after + noise).astype(kind)
+    rest = _of_core(lambda: learn(before, noisy, shape=shape, threads=1), 2)
+    rest = of_part(max(0.0, rest - (one + _LOOKS * two) * before.size), _SHOWN)
+    cost = pixels * passes(_LOOKS) + rest
+    rounded = None
+    if kind.kind in "iu":
+        first, second = (
+            of_part(_of_core(partial(_search, pair, shape, anchor, share), 1), SEARCHED)
+            for share in _SHARES
+        )
+        least, most = (pixels * passes(looks) + rest for looks in _ROUNDED)
+        rounded = least + first, most + first + second
+    looks = _LOOKS if rounded is None else _ROUNDED[1]
     tiles = pairs * -(-size[0] // layout.tile[0]) * -(-size[1] // layout.tile[1])
     weights = shape[0] * shape[1] + 1
     return Forecast(
         f"learn {shape[0]}x{shape[1]} from {_count(pairs)} of {size[0]} x {size[1]} {kind}",
-        (low, high),
+        (cost, cost),
         workers,
-        _in_use(size, layout.room, layout.tile, 2 * pixel + 32, threads),
+        _in_use(size, layout.room, layout.tile, work, threads),
         threads,
-        int(pixels * pixel * (1 + _LOOKS[1])),
+        int(pixels * pixel * (1 + (looks if again else 0))),
         0,
-        int(tiles * 8 * (weights**2 + _LOOKS[1] * weights)),
+        int(tiles * 8 * (weights**2 + looks * weights)),
+        rounded,
     )
 
 
@@ -256,16 +286,15 @@ def _texture(kind: np.dtype[Any]) -> Array:
     return levels.astype(kind)
 
 
-def _search(pair: Pair, shape: Sides, anchor: Sides) -> None:
-    """Look for taps within half a level, twice, as learning does."""
+def _search(pair: Pair, shape: Sides, anchor: Sides, share: float) -> None:
+    """Look for taps within half a level, as learning does."""
     found = pair.outputs(shape, anchor)
     sums = found.statistics(shape, anchor, channels="alike", threads=1)
     weights = sums.solve().weights
-    for share in (0.02, 0.0):
-        within_levels(found, sums.sums, weights, shape, channels="alike", share=share)
+    within_levels(found, sums.sums, weights, shape, channels="alike", share=share)
 
 
-def _of_core(work: Callable[[], None], rounds: int = 3) -> float:
+def _of_core(work: Callable[[], object], rounds: int = 3) -> float:
     """Return the least processor time of some calls: other work on the machine does not count."""
     work()
     found = []
