@@ -363,6 +363,12 @@ for pixels, sums in [("f4", "f4"), ("u1", "i2"), ("i8", "i8")]:
         out = np.empty((shape[0] - size[0] + 1, shape[1] - size[1] + 1), sums)
         correlate_rows(image, taps, out)
         np.testing.assert_array_equal(out, corr2d(image.astype(sums), taps))
+for n in range(200):  # images of any width, from narrower than a vector to several blocks
+    image = rng.integers(0, 9, rng.integers(1, (30, 150))).astype(["f4", "f8", "u1"][n % 3])
+    taps = rng.integers(-3, 4, rng.integers(1, 9, 2)).astype(["f4", "f8", "i8"][n % 3])
+    padded = np.pad(image, [(k - 1, k - 1) for k in taps.shape])
+    full = correlate2d(image, taps, mode="full", method="direct")
+    np.testing.assert_array_equal(full, corr2d(padded.astype(taps.dtype), taps))
 image = rng.integers(0, 9, (3, 9, 23)).astype("f4")
 kernel = Kernel(rng.integers(-9, 9, (11, 3, 2, 3)).astype("f4"))
 results = [correlate2d(image, kernel, method=method) for method in ("channels", "direct")]

@@ -89,8 +89,11 @@ def correlate_planes(
     # Narrow rows are summed as if they were as wide as a vector, or a block if they nearly are.
     least = vector if 2 * width <= block else block
     sums_fit = out.strides[1] == out.itemsize and width >= least
-    # What the sums of a row have too many may fall on the next row, which is written later.
+    # What the sums of a row have too many may fall on the next row, which is written later: if
+    # every row is one block, be it one of 5 rows, of 3 or of 1.
     falls = width < least <= 2 * width and out.strides == (width * out.itemsize, out.itemsize)
+    for rows_of_block in (1, 3, 5):
+        falls = falls and width_of_blocks(pointer_to(taps), rows_of_block) == block
     fit = image.strides[1] == image.itemsize and sums_fit
     top = min(max(down, first), stop)
     bottom = min(max(down + image.shape[0] - tall + 1, top), stop) if fit else top
