@@ -74,6 +74,19 @@ def test_masks_channels_and_valid_results():
     assert_same(found, learn(before, after, **options))
 
 
+def test_variances_on_either_side():
+    rng = np.random.default_rng(0)
+    level = 1 + 4 * rng.random(AFTER.shape)
+    after = AFTER + rng.normal(size=AFTER.shape) * np.sqrt(level)
+    before = BEFORE + rng.normal(size=BEFORE.shape)
+    images = da.from_array(before, 90), da.from_array(after, 100)
+    for noise in (1.0, np.full(before.shape, 0.9)):
+        options = {"shape": (3, 5), "variance": level, "before_variance": noise}
+        assert_same(scale.learn(*images, **options), learn(before, after, **options))
+    found = scale.statistics(*images, 3, variance=level, before_variance=1.0)
+    assert found.compute().noise is not None
+
+
 def test_any_scheduler_and_labels():
     dask = pytest.importorskip("dask")
     xr = pytest.importorskip("xarray")

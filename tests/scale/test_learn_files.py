@@ -28,7 +28,9 @@ def assert_same(found, expected):
         assert getattr(found, name) == getattr(expected, name)
 
 
-@pytest.mark.parametrize("kind", ["levels", "noise", "gamma", "holes", "channels", "valid"])
+@pytest.mark.parametrize(
+    "kind", ["levels", "noise", "gamma", "holes", "channels", "valid", "variances", "bright"]
+)
 def test_the_answer_is_that_in_memory(tmp_path, workers, kind):
     before, after = pair((3, 300, 260) if kind == "channels" else (520, 430))
     options, mask = {}, None
@@ -47,11 +49,26 @@ def test_the_answer_is_that_in_memory(tmp_path, workers, kind):
         options["shape"] = 5
     elif kind == "valid":
         after = after[1:-1, 2:-2]
+    elif kind == "variances":
+        level = np.random.default_rng(3).random(after.shape) * 4 + 1
+        after = after + np.random.default_rng(2).normal(size=after.shape) * np.sqrt(level)
+        before = before + np.random.default_rng(4).normal(size=before.shape)
+        level[40, 50:90] = np.inf
+        np.save(tmp_path / "variance.npy", level)
+        options |= {"variance": level, "before_variance": 1.0, "shape": (3, 5)}
+    elif kind == "bright":
+        options["clip_before"] = (60, 180)
+        np.save(tmp_path / "noise.npy", np.full(before.shape, 0.001, np.float32))
+        options["before_variance"] = np.load(tmp_path / "noise.npy")
     given = None if mask is None else mask > 0
     expected = learn(before, after, mask=given, **options)
     for name, pixels in (("before", before), ("after", after), ("mask", mask)):
         if pixels is not None:
             np.save(tmp_path / f"{name}.npy", pixels)
+    if kind == "variances":
+        options["variance"] = tmp_path / "variance.npy"
+    elif kind == "bright":
+        options["before_variance"] = tmp_path / "noise.npy"
     found = learn_files(
         tmp_path / "before.npy",
         tmp_path / "after.npy",
@@ -130,6 +147,12 @@ def test_what_cannot_be_learnt_is_said(workers):
         learn_files(before, after, mask=np.zeros(after.shape, np.uint8), shape=3, **options)
     with pytest.raises(InvalidInput, match="mask must have the after image's 520x430 pixels"):
         learn_files(before, after, mask=np.ones((3, 3), np.uint8), **options)
+    with pytest.raises(InvalidInput, match="variance must have the after image's 520x430 pixels"):
+        learn_files(before, after, variance=np.ones((3, 3)), **options)
+    with pytest.raises(InvalidInput, match="variance must be positive, got 0"):
+        learn_files(before, after, variance=np.zeros(after.shape), shape=3, **options)
+    with pytest.raises(InvalidInput, match="before_variance must be a number or have the before"):
+        learn_files(before, after, before_variance=np.ones((3, 3)), **options)
     with pytest.raises(InvalidInput, match="memory must be at least"):
         learn_files(before, after, workers=workers, memory=10**6)
 
@@ -151,3 +174,26 @@ def test_the_command_line(tmp_path, capsys, monkeypatch):
     assert said[0] == said[1] == said[2]
     assert "Every pixel lies within half a level" in said[0]
     assert sorted(path.name for path in tmp_path.iterdir() if path.name[0] == ".") == []
+
+
+@pytest.mark.parametrize("store", [".npy", ".zarr"])
+def test_the_command_line_with_variances(tmp_path, capsys, monkeypatch, store):
+    zarr = pytest.importorskip("zarr")
+    before, after = pair()
+    level = np.random.default_rng(3).random(after.shape) * 4 + 1
+    after = after + np.random.default_rng(2).normal(size=after.shape) * np.sqrt(level)
+    for name, pixels in (("before", before), ("after", after), ("level", level)):
+        np.save(tmp_path / f"{name}.npy", pixels)
+        zarr.create_array(str(tmp_path / f"{name}.zarr"), data=pixels, chunks=(100, 100))
+    said = []
+    for suffix, options in ((".npy", []), (store, ["--memory", "260MB"])):
+        if options:
+            monkeypatch.setattr("kernfit.scale.images._WHOLE", 10**6)
+        files = [str(tmp_path / f"{name}{suffix}") for name in ("before", "after")]
+        words = ["--variance", str(tmp_path / f"level{suffix}"), "--before-variance", "0.001"]
+        words += ["--clip-before", "20", "230", "--shape", "3x5", "--threads", "1"]
+        assert main(["learn", *files, *words, *options]) == 0
+        said.append(capsys.readouterr().out)
+    assert said[0] == said[1]
+    assert main(["learn", *files, "--variance", "no.npy", *options]) == 2
+    assert "no.npy" in capsys.readouterr().err

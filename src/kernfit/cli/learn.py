@@ -210,12 +210,14 @@ def learn(
         "dilation": as_steps(dilation, "--dilation"),
     }
     pairs = all_pairs([before, after, *(more or [])])
-    if len(pairs) == 1:
+    first, second = pairs[0]
+    most = memory_for(memory)
+    named = (first, second, *(Path(name) for name in (mask, variance) if name is not None))
+    whole = scheduler is None and len(pairs) == 1 and fits_whole(most, *named)
+    if whole:
         in_memory["variance"] = as_levels(variance, "--variance", numbers=False)
         in_memory["before_variance"] = as_levels(before_variance, "--before-variance", numbers=True)
     in_memory = {name: value for name, value in in_memory.items() if value is not None}
-    first, second = pairs[0]
-    most = memory_for(memory)
     learnt: Learnt
     if len(pairs) > 1:
         refuse_with_several(report=report, scheduler=scheduler)
@@ -228,14 +230,17 @@ def learn(
             **options,
             **in_memory,
         )
-    elif scheduler is None and fits_whole(most, first, second, *([mask] if mask else [])):
+    elif whole:
         learnt = learn_one(first, second, mask=mask, **options, **in_memory)
     else:
-        refuse_large(in_memory)
+        refuse_large({name: v for name, v in in_memory.items() if name != "clip_before"})
         learnt = learn_parts(
             first,
             second,
             mask=mask,
+            variance=variance,
+            before_variance=before_variance,
+            clip_before=clip_before,
             output=output,
             memory=most,
             scheduler=scheduler,

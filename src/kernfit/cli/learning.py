@@ -123,6 +123,8 @@ def learn_parts(
     after: Path,
     *,
     mask: Path | None,
+    variance: str | None,
+    before_variance: str | None,
     clip: Levels | None,
     output: Path | None,
     memory: int,
@@ -133,32 +135,43 @@ def learn_parts(
 ) -> Learnt:
     """Learn from images of any size; where they fit, in memory all the same."""
     from kernfit.cli.progress import resumable
+    from kernfit.cli.values import number_or_file
     from kernfit.learning import learn
     from kernfit.scale.images import fits_into
     from kernfit.scale.learning import learn_files
     from kernfit.scale.workers import workers_at
     from kernfit.see.pixels import open_pixels
 
-    files = [path for path in (before, after, mask) if path is not None]
+    others: dict[str, Any] = {
+        "mask": mask,
+        "variance": number_or_file(variance, "--variance", numbers=False),
+        "before_variance": number_or_file(before_variance, "--before-variance", numbers=True),
+    }
+    files = [before, after, *(path for path in others.values() if isinstance(path, Path))]
     if clip is None and (kind := open_pixels(after).dtype).kind in "iu":
         import numpy as np
 
         clip = float(np.iinfo(kind).min), float(np.iinfo(kind).max)
     if scheduler is None and fits_into(memory, *files):
-        images = [open_pixels(path)[:, :, :] for path in files]
-        counts = None if mask is None else (images[2] != 0).any(axis=0)
-        return Learnt(learn(*images[:2], clip=clip, mask=counts, threads=threads, **options))
+        x, y = (open_pixels(path)[:, :, :] for path in (before, after))
+        given: dict[str, Any] = {
+            name: open_pixels(path)[:, :, :] if isinstance(path, Path) else path
+            for name, path in others.items()
+        }
+        if mask is not None:
+            given["mask"] = (given["mask"] != 0).any(axis=0)
+        return Learnt(learn(x, y, clip=clip, threads=threads, **given, **options))
     keep = None if output is None else output.with_name(f".{output.name}.sums")
     with resumable(quiet) as told, workers_at(scheduler, threads) as workers:
         fit = learn_files(
             before,
             after,
-            mask=mask,
             clip=clip,
             workers=workers,
             memory=memory,
             keep=keep,
             progress=told,
+            **others,
             **options,
         )
     return Learnt(fit)

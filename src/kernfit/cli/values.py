@@ -102,6 +102,12 @@ def as_levels(text: str | None, name: str, *, numbers: bool) -> Any:
     """Return the pixels of a file, or a number if that may be one; None of nothing."""
     from kernfit.io.images import read_image
 
+    found = number_or_file(text, name, numbers=numbers)
+    return read_image(found).pixels if isinstance(found, Path) else found
+
+
+def number_or_file(text: str | None, name: str, *, numbers: bool) -> float | Path | None:
+    """Return the path of a file that is there, or a number if that may be one; None of nothing."""
     if text is None:
         return None
     if numbers:
@@ -112,7 +118,7 @@ def as_levels(text: str | None, name: str, *, numbers: bool) -> Any:
     if not Path(text).exists():
         what = "a number or an image file" if numbers else "an image file"
         raise InvalidInput(f"{name} must be {what}, got {text}")
-    return read_image(text).pixels
+    return Path(text)
 
 
 def as_mask(path: Path | None) -> Array | None:

@@ -19,7 +19,7 @@ from kernfit.learning import Fit, learn_pair
 from kernfit.learning.pairs.equations import Equations
 from kernfit.scale.chunks import Chunks
 from kernfit.scale.labels import unlabelled
-from kernfit.scale.pairs import Function, LargeEquations, LargePair, Sides, Window
+from kernfit.scale.pairs import SEEN, Function, LargeEquations, LargePair, Sides, Window
 from kernfit.scale.windows import Span
 
 _FAN = 8  # branches of the tree at each fork
@@ -34,6 +34,8 @@ def learn(
     clip: Sequence[float] | None = None,
     clip_before: Sequence[float] | None = None,
     mask: Any = None,
+    variance: Any = None,
+    before_variance: Any = None,
     channels: str = "alike",
     descent: float | None = None,
     steps: int = 10,
@@ -55,6 +57,8 @@ def learn(
         In chunks of any size, of equal size or as a "valid" result.
     mask : array of bool, shape (H, W), optional
         True where a pixel of the after image shall count.
+    variance, before_variance : array, optional
+        Of each pixel's noise, as for `kernfit.learn`; that of the before image may be a number.
     shape, bias, clip, clip_before, channels, descent, steps, start, whole_levels, constraints,\
     free, ridge, smooth
         As for `kernfit.learn`.
@@ -76,7 +80,16 @@ def learn(
     >>> learn(x, x[:, 1:] - x[:, :-1], shape=(1, 2)).kernel.taps.round(9)
     array([[-1.,  1.]])
     """
-    pair = _pair(before, after, clip=clip, clip_before=clip_before, mask=mask, channels=channels)
+    pair = _pair(
+        before,
+        after,
+        mask,
+        clip=clip,
+        clip_before=clip_before,
+        channels=channels,
+        variance=variance,
+        before_variance=before_variance,
+    )
     return learn_pair(
         pair,
         shape=shape,
@@ -101,13 +114,15 @@ def statistics(
     clip: Sequence[float] | None = None,
     clip_before: Sequence[float] | None = None,
     mask: Any = None,
+    variance: Any = None,
+    before_variance: Any = None,
     channels: str = "alike",
 ) -> Any:
     """Sum up a pair of Dask arrays, lazily.
 
     Parameters
     ----------
-    before, after, clip, clip_before, mask, channels
+    before, after, clip, clip_before, mask, variance, before_variance, channels
         As for `learn`.
     shape : int or (kh, kw)
         The kernel's shape.
@@ -129,7 +144,16 @@ def statistics(
     >>> statistics(x, x, 3).compute().count
     10384
     """
-    pair = _pair(before, after, clip=clip, clip_before=clip_before, mask=mask, channels=channels)
+    pair = _pair(
+        before,
+        after,
+        mask,
+        clip=clip,
+        clip_before=clip_before,
+        channels=channels,
+        variance=variance,
+        before_variance=before_variance,
+    )
     size = as_pair_of_ints(shape, "shape", least=1)
     anchor = ((size[0] - 1) // 2, (size[1] - 1) // 2)
     place = pair.place(size, anchor, 0)
@@ -195,16 +219,20 @@ class DaskEquations(LargeEquations):
         base = need("dask.base", "scale")
         place, pair = self.place, self.pair
         window = self.window()
-        arrays = [image.array for image in (pair.before, pair.after)]  # type: ignore[attr-defined]
-        if pair.mask is not None:
-            arrays.append(pair.mask.array)  # type: ignore[attr-defined]
+        images = {"before": pair.before, "after": pair.after, **pair.others}
+        names = tuple(pair.others)
+        arrays = [image.array for image in images.values()]
         cuts = [self._cuts(axis, blocks) for axis in (0, 1)]
         seen = [_spans(cuts[n], place.before[n], place.shape[n] - 1) for n in (0, 1)]
         outputs = [_spans(cuts[n], place.after[n], 0) for n in (0, 1)]
         token = base.tokenize(function, window, blocks, *arrays)
         chunked = [
-            Chunks(array, f"kernfit-rim-{number}-{token}", *(outputs if number else seen))
-            for number, array in enumerate(arrays)
+            Chunks(
+                array,
+                f"kernfit-rim-{name}-{token}",
+                *(seen if name in ("before", SEEN) else outputs),
+            )
+            for name, array in zip(images, arrays, strict=True)
         ]
         tasks: dict[Any, Any] = {}
         inside: list[list[Any]] = [[] for _ in blocks]
@@ -217,7 +245,7 @@ class DaskEquations(LargeEquations):
                 for image in chunked:
                     # Channels lie in one chunk.
                     parts += image.window((0,), row, column)
-                tasks[key] = (_look, window, function, *parts)
+                tasks[key] = (_look, window, function, names, *parts)
                 block = numbers[_below(tops, top), _below(lefts, left)]
                 inside[block].append(key)
         for image in chunked:
@@ -257,23 +285,23 @@ class DaskEquations(LargeEquations):
     def _parts(self, places: list[tuple[slice, slice]]) -> list[Equations]:
         """Return the equations of some outputs, fetched together."""
         window = self.window()
-        images = [self.pair.before, self.pair.after, self.pair.mask]
+        names = tuple(self.pair.others)
+        images = [self.pair.before, self.pair.after, *self.pair.others.values()]
         wanted = [
             [
-                None if image is None else image.array[slice(None), *(look(*place))]  # type: ignore[attr-defined]
-                for image, look in zip(
-                    images, (window.before, window.after, window.after), strict=True
-                )
+                image.array[slice(None), *window.reach(name, *place)]
+                for image, name in zip(images, (SEEN, "after", *names), strict=True)
             ]
             for place in places
         ]
         (found,) = need("dask", "scale").compute(wanted)
-        return [window.equations(*parts) for parts in found]
+        return [
+            window.equations(x, y, **dict(zip(names, others, strict=True)))
+            for x, y, *others in found
+        ]
 
 
-def _pair(
-    before: Any, after: Any, *, clip: Any, clip_before: Any, mask: Any, channels: str
-) -> DaskPair:
+def _pair(before: Any, after: Any, mask: Any, **options: Any) -> DaskPair:
     """Check the images against one another."""
     images = [_planes(before, "before"), _planes(after, "after")]
     shown = None
@@ -284,9 +312,11 @@ def _pair(
                 f"mask must be boolean (True: use this pixel), got dtype {shown.dtype}: compare "
                 "first, for example mask > 0"
             )
-    return DaskPair.of_images(
-        *images, clip=clip, clip_before=clip_before, mask=shown, channels=channels
-    )
+    for name in ("variance", SEEN):
+        given = options[name]
+        if given is not None and not isinstance(given, (int, float)):
+            options[name] = _planes(given, name)
+    return DaskPair.of_images(*images, mask=shown, **options)
 
 
 def _planes(image: Any, name: str) -> DaskImage:
@@ -311,10 +341,12 @@ def _below(starts: list[int], place: int) -> int:
     return max(start for start in starts if start <= place)
 
 
-def _look(window: Window, function: Function, *parts: Any) -> tuple[Any, dict[str, int]]:
-    """Put the parts of both images together and look at them."""
-    images = [how(pieces) for how, pieces in zip(parts[::2], parts[1::2], strict=True)]
-    return window.look(function, images[0], images[1], images[2] if len(images) > 2 else None)
+def _look(
+    window: Window, function: Function, names: tuple[str, ...], *parts: Any
+) -> tuple[Any, dict[str, int]]:
+    """Put the parts of all images together and look at them."""
+    x, y, *others = (how(pieces) for how, pieces in zip(parts[::2], parts[1::2], strict=True))
+    return window.look(function, x, y, **dict(zip(names, others, strict=True)))
 
 
 def _sum(found: list[tuple[Any, dict[str, int]]]) -> tuple[Any, dict[str, int]]:

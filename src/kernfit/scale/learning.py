@@ -18,7 +18,16 @@ from kernfit.learning.sums.statistics import Statistics
 from kernfit.scale.checkpoint import Checkpoint
 from kernfit.scale.images import LargeImage
 from kernfit.scale.layout import BASE, Layout, layout_for
-from kernfit.scale.pairs import Function, LargeEquations, LargePair, Place, Sides, Window, mark_of
+from kernfit.scale.pairs import (
+    SEEN,
+    Function,
+    LargeEquations,
+    LargePair,
+    Place,
+    Sides,
+    Window,
+    mark_of,
+)
 from kernfit.scale.workers import Workers
 
 # Told the stage of the work, how many of its parts are done, and of how many.
@@ -70,7 +79,7 @@ class _FileEquations(LargeEquations):
         done, totals, left_out = job.checkpoint.load(key)
         totals = totals or [None] * len(blocks)
         stage = getattr(getattr(function, "func", function), "__name__", "sum").strip("_")
-        look = _Look(window, function, self.pair.before, self.pair.after, self.pair.mask)
+        look = _Look(window, function, self.pair.before, self.pair.after, self.pair.others)
         places = [(rows, columns) for _, rows, columns in tasks[done:]]
         if job.progress is not None:
             job.progress(stage, done, len(tasks))
@@ -96,8 +105,8 @@ class _FileEquations(LargeEquations):
         # What comes next begins at the other end, or needs the memory for something else.
         if self._job.keep:
             return
-        for image in (self.pair.before, self.pair.after):
-            image.forget()  # type: ignore[attr-defined]
+        for image in (self.pair.before, self.pair.after, *self.pair.others.values()):
+            image.forget()
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,13 +117,16 @@ class _Look:
     function: Function
     before: Any
     after: Any
-    mask: Any
+    others: dict[str, Any]
 
     def __call__(self, place: tuple[slice, slice]) -> tuple[Any, dict[str, int]]:
         seen, outputs = self.window.before(*place), self.window.after(*place)
-        mask = None if self.mask is None else _box(self.mask, outputs)
+        others = {
+            name: _box(image, self.window.reach(name, *place))
+            for name, image in self.others.items()
+        }
         return self.window.look(
-            self.function, _box(self.before, seen), _box(self.after, outputs), mask
+            self.function, _box(self.before, seen), _box(self.after, outputs), **others
         )
 
 
@@ -156,6 +168,8 @@ def learn_files(
     workers: Workers,
     memory: int,
     mask: Any = None,
+    variance: Any = None,
+    before_variance: Any = None,
     clip: Any = None,
     clip_before: Any = None,
     channels: str = "alike",
@@ -167,8 +181,9 @@ def learn_files(
 
     Parameters
     ----------
-    before, after, mask : path or array-like
-        As `open_pixels` takes them. A mask is not 0 where a pixel counts.
+    before, after, mask, variance, before_variance : path or array-like
+        As `open_pixels` takes them. A mask is not 0 where a pixel counts. The variances are those
+        of `learn`; that of the before image may be a number.
     workers : Workers
         Who sums up.
     memory : int
@@ -200,33 +215,36 @@ def learn_files(
             "a part of them"
         )
     images = [LargeImage(image, 0) for image in (before, after)]
-    shown = None if mask is None else LargeImage(mask, 0)
+    given = {"mask": mask, "variance": variance, SEEN: before_variance}
+    others = {
+        name: image if isinstance(image, (int, float)) else LargeImage(image, 0)
+        for name, image in given.items()
+        if image is not None
+    }
     pair = FilePair.of_images(
-        *images, clip=clip, clip_before=clip_before, mask=shown, channels=channels
+        *images, clip=clip, clip_before=clip_before, channels=channels, **others
     )
+    beside = list(pair.others.values())
     block = max(image.block[0] for image in images), max(image.block[1] for image in images)
-    pixel = sum(image.shape[0] * image.dtype.itemsize for image in images)
+    pixel = sum(image.shape[0] * image.dtype.itemsize for image in (*images, *beside))
     # Windows, flags and what the sums over a strip of rows turn into float64.
     work = 2 * pixel + 8 * len(images[1].shape) + 8
     layout = layout_for(
         images[1].shape[1:], block, pixel=pixel, work=work, memory=memory, workers=workers.beside
     )
     busy = workers.beside * layout.tile[0] * layout.tile[1] * work
-    whole = sum(image.pixels.nbytes for image in images)
+    whole = sum(image.pixels.nbytes for image in (*images, *beside))
     kept = not workers.remote and whole <= memory - BASE - busy
-    for image in images:
+    for image in (*images, *beside):
         share = image.shape[0] * image.dtype.itemsize / pixel
         image.keep(image.pixels.nbytes if kept else int(layout.room * share))
-    if shown is not None:
-        shown.keep(layout.room // pixel)
     settings = (
         layout,
-        clip,
-        clip_before,
-        channels,
+        pair.rules,
+        sorted(pair.others),
         sorted((k, repr(v)) for k, v in options.items()),
     )
-    marks = [image.mark for image in (*images, shown) if image is not None]
+    marks = [image.mark for image in (*images, *beside)]
     mark = digest(repr((settings, marks)).encode())
     checkpoint = Checkpoint(keep, mark, (Statistics, Sums, Residual))
     pair = replace(pair, job=Job(workers, layout, checkpoint, progress, kept))

@@ -16,12 +16,17 @@ from kernfit.interop.runner import digest
 from kernfit.learning.pairs.equations import Equations, Strip, block_grid, strip_grid
 from kernfit.learning.pairs.pair import (
     Pair,
+    check_variance_shape,
     outputs_with_patch,
     refuse_channels_last,
+    refuse_not_positive,
     refuse_nothing,
 )
+from kernfit.learning.sums.checks import not_negative
 from kernfit.learning.sums.statistics import Statistics
 
+# Of what goes with a pair, the one that lies on the pixels of the before image.
+SEEN = "before_variance"
 Sides = tuple[int, int]
 Function = Callable[[Equations], Any]
 
@@ -46,6 +51,48 @@ class Place:
     size: Sides
 
 
+@dataclass(frozen=True)
+class Rules:
+    """What a pair is besides its pixels.
+
+    Attributes
+    ----------
+    clip, clip_before : (low, high)
+    channels : {"alike", "full"}
+    noise : float or None
+        The variance of all pixels of the before image, if it is one number.
+    """
+
+    clip: tuple[float, float]
+    clip_before: tuple[float, float]
+    channels: str
+    noise: float | None
+
+    def pair(
+        self,
+        x: Array,
+        y: Array,
+        *,
+        mask: Array | None = None,
+        variance: Array | None = None,
+        before_variance: Array | None = None,
+    ) -> Pair:
+        """Return a pair of parts of both images, and of what goes with them."""
+        if variance is not None:
+            refuse_not_positive(variance)
+        noise: Any = self.noise if before_variance is None else before_variance
+        return Pair(
+            x,
+            y,
+            self.clip,
+            None if mask is None else (mask != 0).any(axis=0),
+            self.channels,
+            variance=variance,
+            clip_before=self.clip_before,
+            before_variance=None if noise is None else not_negative(noise, x.shape),
+        )
+
+
 class LargePair(Pair):
     """A pair whose images are not in memory: they are known by their shape, dtype and parts.
 
@@ -61,6 +108,8 @@ class LargePair(Pair):
         clip: Any = None,
         clip_before: Any = None,
         mask: Any = None,
+        variance: Any = None,
+        before_variance: Any = None,
         channels: str = "alike",
     ) -> Self:
         """Check two images against one another, without a look at their pixels.
@@ -73,6 +122,9 @@ class LargePair(Pair):
             As for `learn`.
         mask : object or None
             Like the images, of the after image's size; not 0 where a pixel counts.
+        variance, before_variance : object or None
+            Like the images, of the after and before image's size: each pixel's variance. That of
+            the before image may be a number.
 
         Raises
         ------
@@ -87,10 +139,29 @@ class LargePair(Pair):
                 f"mask must have the after image's {rows}x{columns} pixels, got "
                 f"{mask.shape[1]}x{mask.shape[2]}"
             )
+        if variance is not None:
+            check_variance_shape(variance.shape, after.shape, channels)
+        if before_variance is not None and not isinstance(before_variance, (int, float)):
+            if before_variance.shape != before.shape:
+                raise InvalidInput(
+                    f"before_variance must be a number or have the before image's shape "
+                    f"{before.shape}, got {before_variance.shape}"
+                )
+        elif before_variance is not None:
+            not_negative(before_variance, (1, 1, 1))
         # The rules for arrays, on arrays of the same shape that take no memory.
         stand_ins = [np.broadcast_to(np.zeros((), i.dtype), i.shape) for i in (before, after)]
         pair = Pair.of(*stand_ins, clip=clip, clip_before=clip_before, channels=channels)
-        found = cls(before, after, pair.clip, mask, pair.channels, clip_before=pair.clip_before)
+        found = cls(
+            before,
+            after,
+            pair.clip,
+            mask,
+            pair.channels,
+            variance=variance,
+            clip_before=pair.clip_before,
+            before_variance=before_variance,
+        )
         if not found.same_size and max(found.valid_shape) > max(31, min(64, rows, columns)):
             raise InvalidInput(
                 f"after must have the size of before, or lack as many pixels as a kernel does, "
@@ -101,16 +172,33 @@ class LargePair(Pair):
 
     def crop(self, rows: slice, columns: slice) -> Pair:
         """Return the same part of both images, in memory."""
-        inside = (slice(None), rows, columns)
-        mask = None if self.mask is None else (self.mask[inside] != 0).any(axis=0)
-        return Pair(
-            self.before[inside],
-            self.after[inside],
-            self.clip,
-            mask,
-            self.channels,
-            clip_before=self.clip_before,
-        )
+        return self.read((rows, columns), (rows, columns))
+
+    def read(self, seen: tuple[slice, slice], outputs: tuple[slice, slice]) -> Pair:
+        """Return parts of both images and what goes with them, in memory."""
+        others = {
+            name: image[slice(None), *(seen if name == SEEN else outputs)]
+            for name, image in self.others.items()
+        }
+        x, y = self.before[slice(None), *seen], self.after[slice(None), *outputs]
+        return self.rules.pair(x, y, **others)
+
+    @property
+    def rules(self) -> Rules:
+        """What turns parts of both images into a pair in memory."""
+        noise = self.before_variance
+        number = float(noise) if isinstance(noise, (int, float)) else None
+        return Rules(self.clip, self.clip_before, self.channels, number)
+
+    @property
+    def others(self) -> dict[str, Any]:
+        """The images that go with both, by name."""
+        found = {name: getattr(self, name) for name in ("mask", "variance", SEEN)}
+        return {
+            name: image
+            for name, image in found.items()
+            if image is not None and not isinstance(image, (int, float))
+        }
 
     def place(self, shape: Sides, anchor: Sides, margin: int) -> Place:
         """Say where the equations of a kernel's shape lie."""
@@ -161,8 +249,7 @@ class LargeEquations:
 
     def window(self) -> Window:
         """Return what turns parts of the images into equations."""
-        pair = self.pair
-        return Window(self.place, pair.clip, pair.clip_before, pair.channels)
+        return Window(self.place, self.pair.rules)
 
     @property
     def size(self) -> int:
@@ -211,13 +298,12 @@ class LargeEquations:
     def _parts(self, places: list[tuple[slice, slice]]) -> list[Equations]:
         """Return the equations of some outputs."""
         window = self.window()
-        before, after, mask = self.pair.before, self.pair.after, self.pair.mask
-        found = []
-        for rows, columns in places:
-            x, y = window.before(rows, columns), window.after(rows, columns)
-            shown = None if mask is None else mask[slice(None), *y]
-            found.append(window.equations(before[slice(None), *x], after[slice(None), *y], shown))
-        return found
+        return [
+            self.pair.read(window.before(*place), window.after(*place)).outputs(
+                self.place.shape, (0, 0)
+            )
+            for place in places
+        ]
 
 
 @dataclass(frozen=True)
@@ -225,9 +311,7 @@ class Window:
     """Turns parts of two images into equations, in whatever process."""
 
     place: Place
-    clip: tuple[float, float]
-    clip_before: tuple[float, float]
-    channels: str
+    rules: Rules
 
     def before(self, rows: slice, columns: slice) -> tuple[slice, slice]:
         """Return the pixels of the before image that some outputs see."""
@@ -245,19 +329,21 @@ class Window:
             slice(columns.start + left, columns.stop + left),
         )
 
-    def equations(self, x: Array, y: Array, mask: Array | None) -> Equations:
+    def reach(self, name: str, rows: slice, columns: slice) -> tuple[slice, slice]:
+        """Return the pixels of an image that goes with both, by its name."""
+        return self.before(rows, columns) if name == SEEN else self.after(rows, columns)
+
+    def equations(self, x: Array, y: Array, **others: Array) -> Equations:
         """Return the equations of such parts."""
-        shown = None if mask is None else (mask != 0).any(axis=0)
-        pair = Pair(x, y, self.clip, shown, self.channels, clip_before=self.clip_before)
-        return pair.outputs(self.place.shape, (0, 0))
+        return self.rules.pair(x, y, **others).outputs(self.place.shape, (0, 0))
 
     def look(
-        self, function: Function, x: Array, y: Array, mask: Array | None
+        self, function: Function, x: Array, y: Array, **others: Array
     ) -> tuple[Any, dict[str, int]]:
         """Return what a function makes of such parts, and how many pixels do not count."""
         from threadpoolctl import threadpool_limits
 
-        found = self.equations(x, y, mask)
+        found = self.equations(x, y, **others)
         # The matrices are small: threads of their own would cost linear algebra more than they give
         with threadpool_limits(1, user_api="blas"):
             value = function(found)
@@ -267,7 +353,7 @@ class Window:
     @cached_property
     def mark(self) -> str:
         """What tells these equations from others."""
-        return digest(repr((self.place, self.clip, self.clip_before, self.channels)).encode())
+        return digest(repr((self.place, self.rules)).encode())
 
 
 def mark_of(function: Function) -> str:

@@ -314,19 +314,29 @@ def levels_of(
 def _variance(variance: ArrayLike, shape: tuple[int, ...], channels: str) -> Array:
     """Return the variance of each pixel of the after image, one plane or one for each channel."""
     planes = as_planes(variance, "variance")
+    check_variance_shape(planes.shape, shape, channels)
+    refuse_not_positive(planes)
+    return planes
+
+
+def check_variance_shape(given: tuple[int, ...], shape: tuple[int, ...], channels: str) -> None:
+    """Refuse a variance (planes, rows, columns) that does not fit an after image."""
     allowed = (1, shape[0]) if channels == "alike" else (1,)
-    if planes.shape[1:] != shape[1:] or len(planes) not in allowed:
+    if given[1:] != shape[1:] or given[0] not in allowed:
         raise InvalidInput(
             f"variance must have the after image's {shape[1]}x{shape[2]} pixels"
             + (", alike for all channels that are mixed" if channels == "full" else "")
-            + f", got shape {np.shape(variance)}"
+            + f", got shape {given}"
         )
-    if np.any(planes <= 0):
+
+
+def refuse_not_positive(variance: Array) -> None:
+    """Refuse variances of 0 and less."""
+    if np.any(variance <= 0):
         raise InvalidInput(
             "variance must be positive, got "
-            f"{float(np.nanmin(planes)):.3g}: give infinity where a pixel shall not count"
+            f"{float(np.nanmin(variance)):.3g}: give infinity where a pixel shall not count"
         )
-    return planes
 
 
 def _size(planes: Array) -> str:
