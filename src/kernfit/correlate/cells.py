@@ -38,7 +38,8 @@ def cell_range(block: Array, cell: int) -> tuple[float, float, bool] | None:
     # Without their sign, numbers are in the order of their bits read as integers; NaN comes last.
     bits = block.view(f"i{block.itemsize}")
     row = np.empty(bits.shape[1], bits.dtype)
-    least, greatest, zeros = _compiled(bits.dtype)(bits, cell, row, np.iinfo(bits.dtype).max)
+    infinite = (1 << 8 * bits.itemsize - 1) - 1
+    least, greatest, zeros = _compiled(bits.dtype)(bits, cell, row, infinite)
     ends = np.array([least, greatest], bits.dtype).view(block.dtype)
     return float(ends[0]), float(ends[1]), zeros
 

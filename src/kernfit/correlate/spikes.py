@@ -78,7 +78,10 @@ def is_even(block: Array, span: float) -> bool:
 
 
 def _is_sparse(size: Array) -> bool:
-    return bool(np.count_nonzero(size) <= _MOST * size.size)
+    most = _MOST * size.size
+    if np.count_nonzero(size[len(size) // 2]) > most:  # of a small block one row may tell
+        return False
+    return bool(np.count_nonzero(size) <= most)
 
 
 def _cell_maxima(size: Array) -> Array:
