@@ -6,7 +6,7 @@ import pytest
 import kernfit.correlate.lags as room
 from kernfit import Statistics
 from kernfit.correlate.lag_spectra import cheapest_transform
-from kernfit.correlate.lags import lag_products, spectral_size
+from kernfit.correlate.lags import lag_products, lag_products_of_all, spectral_size
 
 
 @pytest.fixture
@@ -55,6 +55,15 @@ def test_equals_the_definition(size, rows, columns, spectra, request):
     for threads in (1, 2):
         found = lag_products(y, x, rows, columns, threads=threads)
         assert np.abs(found - expected).max() < 1e-14 * scale
+
+
+def test_several_planes_at_once():
+    rng = np.random.default_rng(5)
+    ys, x = rng.normal(size=(3, 70, 80)), rng.normal(size=(76, 84))
+    together = lag_products_of_all(ys, x, 7, (-2, 5), threads=2)
+    assert together.shape == (3, 7, 8)
+    for found, y in zip(together, ys, strict=True):
+        assert np.allclose(found, one_by_one(y, x, 7, (-2, 5)), rtol=0, atol=1e-11)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.uint8, np.int16])

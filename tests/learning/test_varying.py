@@ -225,3 +225,14 @@ def test_places_and_sizes_are_checked():
         fit.difference(before, after[1:])
     with pytest.raises(InvalidInput, match="probability must be between 0 and 1"):
         fit.interval_at(10, 10, 95)
+
+
+@pytest.mark.parametrize("degree", [-1, 0, 3])
+def test_sums_over_terms_are_those_of_each_term(degree):
+    field = Polynomial(degree, (40, 50))
+    rows, columns = slice(5, 22), slice(30, 41)
+    rng = np.random.default_rng(0)
+    numbers, values = rng.normal(size=len(field)), rng.normal(size=(17, 11))
+    terms = field.over(rows, columns)
+    assert np.allclose(field.combined(numbers, rows, columns), np.tensordot(numbers, terms, 1))
+    assert np.allclose(field.products(values, rows, columns), np.tensordot(terms, values, 2))

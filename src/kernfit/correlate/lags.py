@@ -43,6 +43,21 @@ def lag_products(
     -------
     ndarray of float64, shape (rows, last - first + 1)
     """
+    found: Array = lag_products_of_all(y[np.newaxis], x, rows, columns, threads=threads)[0]
+    return found
+
+
+def lag_products_of_all(
+    ys: Array, x: Array, rows: int, columns: tuple[int, int], *, threads: int | None = 1
+) -> Array:
+    """Return the lag products of several planes with one, shape (planes, rows, lags).
+
+    Parameters
+    ----------
+    ys : ndarray, shape (planes, H, W)
+    x, rows, columns, threads
+        See `lag_products`.
+    """
     first, last = columns
 
     def load(at: tuple[slice, slice], room: Room) -> LagTile:
@@ -50,16 +65,16 @@ def lag_products(
         start, stop = across.start + first, across.stop + last
         begin, end = max(start, 0), min(stop, x.shape[1])
         part = x[down.start : down.stop + rows - 1, begin : max(begin, end)]
-        own = y[at]
-        seen, others = room.arrays((1, len(part), stop - start + SPARE), (1, *own.shape))
+        own = ys[:, *at]
+        seen, others = room.arrays((1, len(part), stop - start + SPARE), own.shape)
         seen[0, :, : begin - start] = 0.0
         seen[0, :, begin - start : begin - start + part.shape[1]] = part
         seen[0, :, begin - start + part.shape[1] :] = 0.0
-        others[0] = own
+        others[:] = own
         return LagTile(seen, others, None, np.zeros(0))
 
-    lags, _ = lag_sums(load, y.shape, (rows, last - first + 1), (0,), 1, threads=threads)
-    found: Array = lags[0, 0]
+    size, lags = ys.shape[1:], (rows, last - first + 1)
+    found: Array = lag_sums(load, size, lags, [0] * len(ys), 1, threads=threads)[0][:, 0]
     return found
 
 

@@ -177,9 +177,7 @@ class KernelField:
 
     def over(self, seen: Array, rows: slice, columns: slice, *, threads: int | None = 1) -> Array:
         """Return the prediction for a rectangle of the after image from the pixels it sees."""
-        total = np.zeros((rows.stop - rows.start, columns.stop - columns.start))
-        for n, level in enumerate(self.background):
-            total += level * self.background_terms.term(n, rows, columns)
+        total = self.background_terms.combined(self.background, rows, columns)
         for n, taps in enumerate(self.weights):
             if taps.any():
                 term = self.terms.term(n, rows, columns)

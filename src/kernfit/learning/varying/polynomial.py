@@ -63,6 +63,20 @@ class Polynomial:
         values: Array = np.multiply.outer(down[:, first], across[:, second])
         return values
 
+    def combined(self, numbers: Array, rows: slice, columns: slice) -> Array:
+        """Return the sum of all terms, each times its number, at all places of a rectangle."""
+        down, across = self._grid(rows, columns)
+        table = np.zeros((down.shape[1], across.shape[1]))
+        table[self.powers[:, 0], self.powers[:, 1]] = numbers
+        values: Array = (down @ table) @ across.T
+        return values
+
+    def products(self, values: Array, rows: slice, columns: slice) -> Array:
+        """Return the sum over a rectangle of each term times values, shape (terms,)."""
+        down, across = self._grid(rows, columns)
+        found: Array = (down.T @ (values @ across))[self.powers[:, 0], self.powers[:, 1]]
+        return found
+
     def mean_products(
         self, other: Polynomial, rows: slice, columns: slice, weights: Array | None = None
     ) -> Array:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kernfit.arrays import Array
-from kernfit.correlate.lags import lag_products
+from kernfit.correlate.lags import lag_products_of_all
 from kernfit.correlate.threads import for_strips, thread_count
 from kernfit.learning.pairs.equations import Equations, block_grid
 from kernfit.learning.pairs.residual import ResidualStrip
@@ -279,12 +279,10 @@ def block_residual(
             block = blocks[n]
             error, seen = _error(field, block)
             weighted = error if block.weights is None else error * block.weights
-            products = [
-                lag_products(term * weighted, seen, kh, (0, kw - 1)).ravel()
-                for term in design.kernel.over(block.rows, block.columns)
-            ]
-            levels = np.tensordot(design.background.over(block.rows, block.columns), weighted, 2)
-            pulls[n] = np.concatenate([*products, levels])
+            terms = weighted * design.kernel.over(block.rows, block.columns)
+            products = lag_products_of_all(terms, seen, kh, (0, kw - 1)).ravel()
+            levels = design.background.products(weighted, block.rows, block.columns)
+            pulls[n] = np.concatenate([products, levels])
             total[n] = weighted.sum()
             squared[n] = sum_of_squares(error) if weighted is error else np.vdot(weighted, error)
 
