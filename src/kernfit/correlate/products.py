@@ -90,7 +90,7 @@ def _block_width(typing: Any, wide: Any, taps: Any) -> Any:
     return types.intp(wide, taps), emit
 
 
-@njit(nogil=True)  # type: ignore[untyped-decorator]
+@njit(inline="always")  # type: ignore[untyped-decorator]
 def _sum_products(
     pixels: Any, offsets: Any, taps: Any, depth: int, sums: Any, pitch: int, count: int
 ) -> None:
@@ -188,17 +188,21 @@ def correlate_channels(
         return
     if depth < 1 or len(offsets) != depth or taps.shape[3] != OUTPUTS or outputs > 8 * blocks:
         raise InvalidInput("taps must have an offset each, and there must be some for each output")
-    if offsets.min() < 0 or offsets.max() + most > room:
-        raise InvalidInput("pixels must reach as far as the positions and offsets")
+    for offset in offsets:  # a plain loop, since min and max take long to compile
+        if offset < 0 or offset + most > room:
+            raise InvalidInput("pixels must reach as far as the positions and offsets")
     if first < 0 or stop > height or lines < high or pitch < wide or high < 1 or wide < 1:
         raise InvalidInput("strips must lie in the output, and their pixels in the image")
     if out.strides[1] != out.itemsize or len(begins) != columns.shape[0]:
         raise InvalidInput("out must have unit stride, and each phase a beginning")
     if len(bias) > 0 and len(bias) != groups * outputs:
         raise InvalidInput("bias must have a value for each output")
-    check_places(rows.ravel(), image.shape[0])
-    check_places(columns.ravel(), image.shape[1])
-    for right, origin, size in begins:
+    for a in range(len(rows)):
+        check_places(rows[a], image.shape[0])
+    for b in range(len(columns)):
+        check_places(columns[b], image.shape[1])
+    for b in range(len(begins)):
+        right, origin, size = begins[b, 0], begins[b, 1], begins[b, 2]
         if (
             right < 0
             or size < 0
