@@ -72,13 +72,15 @@ def fourier_bound(taps: Array, spectrum: Array, block: tuple[int, int], sums: Dt
     The errors of a transform's many roundings are taken as independent: their root mean square
     then grows with the square root of the number of stages and is even over the block (N. J.
     Higham and T. Mary, A new approach to probabilistic rounding error analysis, SIAM J. Sci.
-    Comput. 41, 2019). The factors are twice the worst seen over kernels and images of many kinds.
+    Comput. 41, 2019). Where an image repeats the signs of the taps, so that outputs are as large as
+    they can be, errors repeat as well and meet there: the last term. The factors are twice the
+    worst seen over kernels and images of many kinds.
     """
     stages = np.log2(block[0] * block[1])
     # The spectrum is that of `blocks.spectrum_of`: in two planes, and over the size of the block.
     peak = float(np.hypot(spectrum[:, 0], spectrum[:, 1]).max()) * block[0] * block[1]
     norm = float(np.sqrt((abs(taps) ** 2).sum()))
-    return float(unit(sums) * np.sqrt(stages) * (3 * peak + 10 * norm))
+    return float(unit(sums) * np.sqrt(stages) * (3 * peak + 10 * norm + total_of(taps)))
 
 
 def layer_bound(weights: Array, block: tuple[int, int], sums: Dtype) -> float:
@@ -91,7 +93,7 @@ def layer_bound(weights: Array, block: tuple[int, int], sums: Dtype) -> float:
     spectra = np.abs(np.fft.rfft2(weights.astype(np.float64), block)).max((1, 2))
     norms = np.sqrt((weights**2).sum((1, 2)))
     stages = np.log2(block[0] * block[1])
-    each = np.sqrt(stages) * (3 * np.minimum(spectra, totals) + 10 * norms)
+    each = np.sqrt(stages) * (3 * np.minimum(spectra, totals) + 10 * norms + totals)
     return float(unit(sums) * each.sum() + gamma(len(weights), sums) * spectra.sum())
 
 
