@@ -68,6 +68,18 @@ def test_the_same_bits_as_tile_by_tile(dtypes):
         assert (paper[-100:] == 77).all()
 
 
+@pytest.mark.parametrize("dtypes", DTYPES, ids=str)
+def test_a_border_wider_than_the_image(dtypes):
+    rng = np.random.default_rng(5)
+    for columns in (1, 9, 20, 33, 50):
+        for before, after in ((150, 150), (1000, 3), (0, 900), (700, 701)):
+            image = numbers(rng, (7, columns), dtypes[0])
+            taps = numbers(rng, (3, 5), dtypes[1])
+            options = {"padding": ((1, 1), (before, after)), "method": "direct"}
+            plan = make_plan(image.shape, image.dtype, taps, **options)
+            assert plan(image).tobytes() == by_tiles(plan, image).tobytes()
+
+
 def test_wide_images_in_pieces():
     rng = np.random.default_rng(1)
     image, taps = numbers(rng, (70, 9000), "f4"), numbers(rng, (5, 7), "f4")

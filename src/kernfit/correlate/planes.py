@@ -107,6 +107,8 @@ def correlate_planes(
         left = min(max(left, vector), width)
     if right_end < width:
         right_end = max(min(right_end, width - vector), left)
+    if right_end - left < vector:
+        right_end = left
 
     # Memory for a piece of the padded image and, where that of the output will not do, of sums.
     inside = first == top and stop == bottom and left == 0 and right_end == width
