@@ -10,7 +10,7 @@ from kernfit.io.images import write_image
 from kernfit.learning.sums.origin import Sums
 from kernfit.learning.sums.statistics import Statistics
 from kernfit.scale.checkpoint import Checkpoint
-from kernfit.scale.learning import learn_files
+from kernfit.scale.learning import learn_files, learn_several_files
 
 MEMORY = 10**9
 
@@ -80,6 +80,35 @@ def test_the_answer_is_that_in_memory(tmp_path, workers, kind):
     assert_same(found, expected)
     if kind == "gamma":
         assert expected.status.code == "misfit"
+
+
+@pytest.mark.parametrize("kind", ["levels", "noise"])
+def test_several_pairs_share_a_kernel(tmp_path, workers, kind):
+    pairs = [pair((300 + 40 * n, 260)) for n in range(3)]
+    rng = np.random.default_rng(2)
+    pairs = [(before[n:], after[n:]) for n, (before, after) in enumerate(pairs)]
+    masks = None
+    if kind == "noise":
+        pairs = [(x, y + rng.normal(size=y.shape)) for x, y in pairs]
+        masks = [rng.random(y.shape) > 0.1 for _, y in pairs]
+    before, after = zip(*pairs, strict=True)
+    expected = learn(list(before), list(after), mask=masks)
+    names = []
+    for n, images in enumerate(pairs):
+        names.append([tmp_path / f"{side}{n}.npy" for side in ("x", "y")])
+        for name, image in zip(names[-1], images, strict=True):
+            np.save(name, image)
+    found = learn_several_files(
+        *zip(*names, strict=True),
+        mask=None if masks is None else [mask.astype(np.uint8) for mask in masks],
+        workers=workers,
+        memory=MEMORY,
+        keep=tmp_path / "sums",
+    )
+    assert_same(found, expected)
+    assert len(list(tmp_path.iterdir())) == 6
+    with pytest.raises(InvalidInput, match="got the same images as pairs 1 and 2"):
+        learn_several_files([names[0][0]] * 2, [names[0][1]] * 2, workers=workers, memory=MEMORY)
 
 
 def test_an_interrupted_run_goes_on_and_ends_with_the_same_bits(tmp_path, workers, monkeypatch):
@@ -197,3 +226,21 @@ def test_the_command_line_with_variances(tmp_path, capsys, monkeypatch, store):
     assert said[0] == said[1]
     assert main(["learn", *files, "--variance", "no.npy", *options]) == 2
     assert "no.npy" in capsys.readouterr().err
+
+
+def test_the_command_line_with_several_pairs(tmp_path, capsys, monkeypatch):
+    names = []
+    for n in range(2):
+        for side, image in zip("xy", pair((300, 200 + 90 * n)), strict=True):
+            names.append(str(tmp_path / f"{side}{n}.npy"))
+            np.save(names[-1], image)
+    said = []
+    for options in ([], ["--memory", "245MB"]):
+        if options:
+            monkeypatch.setattr("kernfit.scale.images._WHOLE", 10**6)
+        assert main(["learn", *names, "--shape", "3x5", "--threads", "1", *options]) == 0
+        said.append(capsys.readouterr().out)
+    assert said[0] == said[1]
+    assert "learnt from 2 pairs" in said[1]
+    assert main(["learn", *names, "--stride", "2", *options]) == 2
+    assert "--stride must come with images that fit into the memory" in capsys.readouterr().err

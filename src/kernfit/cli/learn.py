@@ -220,13 +220,16 @@ def learn(
     in_memory = {name: value for name, value in in_memory.items() if value is not None}
     learnt: Learnt
     if len(pairs) > 1:
-        refuse_with_several(report=report, scheduler=scheduler)
+        refuse_with_several(report=report)
         learnt = learn_several(
             pairs,
             mask=mask,
             variance=variance,
             before_variance=before_variance,
             memory=most,
+            scheduler=scheduler,
+            output=output,
+            quiet=quiet,
             **options,
             **in_memory,
         )

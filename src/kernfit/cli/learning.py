@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 Levels = tuple[float, float]
 
 
+# Options of images that fit into the memory.
+_IN_MEMORY = ("transfer", "groups", "stride", "dilation")
+
+
 @dataclass(frozen=True)
 class Learnt:
     """A fit, what is to be said of the files, and the images if they are in memory."""
@@ -73,20 +77,41 @@ def learn_several(
     variance: str | None,
     before_variance: str | None,
     memory: int,
+    scheduler: str | None,
+    output: Path | None,
+    quiet: bool,
     **options: Any,
 ) -> Learnt:
     """Learn from several pairs of image files."""
     from kernfit.cli.memory import fits_whole
     from kernfit.cli.pairs import one_for_each
-    from kernfit.cli.values import as_levels, as_mask
+    from kernfit.cli.values import as_levels, as_mask, number_or_file
     from kernfit.io.images import read_image
     from kernfit.learning import learn
 
-    if not fits_whole(memory, *(path for pair in pairs for path in pair)):
-        raise InvalidInput(
-            f"the {len(pairs)} pairs must fit into the memory: sum them up one by one with "
-            "kernfit stats sum, then use kernfit stats solve"
+    told = f"learnt from {len(pairs)} pairs"
+    masks = None if mask is None else one_for_each(mask, pairs, "--mask")
+    spreads, noises = (
+        None if text is None else [str(p) for p in one_for_each(Path(text), pairs, name)]
+        for text, name in ((variance, "--variance"), (before_variance, "--before-variance"))
+    )
+    named = [*(path for pair in pairs for path in pair), *map(Path, spreads or ()), *(masks or ())]
+    if scheduler is not None or not fits_whole(memory, *named):
+        refuse_large({name: options.pop(name) for name in _IN_MEMORY if name in options})
+        fit = _several_parts(
+            pairs,
+            mask=masks,
+            variance=spreads and [number_or_file(t, "--variance", numbers=False) for t in spreads],
+            before_variance=noises
+            and [number_or_file(t, "--before-variance", numbers=True) for t in noises],
+            clip=clip,
+            memory=memory,
+            scheduler=scheduler,
+            output=output,
+            quiet=quiet,
+            **options,
         )
+        return Learnt(replace(fit, notes=(told, *fit.notes)))
     before, after, notes, levels = [], [], [], set()
     for paths in pairs:
         images = [read_image(path) for path in paths]
@@ -102,20 +127,65 @@ def learn_several(
                 "give --clip"
             )
         clip = levels_of(levels.pop())
-    if mask is not None:
-        options["mask"] = [as_mask(path) for path in one_for_each(mask, pairs, "--mask")]
-    if variance is not None:
-        options["variance"] = [
-            as_levels(str(path), "--variance", numbers=False)
-            for path in one_for_each(Path(variance), pairs, "--variance")
-        ]
-    if before_variance is not None:
+    if masks is not None:
+        options["mask"] = [as_mask(path) for path in masks]
+    if spreads is not None:
+        options["variance"] = [as_levels(t, "--variance", numbers=False) for t in spreads]
+    if noises is not None:
         options["before_variance"] = [
-            as_levels(str(path), "--before-variance", numbers=True)
-            for path in one_for_each(Path(before_variance), pairs, "--before-variance")
+            as_levels(t, "--before-variance", numbers=True) for t in noises
         ]
     fit = learn(before, after, clip=clip, **options)
-    return Learnt(replace(fit, notes=(f"learnt from {len(pairs)} pairs", *fit.notes)), notes)
+    return Learnt(replace(fit, notes=(told, *fit.notes)), notes)
+
+
+def _several_parts(
+    pairs: list[tuple[Path, Path]],
+    *,
+    clip: Levels | None,
+    memory: int,
+    scheduler: str | None,
+    output: Path | None,
+    threads: int | None,
+    quiet: bool,
+    **options: Any,
+) -> Fit:
+    """Learn from several pairs of images of any size."""
+    from kernfit.cli.progress import resumable
+    from kernfit.scale.learning import learn_several_files
+    from kernfit.scale.workers import workers_at
+
+    before, after = zip(*pairs, strict=True)
+    if clip is None:
+        found = {_limits(path) for path in after}
+        if len(found) > 1:
+            raise InvalidInput(
+                "all after images must saturate at the same levels, got files of different kinds: "
+                "give --clip"
+            )
+        clip = found.pop()
+    keep = None if output is None else output.with_name(f".{output.name}.sums")
+    with resumable(quiet) as told, workers_at(scheduler, threads) as workers:
+        return learn_several_files(
+            before,
+            after,
+            clip=clip,
+            workers=workers,
+            memory=memory,
+            keep=keep,
+            progress=told,
+            **options,
+        )
+
+
+def _limits(path: Path) -> Levels | None:
+    """Return the levels at which a file of whole numbers saturates."""
+    import numpy as np
+
+    from kernfit.see.pixels import open_pixels
+
+    kind = open_pixels(path).dtype
+    return (float(np.iinfo(kind).min), float(np.iinfo(kind).max)) if kind.kind in "iu" else None
 
 
 def learn_parts(
@@ -148,10 +218,7 @@ def learn_parts(
         "before_variance": number_or_file(before_variance, "--before-variance", numbers=True),
     }
     files = [before, after, *(path for path in others.values() if isinstance(path, Path))]
-    if clip is None and (kind := open_pixels(after).dtype).kind in "iu":
-        import numpy as np
-
-        clip = float(np.iinfo(kind).min), float(np.iinfo(kind).max)
+    clip = clip or _limits(after)
     if scheduler is None and fits_into(memory, *files):
         x, y = (open_pixels(path)[:, :, :] for path in (before, after))
         given: dict[str, Any] = {

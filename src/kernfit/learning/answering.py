@@ -16,6 +16,7 @@ from kernfit.learning.answers.fit import Fit
 from kernfit.learning.imposed.constraints import Imposed
 from kernfit.learning.outliers.robust import residuals_of_fit, without_outliers
 from kernfit.learning.outliers.saturated import without_saturated
+from kernfit.learning.pairs.equations import EquationSource
 from kernfit.learning.pairs.offset import (
     SURELY_THERE,
     find_offset,
@@ -23,6 +24,7 @@ from kernfit.learning.pairs.offset import (
     refuse_resized,
 )
 from kernfit.learning.pairs.pair import Pair
+from kernfit.learning.pairs.residual import residual
 from kernfit.learning.pairs.several import Pairs, disagreement
 from kernfit.learning.sizes.size_check import better_size, held_out_sizes
 from kernfit.learning.sizes.survey import smallest_reproducing, survey
@@ -166,8 +168,9 @@ def _with_disagreement(pairs: Pairs, fit: Fit) -> Fit:
         return fit
     residuals = []
     for member in pairs.members:
-        equations, errors = residuals_of_fit(member, fit)
-        residuals.append(float(np.sqrt(np.mean(errors[equations.used] ** 2))))
+        equations: EquationSource = member.equations(fit.kernel.shape, fit.kernel.anchor)
+        left = residual(equations, fit.kernel.weight, fit.kernel.bias, channels=member.channels)
+        residuals.append(float(np.sqrt(left.plain / equations.count)))
     return replace(fit, notes=(*fit.notes, *disagreement(residuals)))
 
 

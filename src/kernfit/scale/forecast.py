@@ -132,8 +132,9 @@ def forecast_learn(
     """
     kind = np.dtype(dtype)
     before = _texture(kind)
-    kernel = np.random.default_rng(1).normal(size=shape)
-    kernel /= np.abs(kernel).sum()
+    # Of positive taps, so that nothing leaves the levels.
+    kernel = np.random.default_rng(1).random(size=shape)
+    kernel /= kernel.sum()
     after = correlate2d(before, kernel, mode="same", boundary="edge").astype(kind)
     anchor = ((shape[0] - 1) // 2, (shape[1] - 1) // 2)
     pair = Pair.of(before, after)

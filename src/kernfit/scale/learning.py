@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from kernfit.interop.runner import digest
 from kernfit.learning import Fit, learn_pair
 from kernfit.learning.pairs.equations import Equations
 from kernfit.learning.pairs.residual import Residual
+from kernfit.learning.pairs.several import Pairs
 from kernfit.learning.sums.origin import Sums
 from kernfit.learning.sums.statistics import Statistics
 from kernfit.scale.checkpoint import Checkpoint
@@ -60,6 +61,11 @@ class FilePair(LargePair):
         """Return what counts for a kernel of this shape and anchor."""
         assert self.job is not None
         return _FileEquations(self, self.place(shape, anchor, margin), self.job)
+
+    def discard(self) -> None:
+        """Take away what was kept of sums on their way."""
+        assert self.job is not None
+        self.job.checkpoint.discard()
 
 
 class _FileEquations(LargeEquations):
@@ -209,45 +215,137 @@ def learn_files(
     RefusedFile
         If a file cannot be read, or `keep` not be written.
     """
+    _refuse_robust(options)
+    images = {"before": before, "after": after, "mask": mask, "variance": variance}
+    pair = _file_pair(
+        {**images, SEEN: before_variance},
+        Settings(workers, memory, clip, clip_before, channels, keep, progress, options),
+    )
+    fit = learn_pair(pair, threads=1, **options)
+    pair.discard()
+    return fit
+
+
+def learn_several_files(
+    before: Sequence[Any],
+    after: Sequence[Any],
+    *,
+    workers: Workers,
+    memory: int,
+    mask: Sequence[Any] | None = None,
+    variance: Sequence[Any] | None = None,
+    before_variance: Sequence[Any] | None = None,
+    clip: Any = None,
+    clip_before: Any = None,
+    channels: str = "alike",
+    keep: Path | None = None,
+    progress: Progress | None = None,
+    **options: Any,
+) -> Fit:
+    """Learn the kernel that several pairs of images of any size share, in bounded memory.
+
+    Parameters
+    ----------
+    before, after : sequence
+        The images, in the same order.
+    mask, variance, before_variance : sequence, optional
+        One for each pair, or None.
+    workers, memory, clip, clip_before, channels, keep, progress
+        As for `learn_files`; pairs are looked at one after the other.
+    **options
+        As for `learn`, but for `robust` and `threads`.
+
+    Returns
+    -------
+    Fit
+        That of `learn` with these pairs.
+
+    Raises
+    ------
+    InvalidInput, RefusedFile
+        As for `learn_files`; or if the pairs cannot share a kernel, or one is given twice.
+    """
+    _refuse_robust(options)
+    members = []
+    for number, images in enumerate(zip(before, after, strict=True)):
+        others = {
+            name: None if given is None else given[number]
+            for name, given in (("mask", mask), ("variance", variance), (SEEN, before_variance))
+        }
+        folder = None if keep is None else keep.with_name(f"{keep.name}.{number + 1}")
+        settings = Settings(
+            workers, memory, clip, clip_before, channels, folder, progress, options, several=True
+        )
+        members.append(_file_pair({"before": images[0], "after": images[1], **others}, settings))
+    fit = learn_pair(Pairs.of(members, same=_same_files), threads=1, **options)
+    for member in members:
+        member.discard()
+    return fit
+
+
+def _same_files(first: Any, second: Any) -> bool:
+    same: bool = (first.before.mark, first.after.mark) == (second.before.mark, second.after.mark)
+    return same
+
+
+def _refuse_robust(options: dict[str, Any]) -> None:
     if options.pop("robust", False):
         raise InvalidInput(
             "robust (--robust) must have both images in memory: give more --memory, or learn from "
             "a part of them"
         )
-    images = [LargeImage(image, 0) for image in (before, after)]
-    given = {"mask": mask, "variance": variance, SEEN: before_variance}
-    others = {
+
+
+@dataclass(frozen=True, eq=False)
+class Settings:
+    """How a pair is to be learnt from; see `learn_files`. One of several keeps no images."""
+
+    workers: Workers
+    memory: int
+    clip: Any
+    clip_before: Any
+    channels: str
+    keep: Path | None
+    progress: Progress | None
+    options: dict[str, Any]
+    several: bool = False
+
+
+def _file_pair(given: dict[str, Any], settings: Settings) -> FilePair:
+    """Open the images of a pair and lay out the work on it."""
+    images = {
         name: image if isinstance(image, (int, float)) else LargeImage(image, 0)
         for name, image in given.items()
         if image is not None
     }
     pair = FilePair.of_images(
-        *images, clip=clip, clip_before=clip_before, channels=channels, **others
+        **images,
+        clip=settings.clip,
+        clip_before=settings.clip_before,
+        channels=settings.channels,
     )
-    beside = list(pair.others.values())
-    block = max(image.block[0] for image in images), max(image.block[1] for image in images)
-    pixel = sum(image.shape[0] * image.dtype.itemsize for image in (*images, *beside))
+    workers, memory = settings.workers, settings.memory
+    opened: list[Any] = [pair.before, pair.after, *pair.others.values()]
+    high, wide = (max(image.block[axis] for image in opened[:2]) for axis in (0, 1))
+    pixel = sum(image.shape[0] * image.dtype.itemsize for image in opened)
     # Windows, flags and what the sums over a strip of rows turn into float64.
-    work = 2 * pixel + 8 * len(images[1].shape) + 8
+    work = 2 * pixel + 8 * len(opened[1].shape) + 8
     layout = layout_for(
-        images[1].shape[1:], block, pixel=pixel, work=work, memory=memory, workers=workers.beside
+        opened[1].shape[1:],
+        (high, wide),
+        pixel=pixel,
+        work=work,
+        memory=memory,
+        workers=workers.beside,
     )
     busy = workers.beside * layout.tile[0] * layout.tile[1] * work
-    whole = sum(image.pixels.nbytes for image in (*images, *beside))
-    kept = not workers.remote and whole <= memory - BASE - busy
-    for image in (*images, *beside):
+    whole = sum(image.pixels.nbytes for image in opened)
+    kept = not (workers.remote or settings.several) and whole <= memory - BASE - busy
+    for image in opened:
         share = image.shape[0] * image.dtype.itemsize / pixel
         image.keep(image.pixels.nbytes if kept else int(layout.room * share))
-    settings = (
-        layout,
-        pair.rules,
-        sorted(pair.others),
-        sorted((k, repr(v)) for k, v in options.items()),
-    )
-    marks = [image.mark for image in (*images, *beside)]
-    mark = digest(repr((settings, marks)).encode())
-    checkpoint = Checkpoint(keep, mark, (Statistics, Sums, Residual))
-    pair = replace(pair, job=Job(workers, layout, checkpoint, progress, kept))
-    fit = learn_pair(pair, threads=1, **options)
-    checkpoint.discard()
-    return fit
+    asked = sorted((name, repr(value)) for name, value in settings.options.items())
+    marks = [image.mark for image in opened]
+    mark = digest(repr((layout, pair.rules, sorted(pair.others), asked, marks)).encode())
+    checkpoint = Checkpoint(settings.keep, mark, (Statistics, Sums, Residual))
+    return replace(pair, job=Job(workers, layout, checkpoint, settings.progress, kept))

@@ -103,8 +103,16 @@ class Pairs:
     interlaced: bool = False
 
     @classmethod
-    def of(cls, members: Sequence[Pair]) -> Pairs:
+    def of(
+        cls, members: Sequence[Pair], *, same: Callable[[Pair, Pair], bool] | None = None
+    ) -> Pairs:
         """Check pairs against one another.
+
+        Parameters
+        ----------
+        members : sequence of Pair
+        same : callable, optional
+            Says whether two pairs are of the same images. Default: their pixels are compared.
 
         Raises
         ------
@@ -127,10 +135,7 @@ class Pairs:
                 "them apart"
             )
         for (m, first), (n, second) in combinations(enumerate(members, 1), 2):
-            if first.before.shape == second.before.shape and (
-                np.array_equal(first.before, second.before)
-                and np.array_equal(first.after, second.after)
-            ):
+            if (same or _same_pixels)(first, second):
                 raise InvalidInput(
                     f"each pair must be given once, got the same images as pairs {m} and {n}: "
                     "what agrees because it is the same would make the errors too small"
@@ -179,6 +184,12 @@ class Pairs:
         """Return what counts for a kernel of this shape and anchor."""
         members = tuple(pair.equations(shape, anchor, margin=margin) for pair in self.members)
         return Together(members, self.interlaced)
+
+
+def _same_pixels(first: Pair, second: Pair) -> bool:
+    return first.before.shape == second.before.shape and (
+        np.array_equal(first.before, second.before) and np.array_equal(first.after, second.after)
+    )
 
 
 def disagreement(residuals: Sequence[float]) -> tuple[str, ...]:
