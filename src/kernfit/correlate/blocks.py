@@ -19,7 +19,7 @@ Pair = tuple[int, int]
 Dtype = np.dtype[Any]
 
 _SHEET = 256  # bytes of a row of strips that are read together: a few cache lines
-_PAD = 8  # rows after those of a strip, lest all strips of a stack meet in the same cache lines
+PAD = 8  # rows after those of a strip, lest all strips of a stack meet in the same cache lines
 
 
 def spectrum_of(taps: Array, size: Pair, dtype: Dtype) -> Array:
@@ -160,10 +160,10 @@ def _lanes(dtype: Dtype) -> int:
 def _stacks(count: Pair, like: Array) -> Array:
     """Return memory for stacks, of which the same place of all falls into different cache lines."""
     strips, parts, length, wide = like.shape
-    each = strips * parts * (length + _PAD) * wide
+    each = strips * parts * (length + PAD) * wide
     # An odd number of lines apart, or vectors at least.
     memory = np.empty((*count, each + (wide if each // wide % 2 == 0 else 0)), like.dtype)
-    whole = memory[..., :each].reshape(*count, strips, parts, length + _PAD, wide)
+    whole = memory[..., :each].reshape(*count, strips, parts, length + PAD, wide)
     return whole[..., :length, :]
 
 
@@ -171,6 +171,6 @@ def scratch(size: Pair, dtype: Dtype) -> tuple[Array, Array]:
     """Return memory for a sheet of strips of columns, and for the stack of strips of rows."""
     wide = _lanes(dtype)
     count = min(_SHEET // (wide * dtype.itemsize), size[1] // wide)
-    strips = np.empty((count, 2, size[0] + _PAD, wide), dtype)
-    stack = np.empty((size[0] // wide, 2, size[1] + _PAD, wide), dtype)
+    strips = np.empty((count, 2, size[0] + PAD, wide), dtype)
+    stack = np.empty((size[0] // wide, 2, size[1] + PAD, wide), dtype)
     return strips[:, :, : size[0]], stack[:, :, : size[1]]

@@ -31,13 +31,11 @@ YES, NO = np.bool_(True), np.bool_(False)
 
 
 @lru_cache
-def compiled(dtype: np.dtype[Any], back: bool = True) -> Any:
-    """Return `_correlate` or `_transform` for a dtype, past Numba's search for the right types."""
+def compiled(dtype: np.dtype[Any]) -> Any:
+    """Return `_correlate` for a dtype, past Numba's search for the right types."""
     number = from_dtype(dtype)
     image, table = (types.Array(number, 2, layout, readonly=True) for layout in "AC")
     strips = stack = spectrum = types.Array(number, 4, "A")
-    if not back:
-        return _transform.compile(types.void(image, image, table, table, strips, stack))
     out = types.Array(number, 2, "A")
     size = types.intp
     return _correlate.compile(
@@ -213,7 +211,7 @@ def columns_back(
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def _transform(a: Array, b: Array, down: Array, along: Array, strips: Array, stack: Array) -> None:
+def transform(a: Array, b: Array, down: Array, along: Array, strips: Array, stack: Array) -> None:
     """Write the transform of ``a + i b`` into `stack`."""
     columns_there(a, b, down, strips, stack)
     for n in range(len(stack)):

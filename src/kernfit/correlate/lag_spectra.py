@@ -16,8 +16,9 @@ import numpy as np
 from numba import njit
 
 from kernfit.arrays import Array
-from kernfit.correlate.blocks import scratch
-from kernfit.correlate.fft import compiled, order_of, twiddles_of
+from kernfit.correlate.blocks import PAD, scratch
+from kernfit.correlate.fft import order_of, twiddles_of
+from kernfit.correlate.fft import transform as to_spectrum
 from kernfit.correlate.lag_tile import SPARE, LagTile
 
 _DOUBLE = np.dtype(np.float64)
@@ -27,7 +28,7 @@ _ROOM = 1 << 15
 # Nanoseconds for a number of a complex transform, for each doubling of its size; for a product of
 # two; for the way back; and for each tile, whatever its size. Only their ratio to the cost in
 # `lag_panels` matters.
-_COST, _PRODUCT, _WAY_BACK, _EACH = 0.28, 1.2, 6.0, 30_000
+_COST, _PRODUCT, _WAY_BACK, _EACH = 0.28, 1.2, 6.0, 20_000
 
 Pair = tuple[int, int]
 
@@ -67,7 +68,8 @@ def tile_of(transform: Pair, lags: Pair) -> Pair:
 
 def no_spectra(transform: Pair, owns: int, seens: int, parts: int) -> Array:
     """Return memory for the spectra of each of some parts, all 0."""
-    return np.zeros((parts, owns, seens, *_flat(_stack(transform)).shape))
+    strips, planes, columns, lanes = _stack(transform).shape
+    return np.zeros((parts, owns, seens, strips, planes, columns * lanes))
 
 
 def spectra_bytes(transform: Pair, owns: int, seens: int) -> int:
@@ -80,47 +82,74 @@ def add_spectra(tiles: Iterator[LagTile], transform: Pair, totals: Array) -> Non
 
     Rounding is relative to the root of the product of both planes' energies, not to each lag.
     """
-    owns, seens = totals.shape[:2]
-    run = compiled(_DOUBLE, back=False)
     down, along = (twiddles_of(n, _DOUBLE) for n in transform)
     strips, _ = scratch(transform, _DOUBLE)
-    own, *seen = (_stack(transform) for _ in range(1 + seens))
-    nothing = np.zeros((0, 0))
+    own, *seen = (_stack(transform) for _ in range(1 + totals.shape[1]))
+    stacks = np.stack(seen), own
     for tile in tiles:
-        partner = next(tiles, None)
-        for p, stack in enumerate(seen):
-            pair = [each.seen[p, :, :-SPARE] if each else nothing for each in (tile, partner)]
-            run(*pair, down, along, strips, stack)
-        for m in range(owns):
-            pair = [_own(each, m) if each else nothing for each in (tile, partner)]
-            run(*pair, down, along, strips, own)
-            for p, stack in enumerate(seen):
-                _add_product(totals[m, p], _flat(own), _flat(stack))
+        partner = next(tiles, None) or _nothing_like(tile)
+        _add_pair(
+            *(tile.seen, tile.others, partner.seen, partner.others),
+            *(-1 if tile.middle is None else tile.middle, down, along, strips, *stacks, totals),
+        )
 
 
-def _own(tile: LagTile, m: int) -> Array:
-    plane, column = tile.own(m)
-    return plane[: tile.height, column : column + tile.width]
+def _nothing_like(tile: LagTile) -> LagTile:
+    """Return a tile without rows."""
+    return LagTile(tile.seen[:, :0], tile.others[:, :0], tile.middle, tile.aside)
 
 
 def _stack(transform: Pair) -> Array:
-    """Return memory for a spectrum; also what pads it is finite."""
-    stack = scratch(transform, _DOUBLE)[1]
-    stack.base.fill(0.0)  # type: ignore[union-attr]
-    return stack
+    """Return memory for a spectrum, with what pads its strips; that is finite as well."""
+    strips, planes, columns, lanes = scratch(transform, _DOUBLE)[1].shape
+    return np.zeros((strips, planes, columns + PAD, lanes))
 
 
-def _flat(stack: Array) -> Array:
-    """Return real and imaginary parts of each strip in one piece, with what pads them."""
-    base: Array = stack.base  # type: ignore[assignment]
-    return base.reshape(len(base), 2, -1)
+@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def _add_pair(
+    seen: Array,
+    others: Array,
+    seen_too: Array,
+    others_too: Array,
+    middle: int,
+    down: Array,
+    along: Array,
+    strips: Array,
+    stacks: Array,
+    stack: Array,
+    totals: Array,
+) -> None:
+    """Transform the planes of two tiles and add the products of their spectra to `totals`.
+
+    It is one function so that threads seldom wait for Python's lock. `middle` is -1 for none.
+    """
+    columns = stack.shape[2] - PAD
+    height, width = others.shape[1:]
+    height_too = others_too.shape[1]
+    own = stack[:, :, :columns]
+    wide, wide_too = seen.shape[2] - SPARE, seen_too.shape[2] - SPARE
+    for p in range(len(seen)):
+        a, b = seen[p, :, :wide], seen_too[p, :, :wide_too]
+        to_spectrum(a, b, down, along, strips, stacks[p][:, :, :columns])
+    for m in range(len(totals)):
+        n = m if middle >= 0 else m + len(seen)
+        if n < len(seen):
+            a = seen[n, :height, middle : middle + width]
+            b = seen_too[n, :height_too, middle : middle + others_too.shape[2]]
+        else:
+            a = others[n - len(seen), :, :width]
+            b = others_too[n - len(seen), :, : others_too.shape[2]]
+        to_spectrum(a, b, down, along, strips, own)
+        for p in range(len(seen)):
+            _add_product(totals[m, p], stack, stacks[p])
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
 def _add_product(total: Array, own: Array, seen: Array) -> None:
     """Add the product of a spectrum with the conjugate of another one."""
     for n in range(len(own)):
-        (a, b), (c, d) = own[n], seen[n]
+        a, b = own[n, 0].reshape(-1), own[n, 1].reshape(-1)
+        c, d = seen[n, 0].reshape(-1), seen[n, 1].reshape(-1)
         _add_two(total[n, 0], a, c, b, d, 1.0)
         _add_two(total[n, 1], a, d, b, c, -1.0)
 
