@@ -121,7 +121,8 @@ def painted(x: np.ndarray) -> np.ndarray:
 
 def cloned(x: np.ndarray) -> np.ndarray:
     image = levels(blurred(x))
-    image[40:90, 30:110] = image[130:180, 120:200]
+    top = min(130, len(x) - 50)
+    image[40:90, 30:110] = image[top : top + 50, 120:200]
     return image
 
 

@@ -78,8 +78,11 @@ def _goes_on(statistics: Statistics, bias: bool) -> bool:
     """
     inner = [slice(int(side > 2), side - int(side > 2)) for side in statistics.shape]
     without = statistics.support(*inner)
+    # Per degree of freedom: of few pixels, the many taps of a rim explain a share by chance.
     errors = [
         float(sums.squared_error(sums.solve(bias=bias).weights).sum())
+        * statistics.count
+        / max(1, sums.count - len(sums.gram))
         for sums in (statistics, without)
     ]
     resolved = _SUMS_RESOLVE * float(statistics.sums.energy.sum())
