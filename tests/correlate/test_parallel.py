@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from kernfit import Kernel
-from kernfit.correlate import conv2d, correlate2d, planner
+from kernfit.correlate import conv2d, correlate2d, make_plan, planner
 
 RNG = np.random.default_rng(0)
 IMAGE = RNG.normal(size=(203, 190)).astype("f4")
@@ -122,6 +122,8 @@ def test_after_a_fork():
         ("separable", (9, 9), {"mode": "full"}),
         ("fourier", (63, 63), {"mode": "same"}),
         ("fourier", (31, 31), {"nan": "omit"}),
+        ("fourier", (127, 127), {"mode": "same"}),
+        ("fourier", (127, 127), {"nan": "omit"}),
     ],
 )
 def test_scratch_memory_stays_below_32_mib(method, size, options, threads):
@@ -148,3 +150,10 @@ def test_scratch_memory_of_layers_stays_below_32_mib():
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         assert peak - result.nbytes < 32 << 20
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("side", [31, 63, 127])
+def test_there_is_memory_for_two_threads_whatever_the_kernel(dtype, side):
+    taps = np.random.default_rng(0).normal(size=(side, side)).astype(dtype)
+    assert make_plan((4096, 4096), dtype, taps, mode="same", threads=2).threads == 2

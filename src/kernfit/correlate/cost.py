@@ -6,6 +6,7 @@ all of them alike, and the choice between methods much less.
 
 from __future__ import annotations
 
+import os
 from itertools import product
 from math import ceil, log2, prod
 from typing import Any, NamedTuple
@@ -42,9 +43,9 @@ _TILE = (256, 512)  # pixels of a tile, in whole blocks, where these are not lar
 # many for a complex one), so many bytes more by the one thread at a time that works on a tile
 # where magnitudes differ much; and so many threads should have room.
 _SCRATCH = 28 << 20
-_IN_USE = 4.5
-_UNEVEN = 40
-_ROOM_FOR = 4
+_IN_USE = {False: 2.5, True: 4.5}  # True: for integers, which are converted, or with missing pixels
+_UNEVEN = 14
+_ROOM_FOR = min(4, os.cpu_count() or 1)
 # Of layers: bytes that a tile takes, and the spectra of the kernels, which are kept;
 # nanoseconds to read one of these bytes; how much a stage takes for a complex pixel and one way.
 _LAYER = 14 << 20
@@ -142,17 +143,17 @@ def blas_cost(outputs: int, channels: int, rows: int, depth: int, product: Dtype
     )
 
 
-def best_block(outputs: Pair, extent: Pair, sums: Dtype) -> tuple[Pair, Pair]:
+def best_block(outputs: Pair, extent: Pair, sums: Dtype, more: bool = False) -> tuple[Pair, Pair]:
     """Return the size of transform that costs least, and that of the parts of the taps.
 
     It does not depend on the number of threads, nor does the result then; so sizes that leave
-    memory for few threads count as if others had to wait.
+    memory for few threads count as if others had to wait. `more` is for `fourier_threads`.
     """
 
     def weighed(block: Pair) -> float:
         part = part_of(extent, block)
         parts = prod(ceil(e / p) for e, p in zip(extent, part, strict=True))
-        threads = min(fourier_threads(block, sums), _ROOM_FOR)
+        threads = min(fourier_threads(block, sums, more), _ROOM_FOR)
         return parts * fourier_cost(outputs, part, block, sums) / threads
 
     block = min(product(_ROWS, _COLUMNS), key=weighed)
@@ -175,8 +176,8 @@ def blocks_of_tile(block: Pair) -> Pair:
     return rows, max(columns, 2 // rows)
 
 
-def fourier_threads(block: Pair, sums: Dtype) -> int:
-    """Return for how many threads there is memory."""
+def fourier_threads(block: Pair, sums: Dtype, more: bool = False) -> int:
+    """Return for how many threads there is memory; `more` if a tile needs more than its pixels."""
     tile = prod(n * b for n, b in zip(blocks_of_tile(block), block, strict=True))
     left = _SCRATCH - _UNEVEN * tile * (2 if sums.kind == "c" else 1)
-    return max(int(left / (_IN_USE * sums.itemsize * tile)), 1)
+    return max(int(left / (_IN_USE[more] * sums.itemsize * tile)), 1)

@@ -27,6 +27,9 @@ Dtype = np.dtype[Any]
 RANGE = {"f": 2.0**10, "d": 2.0**20, "fd": 2.0**27}
 
 
+_PART = 256  # outputs on a side of what is looked at closely as a whole
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Fourier:
     """Valid correlation of a tile through the Fourier transform."""
@@ -58,6 +61,17 @@ class Fourier:
 
     def _uneven(self, source: Array, sums: Array, narrow: str) -> None:
         """Do the same where there may be NaN, or pixels that would drown others."""
+        height, width = sums.shape
+        if max(height, width) > _PART:  # in parts, which take less memory and are more even
+            (i, j), (down, along) = (-(-height // 2), -(-width // 2)), self.stride
+            tall, broad = self.spread.shape
+            for a, b in ((0, i), (i, height)):
+                for c, d in ((0, j), (j, width)):
+                    if a < b and c < d:
+                        window = source[a * down : (b - 1) * down + tall]
+                        window = window[:, c * along : (d - 1) * along + broad]
+                        self._uneven(window, sums[a:b, c:d], narrow)
+            return
         lost = np.isnan(source)
         any_lost = bool(lost.any())
         clean = np.where(lost, source.dtype.type(0), source) if any_lost else source

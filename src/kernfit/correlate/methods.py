@@ -75,7 +75,7 @@ def _fourier(problem: Problem, taps: Array) -> Iterator[Method]:
     counts = problem.rows.outputs, problem.columns.outputs
     rows, columns = ((n - 1) * s + 1 for n, s in zip(counts, stride, strict=True))
     wide = np.dtype(np.float64) if numbers.are_integers else taps.dtype
-    block, part = cost.best_block((rows, columns), extent, wide)
+    block, part = cost.best_block((rows, columns), extent, wide, numbers.are_integers)
     if numbers.are_integers:
         if bounds.fourier_worst(taps, block) * largest_of(problem.image) > 0.25:
             return
@@ -98,7 +98,7 @@ def _fourier(problem: Problem, taps: Array) -> Iterator[Method]:
     tile = tuple(
         (n * (b - e + 1) - 1) // s + 1 for n, b, e, s in zip(many, block, part, stride, strict=True)
     )
-    threads = cost.fourier_threads(block, wide)
+    threads = cost.fourier_threads(block, wide, problem.numbers.are_integers)
     yield Method("fourier", seconds, make, numbers, block=(tile[0], tile[1]), threads=threads)
 
 

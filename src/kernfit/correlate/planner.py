@@ -133,7 +133,10 @@ def _plan(
         omission = _omission(problem, chosen.name)
     batch = shape[: len(shape) - problem.axes]
     seconds = chosen.cost * math.prod(batch)
-    count = min(_threads_for(seconds, most), chosen.threads or most)
+    room = chosen.threads or most
+    if omission is not None:
+        room = max(room // 2, 1)  # weights take as much memory as sums
+    count = min(_threads_for(seconds, most), room)
     plain = omission is None and not masked
     tiles = tiles_of(
         rows,
