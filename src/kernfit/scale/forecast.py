@@ -34,7 +34,7 @@ _LOOKS = 1
 _ROUNDED = 3, 5
 _SHARES = 0.02, 0.0
 # Of larger images a part of so many pixels shows what is left; it is the same work for all of them.
-_SHOWN = 4_000_000
+_SHOWN = 3_000_000
 
 
 @dataclass(frozen=True)
