@@ -114,6 +114,7 @@ def test_the_range_of_cells(dtype):
 
 NARROW = """
 import numpy as np
+from kernfit import Kernel
 from kernfit.correlate import correlate2d
 from kernfit.correlate.vector import vector_bytes
 assert vector_bytes() == {width}, vector_bytes()
@@ -124,6 +125,10 @@ for dtype, error in (("f4", 1e-4), ("f8", 1e-12)):
     fourier = correlate2d(image, taps, method="fourier")
     direct = correlate2d(image, taps, method="direct")
     np.testing.assert_allclose(fourier, direct, rtol=0, atol=error)
+    layer = Kernel(rng.normal(size=(3, 2, 9, 8)).astype(dtype))
+    planes = rng.normal(size=(2, 70, 90)).astype(dtype)
+    fourier, direct = (correlate2d(planes, layer, method=m) for m in ("fourier", "direct"))
+    np.testing.assert_allclose(fourier, direct, rtol=0, atol=5 * error)
 """
 
 
