@@ -163,7 +163,7 @@ def _photograph(folder: Path | None) -> None:
     after = before.filter(ImageFilter.SHARPEN)
     _say(
         f"""Before: {what}. After: what Pillow's filter SHARPEN made of it, in 8 bits. Neither its
-        size nor its numbers are told to kernfit."""
+        shape nor its numbers are told to kernfit."""
     )
     fit = learn(np.asarray(before), np.asarray(after))
     print(textwrap.indent(describe(fit), "  "))

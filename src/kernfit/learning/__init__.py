@@ -78,9 +78,8 @@ def learn(
     ----------
     before : array_like, shape (H, W) or (channels, H, W)
         The image that went in. Or a list of such arrays, and so for `after`: several pairs that
-        share one kernel, of any sizes. `mask` and the variances may then be
-        lists too. Eight or more
-        pairs also tell the errors, by how far they disagree.
+        share one kernel, of any sizes. `mask` and the variances may then be lists too. Eight or
+        more pairs also tell the errors, by how far they disagree.
     after : array_like
         The image that came out. Of equal size: the kernel's anchor sits on the same pixel, and
         the border, whose rule is unknown, is left out. Smaller: it holds only the outputs with a
