@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from kernfit.cli.options import (
+    BeforeVariance,
     Bias,
     Channels,
     Clip,
@@ -87,13 +88,7 @@ def learn(
             metavar="FILE",
         ),
     ] = None,
-    before_variance: Annotated[
-        str | None,
-        typer.Option(
-            help="Noise variance in the before image, a number or an image: corrected for.",
-            metavar="NUMBER|FILE",
-        ),
-    ] = None,
+    before_variance: BeforeVariance = None,
     clip_before: ClipBefore = None,
     stride: Stride = "1",
     dilation: Dilation = "1",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,23 +51,29 @@ def learn_one(
 ) -> Learnt:
     """Learn from two image files that are read as wholes."""
     from kernfit.cli.values import as_mask
-    from kernfit.io.images import read_image
     from kernfit.learning import learn
 
+    images, notes = read_pair(before, after, clip)
+    shown = {**images, "mask": as_mask(mask)}
+    return Learnt(learn(**shown, **options), notes, shown)
+
+
+def read_pair(before: Path, after: Path, clip: Levels | None) -> tuple[dict[str, Any], list[str]]:
+    """Return two image files with the levels at which the second saturates, and notes on them."""
+    from kernfit.io.images import read_image
+
     first, second = read_image(before), read_image(after)
-    shown: dict[str, Any] = {
-        "before": first.pixels,
-        "after": second.pixels,
-        "clip": clip or levels_of(second.levels),
-        "mask": as_mask(mask),
-    }
-    fit = learn(**shown, **options)
     notes = [
         f"{path.name}: {note}"
         for path, image in ((before, first), (after, second))
         for note in image.notes
     ]
-    return Learnt(fit, notes, shown)
+    images = {
+        "before": first.pixels,
+        "after": second.pixels,
+        "clip": clip or levels_of(second.levels),
+    }
+    return images, notes
 
 
 def learn_several(
@@ -121,12 +128,7 @@ def learn_several(
         for path, image in zip(paths, images, strict=True):
             notes += [f"{path.name}: {note}" for note in image.notes]
     if clip is None:
-        if len(levels) > 1:
-            raise InvalidInput(
-                "all after images must saturate at the same levels, got files of different kinds: "
-                "give --clip"
-            )
-        clip = levels_of(levels.pop())
+        clip = levels_of(_same_levels(levels))
     if masks is not None:
         options["mask"] = [as_mask(path) for path in masks]
     if spreads is not None:
@@ -157,13 +159,7 @@ def _several_parts(
 
     before, after = zip(*pairs, strict=True)
     if clip is None:
-        found = {_limits(path) for path in after}
-        if len(found) > 1:
-            raise InvalidInput(
-                "all after images must saturate at the same levels, got files of different kinds: "
-                "give --clip"
-            )
-        clip = found.pop()
+        clip = _same_levels({_limits(path) for path in after})
     keep = None if output is None else output.with_name(f".{output.name}.sums")
     with resumable(quiet) as told, workers_at(scheduler, threads) as workers:
         return learn_several_files(
@@ -176,6 +172,16 @@ def _several_parts(
             progress=told,
             **options,
         )
+
+
+def _same_levels(found: Set[Levels | None]) -> Levels | None:
+    """Return the levels at which all of several images saturate."""
+    if len(found) > 1:
+        raise InvalidInput(
+            "all after images must saturate at the same levels, got files of different kinds: "
+            "give --clip"
+        )
+    return next(iter(found))
 
 
 def _limits(path: Path) -> Levels | None:

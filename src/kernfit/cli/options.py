@@ -19,6 +19,13 @@ Clip = Annotated[
         show_default=False,
     ),
 ]
+BeforeVariance = Annotated[
+    str | None,
+    typer.Option(
+        help="Noise variance in the before image, a number or an image: corrected for.",
+        metavar="NUMBER|FILE",
+    ),
+]
 ClipBefore = Annotated[
     tuple[float, float] | None,
     typer.Option(

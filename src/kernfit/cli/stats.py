@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from kernfit.cli.options import (
+    BeforeVariance,
     Bias,
     Channels,
     Clip,
@@ -54,13 +55,7 @@ def sum_up(
         str | None,
         typer.Option(help="An image of each pixel's noise variance.", metavar="FILE"),
     ] = None,
-    before_variance: Annotated[
-        str | None,
-        typer.Option(
-            help="Noise variance in the before image, a number or an image: corrected for.",
-            metavar="NUMBER|FILE",
-        ),
-    ] = None,
+    before_variance: BeforeVariance = None,
     stride: Stride = "1",
     dilation: Dilation = "1",
     transfer: Annotated[

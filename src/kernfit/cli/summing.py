@@ -28,8 +28,7 @@ def sum_files(
 ) -> tuple[Statistics, list[str]]:
     """Return the statistics of two image files, and notes on them."""
     from kernfit.arrays import one_of
-    from kernfit.cli.learning import levels_of
-    from kernfit.io.images import read_image
+    from kernfit.cli.learning import read_pair
     from kernfit.learning.pairs.pair import Pair
     from kernfit.learning.strided import dilated, strided
     from kernfit.learning.transfer import all_in_linear_light
@@ -38,22 +37,12 @@ def sum_files(
         raise InvalidInput(
             f"--stride and --dilation go one at a time, got {stride} and {dilation}: drop one"
         )
-    first, second = read_image(before), read_image(after)
-    images: dict[str, Any] = {
-        "before": first.pixels,
-        "after": second.pixels,
-        "clip": clip or levels_of(second.levels),
-        "clip_before": clip_before,
-    }
+    found, notes = read_pair(before, after, clip)
+    images = {**found, "clip_before": clip_before}
     if transfer is not None:
         one_of(transfer, ("srgb",), "--transfer")
         images = all_in_linear_light(*images.values())
     pair = Pair.of(**images, **given)
-    notes = [
-        f"{path.name}: {note}"
-        for path, image in ((before, first), (after, second))
-        for note in image.notes
-    ]
     anchor = ((shape[0] - 1) // 2, (shape[1] - 1) // 2)
     members = [pair]
     if stride is not None:

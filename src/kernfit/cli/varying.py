@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from kernfit.errors import InvalidInput
 
@@ -30,11 +29,11 @@ def learn_varying_files(
 ) -> None:
     """Learn from two image files, write what is asked for and print the answer."""
     from kernfit.cli.answer import describe_varying, print_answer
-    from kernfit.cli.learning import levels_of
+    from kernfit.cli.learning import read_pair
     from kernfit.cli.targets import check_image_target, check_report_target
     from kernfit.cli.values import as_degree, as_levels, as_mask
     from kernfit.files import check_target
-    from kernfit.io.images import read_image, write_image
+    from kernfit.io.images import write_image
     from kernfit.learning import learn_varying
     from kernfit.learning.varying.kernel_field import check_field_suffix
 
@@ -55,13 +54,8 @@ def learn_varying_files(
         raise InvalidInput(f"--variance must be an image file, or 'photons', got {variance}")
     photons = variance == "photons"
     noise = variance if photons else as_levels(variance, "--variance", numbers=False)
-    first, second = read_image(before), read_image(after)
-    shown: dict[str, Any] = {
-        "before": first.pixels,
-        "after": second.pixels,
-        "clip": clip or levels_of(second.levels),
-        "mask": as_mask(mask),
-    }
+    images, notes = read_pair(before, after, clip)
+    shown = {**images, "mask": as_mask(mask)}
     fit = learn_varying(
         **shown,
         degree=as_degree(degree, "--varying"),
@@ -74,13 +68,8 @@ def learn_varying_files(
     if output is not None:
         fit.field.save(output)
     if difference is not None:
-        image = fit.difference(first.pixels, second.pixels, threads=threads)
+        image = fit.difference(images["before"], images["after"], threads=threads)
         write_image(difference, image.astype("float32"))
-    notes = [
-        f"{path.name}: {note}"
-        for path, image in ((before, first), (after, second))
-        for note in image.notes
-    ]
     if report is not None:
         fit.report(report, **shown, title=f"{before.name} → {after.name}", notes=notes)
     print_answer(
