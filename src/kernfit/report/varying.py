@@ -13,6 +13,7 @@ from kernfit.display import taps_as_html
 from kernfit.files import whole_file
 from kernfit.kernel import Kernel
 from kernfit.report import images, sections
+from kernfit.report.answer import Judged
 from kernfit.report.html import beside, figure, number, paragraph, section, table, with_error
 from kernfit.report.page import check_report_suffix, document, pictures
 from kernfit.report.pictures import Scale, residual_picture
@@ -23,33 +24,17 @@ _MAP = 96  # pixels, the longer side of a map
 _ROWS, _COLUMNS = ("top", "middle", "bottom"), ("left", "middle", "right")
 
 
-class VaryingAnswer(Protocol):
+class VaryingAnswer(Judged, Protocol):
     """A fit, seen from below: see `kernfit.VaryingFit` for what everything means."""
 
     @property
     def field(self) -> Any: ...  # noqa: D102
     @property
     def errors(self) -> Any: ...  # noqa: D102
-    @property
-    def residual_rms(self) -> float: ...  # noqa: D102
-    @property
-    def residual_floor(self) -> float: ...  # noqa: D102
-    @property
-    def r2(self) -> float: ...  # noqa: D102
-    @property
-    def used(self) -> int: ...  # noqa: D102
-    @property
-    def left_out(self) -> dict[str, int]: ...  # noqa: D102
-    @property
-    def status(self) -> Any: ...  # noqa: D102
-    @property
-    def held_out(self) -> dict[tuple[int, int], float]: ...  # noqa: D102
 
     def at(self, row: float, column: float) -> Kernel: ...  # noqa: D102
     def stderr_at(self, row: float, column: float) -> Array: ...  # noqa: D102
     def scale_at(self, row: float, column: float) -> tuple[float, float]: ...  # noqa: D102
-    def sentences(self) -> list[str]: ...  # noqa: D102
-    def to_dict(self) -> dict[str, Any]: ...  # noqa: D102
 
 
 def write_varying_report(

@@ -144,9 +144,7 @@ def apply_file(
     RefusedFile
         If a file cannot be read or written.
     """
-    target = check_target(out)
-    if workers.remote and target.suffix.lower() != ".zarr":
-        raise InvalidInput(f"several machines can write only .zarr together, got {target.name}")
+    check_written_by(workers, out)
     source = LargeImage(image, 0)
     planes = source.shape if source.shape[0] > 1 else source.shape[1:]
     if isinstance(kernel, Kernel) and kernel.weight.shape[:2] != (1, 1):
@@ -177,6 +175,13 @@ def apply_file(
     numbered = [(row * len(across) + column, down[row], across[column]) for row, column in places]
     fill(file, tile, numbered, workers, progress)
     return (channels, *size) if len(planes) == 3 else size, recipe.dtype
+
+
+def check_written_by(workers: Workers, out: str | os.PathLike[str]) -> None:
+    """Refuse a path to which workers could not write a result together."""
+    target = check_target(out)
+    if workers.remote and target.suffix.lower() != ".zarr":
+        raise InvalidInput(f"several machines can write only .zarr together, got {target.name}")
 
 
 def fill(

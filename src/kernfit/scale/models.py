@@ -15,12 +15,12 @@ from kernfit.arrays import Array
 from kernfit.errors import InvalidInput
 from kernfit.interop.run import runner_for
 from kernfit.interop.runner import Runner, digest
-from kernfit.scale.files import fill
+from kernfit.scale.files import check_written_by, fill
 from kernfit.scale.images import LargeImage
 from kernfit.scale.windows import Span, gather
 from kernfit.scale.workers import Workers
 from kernfit.see.planning import Strip, TilePlan
-from kernfit.see.results import PartWriter, Result, check_target
+from kernfit.see.results import PartWriter, Result
 from kernfit.see.tiled import run_tile
 
 Pair = tuple[int, int]
@@ -150,9 +150,7 @@ def tile_file(
     RefusedFile
         If a file cannot be read or written.
     """
-    target = check_target(out)
-    if workers.remote and target.suffix.lower() != ".zarr":
-        raise InvalidInput(f"several machines can write only .zarr together, got {target.name}")
+    check_written_by(workers, out)
     source = LargeImage(image, 0)
     rows, columns = tile_spans(plan, pad)
     largest = max(len(s.sources) for s in rows) * max(len(s.sources) for s in columns)
