@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from importlib import import_module
 from typing import Any
@@ -64,15 +64,10 @@ def _measure(
     return {"times": times, "left_out": left_out}
 
 
-def _torch(
-    x: np.ndarray,
-    y: np.ndarray,
-    kernel: int,
-    threads: int,
-    rate: float,
-    patience: float,
-    left_out: dict[str, str],
-) -> dict[str, Call]:
+def torch_loop(
+    x: np.ndarray, y: np.ndarray, kernel: int, threads: int, rate: float
+) -> tuple[Callable[[], Any], Callable[[], Any]]:
+    """Return one forward pass, and `STEPS` steps of training on the sum of squared errors."""
     torch = import_module("torch")
     torch.set_num_threads(threads)
     image, target = torch.from_numpy(x)[None, None], torch.from_numpy(y)[None, None]
@@ -93,6 +88,19 @@ def _torch(
                 bias -= rate * steps[1]
         return taps.detach()
 
+    return forward, train
+
+
+def _torch(
+    x: np.ndarray,
+    y: np.ndarray,
+    kernel: int,
+    threads: int,
+    rate: float,
+    patience: float,
+    left_out: dict[str, str],
+) -> dict[str, Call]:
+    forward, train = torch_loop(x, y, kernel, threads, rate)
     # A loop runs forward and, at about twice the cost, backward.
     foreseen = 1e-9 * x.size * (30 + 0.5 * kernel**2)
     calls = {}

@@ -17,19 +17,18 @@ from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 import kernfit
 from benchmarks import raw, sky
-from benchmarks.learn import STEPS
+from benchmarks.learn import STEPS, torch_loop
+from benchmarks.page import replace_measured
 from benchmarks.timing import Call, interleave
 from kernfit import Statistics, correlate2d, learn
 
 _PAGE = Path(__file__).parents[1] / "docs" / "learning-speed.md"
-_BEGIN, _END = "<!-- measured: begin -->", "<!-- measured: end -->"
 _SIDE, _QUICK_SIDE = 4096, 1024
 _ROUNDS, _SECONDS = 9, 3.0
 # Seconds that SFFT 1.7.3 took with two threads for a constant kernel (degree 0) and a varying one,
@@ -98,9 +97,7 @@ def _write(lines: list[str]) -> None:
         "measurement is up to 2.",
         "",
     ]
-    before, _, rest = _PAGE.read_text().partition(_BEGIN)
-    after = rest.partition(_END)[2]
-    _PAGE.write_text(before + "\n".join([_BEGIN, "", *said, *lines, "", _END]) + after)
+    replace_measured(_PAGE, [*said, *lines, ""])
 
 
 def _version(package: str) -> str:
@@ -164,7 +161,7 @@ def _against_torch(side: int) -> Iterator[Line]:
     wanted = "half of a forward pass of PyTorch"
     with threadpool_limits(1):
         try:
-            forward, train = _torch(x, y, kernel)
+            forward, train = torch_loop(x, y, kernel, 1, 0.5 / x.size)
         except ImportError:
             ours = _timed(ours=sums)["ours"]["cpu"]
             yield Line(what, wanted, f"{ours:.3f} s; PyTorch is not installed", None)
@@ -194,30 +191,6 @@ def _against_torch(side: int) -> Iterator[Line]:
             None,
         )
     return pass_ * (_SIDE / side) ** 2
-
-
-def _torch(
-    x: np.ndarray, y: np.ndarray, kernel: int
-) -> tuple[Callable[[], object], Callable[[], object]]:
-    torch = import_module("torch")
-    torch.set_num_threads(1)
-    image, target = (torch.from_numpy(each)[None, None] for each in (x, y))
-    conv2d = torch.nn.functional.conv2d
-
-    def forward() -> Any:
-        with torch.inference_mode():
-            return conv2d(image, torch.zeros(1, 1, kernel, kernel))
-
-    def train() -> Any:
-        taps = torch.zeros(1, 1, kernel, kernel, requires_grad=True)
-        for _ in range(STEPS):
-            loss = ((conv2d(image, taps) - target) ** 2).mean()
-            (step,) = torch.autograd.grad(loss, (taps,))
-            with torch.no_grad():
-                taps -= 0.1 * step
-        return taps
-
-    return forward, train
 
 
 def _keras(x: np.ndarray, y: np.ndarray, kernel: int) -> Callable[[], object]:

@@ -14,6 +14,7 @@ import kernfit
 from benchmarks import picture, raw
 from benchmarks.apply import OURS, OURS_OUT
 from benchmarks.cells import DTYPES, KERNELS, SIZES, THREADS, all_cells
+from benchmarks.page import replace_measured
 from benchmarks.peers import PEERS
 from benchmarks.results import Result, result_of, time_of
 from benchmarks.targets import TARGETS, two_threads
@@ -22,7 +23,6 @@ _ROOT = Path(__file__).parents[1]
 _DOCS = _ROOT / "docs"
 _QUOTED = (3, 7, 11, 31, 127)  # kernels
 _KNOWN = ("cv2.filter2D", "torch", "onnxruntime", "scipy.ndimage", "scipy")
-_BEGIN, _END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
 
 def write(path: Path) -> None:
@@ -30,17 +30,10 @@ def write(path: Path) -> None:
     data = raw.read(path)
     results = [result_of(cell, data[cell.name]) for cell in all_cells() if cell.name in data]
     lines = [*_conditions(data), *_verdicts(results), *_overview(results)]
-    _replace(_DOCS / "speed.md", [*lines, *_others(data), *_details(results)])
-    _replace(_ROOT / "README.md", list(_quoted(results)))
+    replace_measured(_DOCS / "speed.md", [*lines, *_others(data), *_details(results)])
+    replace_measured(_ROOT / "README.md", list(_quoted(results)))
     if results:
         picture.draw(results, _DOCS / "images" / "speed.png")
-
-
-def _replace(page: Path, lines: list[str]) -> None:
-    """Put lines between the marks of a page."""
-    before, _, rest = page.read_text().partition(_BEGIN)
-    after = rest.partition(_END)[2]
-    page.write_text("\n".join([before + _BEGIN, "", *lines, _END + after]))
 
 
 def _quoted(results: list[Result]) -> Iterator[str]:
