@@ -139,7 +139,7 @@ def constrained_least_squares(
     follow(local, -means if bias else sums.levels, 1 / sums.weight if bias else 0.0)
     weights = np.append(taps, mean - plain @ taps if bias else 0.0)[:, np.newaxis]
     held = np.append(penalty @ taps, 0.0)[:, np.newaxis]
-    return Solution(weights, inverse, local, undetermined, determined, np.nan, held, above)
+    return Solution(weights, inverse, local, undetermined, determined, held, above)
 
 
 def within(moves: Array, gram: Array, noise: float) -> tuple[Array, Array]:
