@@ -77,20 +77,36 @@ def spectra_bytes(transform: Pair, owns: int, seens: int) -> int:
     return 16 * owns * seens * transform[0] * transform[1]
 
 
-def add_spectra(tiles: Iterator[LagTile], transform: Pair, totals: Array) -> None:
+class Scratch:
+    """What one thread transforms tiles with: factors of the steps, and memory.
+
+    Parameters
+    ----------
+    transform : (rows, columns)
+    seens : int
+        How many planes are met.
+    """
+
+    def __init__(self, transform: Pair, seens: int) -> None:
+        own = _stack(transform)
+        self.arrays = (
+            *(twiddles_of(n, _DOUBLE) for n in transform),
+            scratch(transform, _DOUBLE)[0],
+            np.zeros((seens, *own.shape)),
+            own,
+        )
+
+
+def add_spectra(tiles: Iterator[LagTile], memory: Scratch, totals: Array) -> None:
     """Add the products of the spectra of tiles to `totals`, shape (owns, seens, ...).
 
     Rounding is relative to the root of the product of both planes' energies, not to each lag.
     """
-    down, along = (twiddles_of(n, _DOUBLE) for n in transform)
-    strips, _ = scratch(transform, _DOUBLE)
-    own, *seen = (_stack(transform) for _ in range(1 + totals.shape[1]))
-    stacks = np.stack(seen), own
     for tile in tiles:
         partner = next(tiles, None) or _nothing_like(tile)
         _add_pair(
             *(tile.seen, tile.others, partner.seen, partner.others),
-            *(-1 if tile.middle is None else tile.middle, down, along, strips, *stacks, totals),
+            *(-1 if tile.middle is None else tile.middle, *memory.arrays, totals),
         )
 
 

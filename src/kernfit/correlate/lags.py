@@ -135,21 +135,42 @@ def lag_sums(
     edges = [together * (rounds * n // count) for n in range(count + 1)]
     asides: list[list[Array]] = [[] for _ in range(count)]
 
+    free: list[tuple[Room, lag_spectra.Scratch | None]] = []  # of threads that have done a part
+
     def work(begin: int, end: int) -> None:
-        room = Room()
+        try:
+            room, scratch = free.pop()
+        except IndexError:
+            room = Room()
+            scratch = None if transform is None else lag_spectra.Scratch(transform, seens)
         for n in range(begin, end):
             tiles = _told((load(at, room) for at in grid[edges[n] : edges[n + 1]]), asides[n])
-            if transform is not None:
-                lag_spectra.add_spectra(tiles, transform, parts[n])
+            if scratch is not None:
+                lag_spectra.add_spectra(tiles, scratch, parts[n])
                 continue
             for tile in tiles:
                 parts[n] += lag_panels.panel_products(tile, *lags, firsts)
+        free.append((room, scratch))
 
-    for_strips(work, count, thread_count(threads))
-    total = parts.sum(axis=0)
-    if transform is not None:
-        total = lag_spectra.lags_of(total, transform, lags)
+    workers = thread_count(threads)
+    for_strips(work, count, workers, each=count)
+    if transform is None:
+        total = parts.sum(axis=0)
+    else:
+        total = lag_spectra.lags_of(_sum_of_parts(parts, workers), transform, lags)
     return total, np.sum([each for kept in asides for each in kept], axis=0)
+
+
+def _sum_of_parts(parts: Array, threads: int) -> Array:
+    """Return the sum over the first axis, each number's in the same order as from one thread."""
+    by_place = parts.reshape(len(parts), -1, *parts.shape[-2:])
+    total: Array = np.empty(by_place.shape[1:])
+
+    def work(begin: int, end: int) -> None:
+        by_place[:, begin:end].sum(axis=0, out=total[begin:end])
+
+    for_strips(work, len(total), threads)
+    return total.reshape(parts.shape[1:])
 
 
 def _told(tiles: Iterable[LagTile], asides: list[Array]) -> Iterator[LagTile]:

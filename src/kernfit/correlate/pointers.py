@@ -79,3 +79,19 @@ def copy_bytes(typing: Any, source: Any, target: Any, count: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(source, target, types.intp), emit
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def fetch(typing: Any, pointer: Any) -> Any:
+    """Have the line of memory at the pointer fetched into the caches, without waiting for it."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        kind = ir.IntType(32)
+        call = ir.FunctionType(ir.VoidType(), [_BYTES, kind, kind, kind])
+        prefetch = builder.module.declare_intrinsic("llvm.prefetch", [_BYTES], call)
+        # To be read, into the second-level cache, as data.
+        options = (ir.Constant(kind, number) for number in (0, 2, 1))
+        builder.call(prefetch, [builder.bitcast(args[0], _BYTES), *options])
+        return context.get_dummy_value()
+
+    return types.void(pointer), emit

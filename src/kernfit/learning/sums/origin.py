@@ -5,12 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 
 from kernfit.arrays import Array
-from kernfit.correlate.compiling import announce_compiling
-
-announce_compiling()
 
 # Of each channel so many pixels at least tell its usual level.
 _SAMPLES = 4096
@@ -115,29 +111,3 @@ def usual_level(plane: Array) -> float:
     some = some[np.isfinite(some)]
     middle = (some.size - 1) // 2
     return float(np.partition(some, middle)[middle]) if some.size else 0.0
-
-
-@njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})  # type: ignore[untyped-decorator]
-def take_off(
-    plane: Array, level: float, column: int, height: int, width: int
-) -> tuple[float, float]:
-    """Subtract a level in place, and return the sums of values and squares of a part.
-
-    Parameters
-    ----------
-    plane : ndarray of float64, 2-D
-    level : float
-    column, height, width : int
-        The part begins in the first row and at this column.
-    """
-    total = squares = 0.0
-    for i in range(len(plane)):
-        row = plane[i]
-        for j in range(len(row)):
-            row[j] -= level
-        if i < height:
-            part = row[column : column + width]
-            for j in range(width):
-                total += part[j]
-                squares += part[j] * part[j]
-    return total, squares

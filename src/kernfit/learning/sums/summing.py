@@ -13,7 +13,8 @@ from kernfit.correlate.lags import lag_products, lag_sums
 from kernfit.errors import InvalidInput
 from kernfit.learning.sums.footprint import any_under_kernel, seen_by
 from kernfit.learning.sums.gram import Border, lag_gram, window_sums
-from kernfit.learning.sums.origin import Sums, take_off, usual_level
+from kernfit.learning.sums.laying import lay_tile
+from kernfit.learning.sums.origin import Sums, usual_level
 from kernfit.learning.sums.patches import patch_products
 
 # Beyond these mean squares, products of sums leave the range of numbers.
@@ -150,20 +151,14 @@ class _Pair:
             (len(self.x), height + kh - 1, width + 2 * (kw - 1) + SPARE),
             (len(self.y), height, width),
         )
-        where = self.seen(*reach)
-        sums = np.empty((2, len(self.x) + len(self.y)))
-        for p, (plane, level) in enumerate(zip(self.x, self.before, strict=True)):
-            seen[p, :, :lacking] = level
-            seen[p, :, lacking:-SPARE] = plane[reach]
-            seen[p, :, -SPARE:] = level
+        x, y = self.x[:, *reach], self.y[:, *at]
+        if self.used is not None:
+            x, y = x.astype(np.float64), y.astype(np.float64)
+            where = self.seen(*reach)
             if where is not None:
-                seen[p, :, lacking:-SPARE][~where] = level
-            sums[:, p] = take_off(seen[p], level, kw - 1, height, width)
-        for o, (plane, level) in enumerate(zip(self.y, self.after, strict=True)):
-            targets[o] = plane[at]
-            if self.used is not None:
-                targets[o, ~self.used[at]] = level
-            sums[:, len(seen) + o] = take_off(targets[o], level, 0, height, width)
+                x[:, ~where] = self.before[:, np.newaxis]
+            y[:, ~self.used[at]] = self.after[:, np.newaxis]
+        sums = lay_tile(x, self.before, seen, lacking, kw - 1, y, self.after, targets)
         return LagTile(seen, targets, kw - 1, sums)
 
     def border(self, plane: int) -> Border:
