@@ -206,19 +206,19 @@ class _Question:
         design = self.largest()
         held_out: dict[tuple[int, int], float] = {}
         if len(self.degrees) > 1 or len(self.backgrounds) > 1:
-            _, blocks = self._sums(pair, design)
-            blocks = around_solution(self._solve(design, blocks), blocks)
+            equations, blocks = self._sums(pair, design)
+            blocks = around_solution(self._solve(design, equations, blocks), blocks)
             design, held_out = choose_degrees(design, blocks, self.degrees, self.backgrounds)
         return self.fit(pair, design, held_out)
 
     def field(self, pair: Pair) -> KernelField:
         """Return the field of largest degrees, neither judged nor with errors."""
-        return self._solve(self.largest(), self._sums(pair, self.largest())[1]).field
+        return self._solve(self.largest(), *self._sums(pair, self.largest())).field
 
     def fit(self, pair: Pair, design: Design, held_out: dict[tuple[int, int], float]) -> VaryingFit:
         """Fit a field of given degrees."""
         equations, blocks = self._sums(pair, design)
-        solution = self._solve(design, blocks)
+        solution = self._solve(design, equations, blocks)
         count = sum(block.sums.count for block in blocks)
         total = sum(float(block.sums.cross[-1, 0]) for block in blocks)
         variance = sum(float(block.sums.energy[0]) for block in blocks) - total**2 / count
@@ -227,7 +227,7 @@ class _Question:
         rms = float(np.sqrt(squared / count))
         return VaryingFit(
             field=solution.field,
-            errors=field_errors(solution, blocks),
+            errors=field_errors(solution, blocks, threads=self.threads),
             residual_rms=rms,
             residual_floor=floor,
             r2=1 - squared / variance if variance > 0 else np.nan,
@@ -250,10 +250,10 @@ class _Question:
             threads=self.threads,
         )
 
-    def _solve(self, design: Design, blocks: list[Block]) -> VaryingSolution:
+    def _solve(self, design: Design, equations: Equations, blocks: list[Block]) -> VaryingSolution:
         nothing = np.zeros((1, *self.shape))
         template = KernelField(nothing, np.zeros(0), 0, -1, self.size, self.anchor, self.same_size)
-        return solve_varying(design, blocks, template, threads=self.threads)
+        return solve_varying(design, equations, blocks, template, threads=self.threads)
 
     def _judge(
         self,

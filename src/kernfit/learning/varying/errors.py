@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from kernfit.arrays import Array
-from kernfit.learning.varying.solution import VaryingSolution
+from kernfit.correlate.threads import for_strips, thread_count
+from kernfit.learning.varying.solution import VaryingSolution, normal
 from kernfit.learning.varying.sums import Block
 
 # A block that alone holds all that is known of a direction cannot vouch for it.
@@ -55,7 +56,9 @@ class FieldErrors:
         return freedom
 
 
-def field_errors(solution: VaryingSolution, blocks: list[Block]) -> FieldErrors:
+def field_errors(
+    solution: VaryingSolution, blocks: list[Block], *, threads: int | None
+) -> FieldErrors:
     """Return the errors of a field.
 
     Where pixels count by the inverse of their noise's variance, the noise is known but for its
@@ -63,7 +66,7 @@ def field_errors(solution: VaryingSolution, blocks: list[Block]) -> FieldErrors:
     disagree more than that, if they do. Elsewhere nothing is taken to be known, and each block
     speaks for itself.
     """
-    roots = block_influence(solution, blocks)
+    roots = block_influence(solution, blocks, threads=threads)
     weighted = blocks[0].weights is not None
     if weighted:
         count = sum(block.sums.count for block in blocks)
@@ -77,34 +80,46 @@ def field_errors(solution: VaryingSolution, blocks: list[Block]) -> FieldErrors:
     return FieldErrors(roots, not weighted)
 
 
-def block_influence(solution: VaryingSolution, blocks: list[Block]) -> Array:
+def block_influence(
+    solution: VaryingSolution, blocks: list[Block], *, threads: int | None
+) -> Array:
     """Return how far each block pulls each number, shape (blocks, numbers).
 
     The variance of any combination of numbers is the sum over the blocks of its influence
     squared: the bias-reduced cluster-robust variance (CR2), as for a kernel that is the same
-    everywhere; see `kernfit.learning.certainty.uncertainty.from_blocks`. In a block the numbers act
-    through its taps and bias alone, so each needs only a small matrix:
-    with ``G = L L^T``, what the block sees of all numbers, and V the inverse, its leverage has
-    the eigenvalues of ``L^T D V D^T L``.
+    everywhere; see `kernfit.learning.certainty.uncertainty.from_blocks`. For
+    that correction taps and bias are taken to be constant over a block, each of which then needs
+    only a small matrix, and no more is known from one block than from all: with ``G = L L^T``,
+    what the block sees, and V the inverse of the sum of ``D^T G D``, its leverage has the
+    eigenvalues of ``L^T D V D^T L``.
     """
     design, inverse = solution.design, solution.normal.inverse
     pulls = solution.residual.pulls
-    influence = pulls @ inverse
-    many = design.taps + 1 > _MANY
-    for n, block in enumerate(blocks):
-        if many:
-            least = min(0.9, len(design.kernel) / len(blocks))
-            influence[n] /= np.sqrt(1 - least)
-            continue
-        gram = block.sums.gram
-        # A trace of stiffness, for flat blocks have no Cholesky factor.
-        root = np.linalg.cholesky(gram + _STIFF * np.diag(gram.diagonal() + gram.diagonal().mean()))
-        # What V holds of the block's own taps and bias; pulls[n] acts on all numbers.
-        seen = design.at_block(block, inverse)
-        share, axes = np.linalg.eigh(root.T @ design.at_block(block, seen.T).T @ root)
-        share = np.clip(share, 0, _MOST_LEVERAGE)
-        # (I - F^T F)^(-1/2) in terms of the small matrix F F^T.
-        raised = np.where(share > 1e-9, (1 / np.sqrt(1 - share) - 1) / np.maximum(share, 1e-9), 0.5)
-        pushed = root @ (axes @ (raised * (axes.T @ (root.T @ (seen @ pulls[n])))))
-        influence[n] += pushed @ seen
+    plain: Array = pulls @ inverse
+    if design.taps + 1 > _MANY:
+        least = min(0.9, len(design.kernel) / len(blocks))
+        plain /= np.sqrt(1 - least)
+        return plain
+    alike = normal(design, design.normal_matrix(blocks, constant=True))
+    seen = design.seen_by(blocks, alike.inverse)
+    pushed = np.empty_like(pulls)
+
+    def work(first: int, stop: int) -> None:
+        for n in range(first, stop):
+            gram = blocks[n].sums.gram
+            # A trace of stiffness, for flat blocks have no Cholesky factor.
+            stiff = _STIFF * (gram.diagonal() + gram.diagonal().mean())
+            root = np.linalg.cholesky(gram + np.diag(stiff))
+            share, axes = np.linalg.eigh(root.T @ seen[n] @ root)
+            share = np.clip(share, 0, _MOST_LEVERAGE)
+            # (I - F^T F)^(-1/2) in terms of the small matrix F F^T.
+            raised = np.where(
+                share > 1e-9, (1 / np.sqrt(1 - share) - 1) / np.maximum(share, 1e-9), 0.5
+            )
+            across = root @ axes
+            own = design.at_block(blocks[n], plain[n])
+            pushed[n] = design.from_block(blocks[n], across @ (raised * (own @ across)))
+
+    for_strips(work, len(blocks), thread_count(threads))
+    influence: Array = (pulls + pushed) @ inverse
     return influence

@@ -7,6 +7,7 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.polynomial.legendre import legvander
+from numpy.typing import ArrayLike
 
 from kernfit.arrays import Array
 
@@ -41,13 +42,13 @@ class Polynomial:
         """Return the number of terms."""
         return (self.degree + 1) * (self.degree + 2) // 2
 
-    def at(self, row: float, column: float) -> Array:
-        """Return each term at one place, shape (terms,)."""
+    def at(self, row: ArrayLike, column: ArrayLike) -> Array:
+        """Return each term at one place, shape (terms,), or at several, shape (places, terms)."""
         down, across = (
-            _legendre(np.array([place]), length, self.degree)[0]
+            _legendre(np.asarray(place), length, self.degree).reshape(*np.shape(place), -1)
             for place, length in zip((row, column), self.size, strict=True)
         )
-        values: Array = down[self.powers[:, 0]] * across[self.powers[:, 1]]
+        values: Array = down[..., self.powers[:, 0]] * across[..., self.powers[:, 1]]
         return values
 
     def over(self, rows: slice, columns: slice) -> Array:

@@ -8,7 +8,9 @@ import numpy as np
 from scipy.linalg import lapack
 
 from kernfit.arrays import Array
+from kernfit.learning.pairs.equations import Equations
 from kernfit.learning.sums.statistics import Statistics
+from kernfit.learning.varying.exact import exact_equations
 from kernfit.learning.varying.kernel_field import KernelField
 from kernfit.learning.varying.sums import Block, BlockResidual, Design, block_residual
 
@@ -16,6 +18,10 @@ from kernfit.learning.varying.sums import Block, BlockResidual, Design, block_re
 # errors, in the mean square, or after so many steps.
 _SHARE = 0.03
 _STEPS = 30
+# An output that is taken off costs as many multiply-adds as there are numbers, squared and
+# halved; a step of refinement costs each output about four times as many as there are numbers.
+# Some four steps are saved.
+_WORTH_IT = 16
 # The images' own rounding, as a share of their energy: below it there is nothing to gain.
 _ROUNDING = 1e-25
 # Reciprocal condition, each number measured by its own power, below which there is only rounding.
@@ -90,22 +96,50 @@ class VaryingSolution:
     steps: int
 
 
+def _begin(
+    design: Design,
+    equations: Equations,
+    origin: tuple[int, int],
+    blocks: list[Block],
+    threads: int | None,
+) -> tuple[Normal, Array]:
+    """Return the inverse of the normal matrix, and the numbers, as well as they are had at once.
+
+    Exactly if pixels count alike, but for a few that do not count. Else the matrix is that of the
+    blocks, which takes the image to be alike within each.
+    """
+    unused = equations.size - equations.count
+    if equations.variance is None and unused * len(design) <= _WORTH_IT * equations.size:
+        matrix, cross = exact_equations(design, equations, origin, threads=threads)
+        known = normal(design, matrix)
+        return known, known.inverse @ cross
+    known = normal(design, design.normal_matrix(blocks))
+    cross = np.sum([design.from_block(block, block.sums.cross[:, 0]) for block in blocks], axis=0)
+    return known, known.inverse @ cross
+
+
 def solve_varying(
-    design: Design, blocks: list[Block], template: KernelField, *, threads: int | None
+    design: Design,
+    equations: Equations,
+    blocks: list[Block],
+    template: KernelField,
+    *,
+    threads: int | None,
 ) -> VaryingSolution:
     """Return the least-squares field.
 
-    The normal matrix of the blocks takes the image to be alike within each. Its answer is refined
-    by exact residuals, in which the polynomials have their value in every pixel, until what is
-    left to gain is far below the errors; so the size of the blocks decides how many steps that
-    takes, and not the answer. Each step is a conjugate-gradient step preconditioned by the
-    blocks' matrix (M. R. Hestenes and E. Stiefel, Journal of Research NBS 49, 1952, in its
-    flexible form), taken from fresh residuals.
+    The answer of the normal equations is refined by exact residuals, in which the polynomials
+    have their value in every pixel, until what is left to gain is far below the errors; so how
+    good the normal matrix is decides how many steps that takes, and not the answer. Each step is
+    a conjugate-gradient step preconditioned by that matrix (M. R. Hestenes and E. Stiefel,
+    Journal of Research NBS 49, 1952, in its flexible form), taken from fresh residuals.
 
     Parameters
     ----------
     design : Design
+    equations : Equations
     blocks : list of Block
+        Of all that counts in these equations.
     template : KernelField
         Says where the field lies; its numbers do not matter.
     threads : int, optional
@@ -114,7 +148,7 @@ def solve_varying(
     -------
     VaryingSolution
     """
-    known = normal(design, design.normal_matrix(blocks))
+    known, numbers = _begin(design, equations, template.anchor, blocks, threads)
     energy = sum(float(block.sums.energy.sum()) for block in blocks)
     count = sum(block.sums.count for block in blocks)
 
@@ -122,8 +156,6 @@ def solve_varying(
         field = design.field(numbers, template.size, template.anchor, same_size=template.same_size)
         return block_residual(design, field, blocks, threads=threads)
 
-    cross = sum(design.from_block(block, block.sums.cross[:, 0]) for block in blocks)
-    numbers = known.inverse @ cross
     left = look(numbers)
     pull = left.pulls.sum(axis=0)
     move = step = known.inverse @ pull

@@ -118,9 +118,6 @@ class Design:
         parts = (np.multiply.outer(terms, sums[:-1]), np.multiply.outer(levels, sums[-1]))
         return np.concatenate([part.reshape(-1, *sums.shape[1:]) for part in parts])
 
-    def _terms(self, block: Block) -> tuple[Array, Array]:
-        return block.mean(self.kernel, detail=True), block.mean(self.background, detail=False)
-
     def normal_matrix(self, blocks: list[Block], *, constant: bool = False) -> Array:
         """Return the Gram matrix of all numbers, sums of block Gram matrices times polynomials.
 
@@ -133,51 +130,73 @@ class Design:
         """
         if constant:
             return self._constant_matrix(blocks)
-        terms, levels, taps = len(self.kernel), len(self.background), self.taps
         counts = np.array([block.sums.gram[-1, -1] for block in blocks])
         means = np.array([block.sums.gram[:-1, -1] for block in blocks]) / counts[:, np.newaxis]
         grams = np.array([block.sums.gram[:-1, :-1] for block in blocks])
         flat = counts[:, np.newaxis, np.newaxis] * means[:, :, np.newaxis] * means[:, np.newaxis]
         grams -= flat
-        split = terms * taps
 
         def products(first: Polynomial, second: Polynomial, *, detail: bool = False) -> Array:
             found = [block.mean_products(first, second, detail=detail) for block in blocks]
-            return np.array(found).reshape(len(blocks), -1).T
+            return np.array(found).reshape(len(blocks), len(first) * len(second)).T
 
         # The patches' mean goes with the place alone, what stands out from it with its own place.
         inner = products(self.kernel, self.kernel, detail=True) @ grams.reshape(len(blocks), -1)
         inner += products(self.kernel, self.kernel) @ flat.reshape(len(blocks), -1)
-        matrix = np.empty((len(self), len(self)))
-        inner = inner.reshape(terms, terms, taps, taps).transpose(0, 2, 1, 3)
-        matrix[:split, :split] = inner.reshape(split, split)
         mixed = products(self.kernel, self.background) @ (counts[:, np.newaxis] * means)
-        mixed = mixed.reshape(terms, levels, taps).transpose(0, 2, 1).reshape(split, levels)
-        matrix[:split, split:], matrix[split:, :split] = mixed, mixed.T
-        own = products(self.background, self.background) @ counts
+        return self.joined(inner, mixed, products(self.background, self.background) @ counts)
+
+    def _constant_matrix(self, blocks: list[Block]) -> Array:
+        grams = np.array([block.sums.gram for block in blocks])
+        terms, levels = self._terms_of(blocks)
+        return self.joined(
+            _products(terms, terms).T @ grams[:, :-1, :-1].reshape(len(blocks), -1),
+            _products(terms, levels).T @ grams[:, :-1, -1],
+            _products(levels, levels).T @ grams[:, -1, -1],
+        )
+
+    def joined(self, inner: Array, mixed: Array, own: Array) -> Array:
+        """Return a matrix over all numbers from its parts, one for each product of two terms.
+
+        Parameters
+        ----------
+        inner : ndarray of (terms, terms, taps, taps)
+        mixed : ndarray of (terms, levels, taps)
+            In any shape of as many numbers; levels are terms of the background.
+        own : ndarray of (levels, levels)
+        """
+        terms, levels, split = len(self.kernel), len(self.background), len(self.kernel) * self.taps
+        matrix = np.empty((len(self), len(self)))
+        inside = inner.reshape(terms, terms, self.taps, self.taps).transpose(0, 2, 1, 3)
+        matrix[:split, :split] = inside.reshape(split, split)
+        across = mixed.reshape(terms, levels, self.taps).transpose(0, 2, 1).reshape(split, levels)
+        matrix[:split, split:], matrix[split:, :split] = across, across.T
         matrix[split:, split:] = own.reshape(levels, levels)
         return matrix
 
-    def _constant_matrix(self, blocks: list[Block]) -> Array:
-        split = len(self.kernel) * self.taps
-        matrix = np.empty((len(self), len(self)))
-        grams = np.array([block.sums.gram for block in blocks])
-        terms = np.array([self._terms(block)[0] for block in blocks])
-        levels = np.array([self._terms(block)[1] for block in blocks])
+    def seen_by(self, blocks: list[Block], matrix: Array) -> Array:
+        """Return what each block's taps and bias see of a symmetric matrix over all numbers.
 
-        def products(first: Array, second: Array) -> Array:
-            return (first[:, :, np.newaxis] * second[:, np.newaxis]).reshape(len(blocks), -1).T
+        That is ``D matrix D^T``, D being `at_block`, shape (blocks, taps + 1, taps + 1).
+        """
+        terms, levels = self._terms_of(blocks)
+        taps, split = self.taps, len(self.kernel) * self.taps
+        found = np.empty((len(blocks), taps + 1, taps + 1))
+        inner = matrix[:split, :split].reshape(len(self.kernel), taps, -1, taps)
+        pairs = inner.transpose(0, 2, 1, 3).reshape(-1, taps**2)
+        found[:, :-1, :-1] = (_products(terms, terms) @ pairs).reshape(-1, taps, taps)
+        mixed = matrix[:split, split:].reshape(len(self.kernel), taps, len(self.background))
+        pairs = mixed.transpose(0, 2, 1).reshape(-1, taps)
+        found[:, :-1, -1] = found[:, -1, :-1] = _products(terms, levels) @ pairs
+        found[:, -1, -1] = _products(levels, levels) @ matrix[split:, split:].ravel()
+        return found
 
-        inner = products(terms, terms) @ grams[:, :-1, :-1].reshape(len(blocks), -1)
-        inner = inner.reshape(*terms.shape[1:] * 2, self.taps, self.taps).transpose(0, 2, 1, 3)
-        matrix[:split, :split] = inner.reshape(split, split)
-        mixed = products(terms, levels) @ grams[:, :-1, -1]
-        mixed = mixed.reshape(terms.shape[1], levels.shape[1], self.taps).transpose(0, 2, 1)
-        matrix[:split, split:] = mixed.reshape(split, -1)
-        matrix[split:, :split] = matrix[:split, split:].T
-        own = products(levels, levels) @ grams[:, -1, -1]
-        matrix[split:, split:] = own.reshape(levels.shape[1], -1)
-        return matrix
+    def _terms(self, block: Block) -> tuple[Array, Array]:
+        return block.mean(self.kernel, detail=True), block.mean(self.background, detail=False)
+
+    def _terms_of(self, blocks: list[Block]) -> tuple[Array, Array]:
+        terms, levels = zip(*map(self._terms, blocks), strict=True)
+        return np.array(terms), np.array(levels)
 
     def field(
         self, numbers: Array, size: tuple[int, int], anchor: tuple[int, int], *, same_size: bool
@@ -197,6 +216,12 @@ class Design:
     def _split(self, numbers: Array) -> tuple[Array, Array]:
         split = len(self.kernel) * self.taps
         return numbers[:split].reshape(len(self.kernel), self.taps), numbers[split:]
+
+
+def _products(first: Array, second: Array) -> Array:
+    """Return all products of the columns of two tables, row by row."""
+    products: Array = first[:, :, np.newaxis] * second[:, np.newaxis]
+    return products.reshape(len(first), first.shape[1] * second.shape[1])
 
 
 def block_sums(

@@ -1,0 +1,267 @@
+"""The normal equations of a kernel that varies, exactly: sums that count by polynomials.
+
+Where all pixels count alike, the products of two patches, each pixel times a polynomial in its
+place, still depend on little but the lag between the taps: a step to the next tap changes the
+polynomial into others of no higher degree, and the border. So lag products of the image with
+itself times each polynomial hold nearly all, as in `kernfit.learning.sums.gram`, where the only
+polynomial is 1.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.polynomial.legendre import leggauss, legmul, legvander
+
+from kernfit.arrays import Array
+from kernfit.correlate.lag_tile import SPARE, LagTile, Room
+from kernfit.correlate.lags import lag_sums
+from kernfit.correlate.threads import for_strips, thread_count
+from kernfit.learning.pairs.equations import Equations
+from kernfit.learning.sums.footprint import seen_by
+from kernfit.learning.sums.origin import usual_level
+from kernfit.learning.varying.polynomial import Polynomial
+from kernfit.learning.varying.sums import Design
+
+# Outputs that are taken off are summed up so many together at least, in so many parts at most.
+_TOGETHER, _MOST_PARTS = 1000, 16
+
+
+def exact_equations(
+    design: Design, equations: Equations, origin: tuple[int, int], *, threads: int | None
+) -> tuple[Array, Array]:
+    """Return the normal equations of pixels that count alike, or not at all.
+
+    Those that do not are taken off one by one, each of which costs as much as some hundred others.
+
+    Parameters
+    ----------
+    design : Design
+    equations : Equations
+        Of one plane.
+    origin : (row, column)
+        Of the first output in the after image.
+    threads : int, optional
+
+    Returns
+    -------
+    matrix : ndarray, shape (numbers, numbers)
+    cross : ndarray, shape (numbers,)
+        The right-hand side.
+    """
+    kh, kw = design.shape
+    used = equations.used[0]
+    height, width = used.shape
+    image = equations.x[0].astype(np.float64)
+    y = equations.y[0]
+    if not used.all():
+        image[~seen_by(used, design.shape)] = 0.0
+        y = np.where(used, y, 0)
+    # Counted from its usual level, an image on a pedestal loses no digits to its lags.
+    level = usual_level(image)
+    image -= level
+    degree = design.kernel.degree + max(design.kernel.degree, design.background.degree)
+    down, across = (
+        _Axis(length, degree, begin, count, taps)
+        for length, begin, count, taps in zip(
+            design.kernel.size, origin, (height, width), design.shape, strict=True
+        )
+    )
+    powers = degree + 1
+    lags, cross = _lags(design, image, y, origin, threads)
+    gram = _go_down(_first_rows(lags, image, down, across), image, down, across)
+    patches = (down.windows @ image @ across.windows.T).reshape(powers, kh, powers, kw)
+    patches = patches.transpose(0, 2, 1, 3).reshape(powers, powers, -1)
+    places = np.outer(down.inside.sum(axis=1), across.inside.sum(axis=1))
+    gram = gram.reshape(powers, powers, kh * kw, kh * kw)
+    gram += level * (patches[..., np.newaxis] + patches[..., np.newaxis, :])
+    gram += level**2 * places[..., np.newaxis, np.newaxis]
+    patches += level * places[..., np.newaxis]
+    rows, columns = (slice(at, at + n) for at, n in zip(origin, used.shape, strict=True))
+    own = used.size * design.background.mean_products(design.background, rows, columns)
+    matrix = design.joined(
+        _of_terms(design.kernel, design.kernel, gram),
+        _of_terms(design.kernel, design.background, patches),
+        own,
+    )
+    if not used.all():
+        image += level
+        matrix -= _of_outputs(design, image, ~used, origin, threads)
+    cross += level * design.kernel.products(y, rows, columns)[:, np.newaxis]
+    return matrix, np.append(cross, design.background.products(y, rows, columns))
+
+
+class _Axis:
+    """The Legendre polynomials along one axis of the outputs.
+
+    Attributes
+    ----------
+    inside : ndarray, shape (powers, outputs)
+    first : ndarray, shape (powers,)
+        At the first output.
+    beyond : ndarray, shape (powers, taps)
+        At the places after the last output.
+    back : ndarray, shape (powers, powers)
+        What makes polynomials one place before of those at a place.
+    windows : ndarray, shape (powers * taps, pixels)
+        For each tap the polynomials at its pixels, 0 elsewhere.
+    """
+
+    def __init__(self, length: int, degree: int, begin: int, count: int, taps: int) -> None:
+        step = 2 / max(1, length - 1)
+        values = legvander(step * np.arange(begin, begin + count + taps) - 1, degree).T
+        self.inside, self.first, self.beyond = values[:, :count], values[:, 0], values[:, count:]
+        nodes = leggauss(degree + 1)[0]
+        self.back = np.linalg.solve(legvander(nodes, degree), legvander(nodes - step, degree)).T
+        windows = np.zeros((degree + 1, taps, count + taps - 1))
+        for tap in range(taps):
+            windows[:, tap, tap : tap + count] = self.inside
+        self.windows = windows.reshape(-1, count + taps - 1)
+
+
+def _lags(
+    design: Design, image: Array, y: Array, origin: tuple[int, int], threads: int | None
+) -> tuple[Array, Array]:
+    """Return lag products of the image with itself times polynomials, and with the after image.
+
+    Returns
+    -------
+    lags : ndarray, shape (powers, powers, kh, 2 kw - 1)
+    cross : ndarray, shape (kernel terms, taps)
+    """
+    kh, kw = design.shape
+    products = Polynomial(2 * design.kernel.degree, design.kernel.size)
+
+    def load(at: tuple[slice, slice], room: Room) -> LagTile:
+        rows, columns = at
+        height, width = rows.stop - rows.start, columns.stop - columns.start
+        begin = max(0, columns.start - kw + 1)
+        lacking = begin - (columns.start - kw + 1)
+        seen, own = room.arrays(
+            (1, height + kh - 1, width + 2 * (kw - 1) + SPARE),
+            (len(products) + len(design.kernel), height, width),
+        )
+        seen[0, :, :lacking] = seen[0, :, -SPARE:] = 0.0
+        seen[0, :, lacking:-SPARE] = image[
+            rows.start : rows.stop + kh - 1, begin : columns.stop + kw - 1
+        ]
+        places = [
+            slice(start + part.start, start + part.stop)
+            for start, part in zip(origin, at, strict=True)
+        ]
+        np.multiply(products.over(*places), image[at], out=own[: len(products)])
+        np.multiply(design.kernel.over(*places), y[at], out=own[len(products) :])
+        return LagTile(seen, own, None, np.zeros(0))
+
+    firsts = [0] * len(products) + [kw - 1] * len(design.kernel)
+    found = lag_sums(load, y.shape, (kh, 2 * kw - 1), firsts, 1, threads=threads)[0][:, 0]
+    powers = design.kernel.degree + max(design.kernel.degree, design.background.degree) + 1
+    lags = np.zeros((powers, powers, kh, 2 * kw - 1))
+    lags[products.powers[:, 0], products.powers[:, 1]] = found[: len(products)]
+    return lags, found[len(products) :, :, kw - 1 :].reshape(len(design.kernel), -1)
+
+
+def _first_rows(lags: Array, image: Array, down: _Axis, across: _Axis) -> Array:
+    """Return the products of the top row of taps with every tap, (powers, powers, kw, kh, kw)."""
+    powers, _, kh, span = lags.shape
+    kw = (span + 1) // 2
+    height, width = down.inside.shape[1], across.inside.shape[1]
+    # The columns before the first step, and those after the last with as many before them.
+    near = max(0, width - kw + 1)
+    right = np.zeros((len(image), 2 * (kw - 1)))
+    right[:, 2 * (kw - 1) - (width + kw - 1 - near) :] = image[:, near:]
+    left = image[:, : kw - 1]
+
+    def products(mine: Array, others: Array) -> Array:
+        heavy = (down.inside[:, np.newaxis] * mine[:height].T).reshape(-1, height)
+        found = [heavy @ others[c : c + height] for c in range(kh)]
+        shape = (kh, powers, kw - 1, others.shape[1])
+        return np.array(found).reshape(shape).transpose(1, 2, 0, 3)
+
+    ends = products(right[:, kw - 1 :], right)  # (powers, kw - 1, kh, 2 (kw - 1))
+    change = np.multiply.outer(across.beyond[:, 0], ends[..., kw - 1 :])
+    change -= np.multiply.outer(across.first, products(left, left))
+    change = change.swapaxes(0, 1)
+    block = np.empty((powers, powers, kw, kh, kw))
+    block[:, :, 0] = lags[..., kw - 1 :]
+    moved = np.eye(powers)
+    for b in range(1, kw):
+        # The window over the first tap has moved by b columns: those are added.
+        moved = across.back @ moved
+        alone = lags[..., kw - 1 - b].copy()
+        for m in range(b):
+            alone += across.beyond[:, m, np.newaxis] * ends[:, np.newaxis, m, :, kw - 1 + m - b]
+        block[:, :, b, :, 0] = moved @ alone
+        before = block[:, :, b - 1, :, :-1] + change[:, :, b - 1]
+        block[:, :, b, :, 1:] = np.einsum("qs,pscd->pqcd", across.back, before)
+    return block
+
+
+def _go_down(block: Array, image: Array, down: _Axis, across: _Axis) -> Array:
+    """Return the products of all taps, shape (powers, powers, kh, kw, kh, kw)."""
+    powers, _, kw, kh, _ = block.shape
+    height, width = down.inside.shape[1], across.inside.shape[1]
+
+    def products(rows: Array) -> Array:
+        patches = sliding_window_view(rows, width, axis=1).reshape(-1, width)
+        heavy = patches * across.inside[:, np.newaxis]
+        found: Array = heavy @ patches.T
+        return found.reshape(powers, kh - 1, kw, kh - 1, kw)
+
+    gram = np.empty((powers, powers, kh, kw, kh, kw))
+    gram[:, :, 0] = block
+    gram[:, :, :, :, 0] = block.transpose(0, 1, 3, 4, 2)
+    if kh > 1:
+        change = np.multiply.outer(down.beyond[:, 0], products(image[height:]))
+        change -= np.multiply.outer(down.first, products(image[: kh - 1]))
+        for a in range(kh - 1):
+            before = gram[:, :, a, :, :-1] + change[:, :, a]
+            gram[:, :, a + 1, :, 1:] = np.tensordot(down.back, before, 1)
+    return gram
+
+
+def _of_terms(first: Polynomial, second: Polynomial, sums: Array) -> Array:
+    """Return sums for each product of two terms from those for each polynomial along both axes."""
+    powers = len(sums)
+    table = _linearised(max(first.degree, second.degree) + 1, powers)
+    down, across = (
+        table[first.powers[:, np.newaxis, axis], second.powers[:, axis]].reshape(-1, powers)
+        for axis in (0, 1)
+    )
+    both = (down[:, :, np.newaxis] * across[:, np.newaxis]).reshape(len(down), powers**2)
+    found: Array = both @ sums.reshape(powers**2, -1)
+    return found
+
+
+def _of_outputs(
+    design: Design, image: Array, outputs: Array, origin: tuple[int, int], threads: int | None
+) -> Array:
+    """Return the normal matrix of some outputs, from a row of numbers for each."""
+    patches = sliding_window_view(image, design.shape)
+    places = np.argwhere(outputs)
+    count = min(_MOST_PARTS, -(-len(places) // _TOGETHER))
+    found = np.zeros((count, len(design), len(design)))
+
+    def work(first: int, stop: int) -> None:
+        for n in range(first, stop):
+            part = places[len(places) * n // count : len(places) * (n + 1) // count]
+            for some in np.array_split(part, -(-len(part) // _TOGETHER)):
+                seen = patches[some[:, 0], some[:, 1]].reshape(len(some), 1, -1)
+                where = (some + origin).T
+                terms = design.kernel.at(*where)[:, :, np.newaxis] * seen
+                rows = np.hstack([terms.reshape(len(some), -1), design.background.at(*where)])
+                found[n] += rows.T @ rows
+
+    for_strips(work, count, thread_count(threads))
+    total: Array = found.sum(axis=0)
+    return total
+
+
+def _linearised(degrees: int, powers: int) -> Array:
+    """Return products of Legendre polynomials as sums of them, shape (degrees, degrees, powers)."""
+    table = np.zeros((degrees, degrees, powers))
+    for first, mine in enumerate(np.eye(degrees)):
+        for second, theirs in enumerate(np.eye(degrees)):
+            product = legmul(mine, theirs)[:powers]
+            table[first, second, : len(product)] = product
+    return table
