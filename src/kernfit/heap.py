@@ -51,7 +51,12 @@ def lend(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
 
     def wait(gone: weakref.ref[Any], memory: Array = memory) -> None:
         _lent.pop(id(gone), None)
-        if sum(map(len, list(_waiting.values()))) + len(memory) <= _IDLE:
+        # What came last is the likeliest to be wanted again: it drives out what has waited longest.
+        for key in list(_waiting):
+            if sum(map(len, list(_waiting.values()))) + len(memory) <= _IDLE:
+                break
+            _waiting.pop(key, None)
+        if len(memory) <= _IDLE:
             _waiting[id(memory)] = memory
 
     watch = weakref.ref(block, wait)

@@ -33,7 +33,6 @@ _VECTORS = {
     16: {5: 2, 3: 3, 1: 4},
 }
 _SHIFTS = 8  # of the pixels in registers, before they are loaded again
-_AHEAD = 1024  # bytes of each output row that are fetched before they are written
 
 
 class _Block(Emitter):
@@ -68,14 +67,6 @@ class _Block(Emitter):
         )
         return self.builder.bitcast(joined, ir.VectorType(self.sum, self.lanes))
 
-    def prefetch(self, pointer: Any, size: int, *, write: bool) -> None:
-        """Fetch so many bytes into the cache; the address may be anywhere, even outside."""
-        kind = ir.FunctionType(ir.VoidType(), [BYTES] + [ir.IntType(32)] * 3)
-        function = self.builder.module.declare_intrinsic("llvm.prefetch", [BYTES], kind)
-        access, keep, data = (ir.Constant(ir.IntType(32), n) for n in (int(write), 3, 1))
-        for line in range(0, size, 64):
-            self.builder.call(function, [self.at(pointer, number(line)), access, keep, data])
-
     # The block
 
     def emit(self) -> None:
@@ -84,10 +75,6 @@ class _Block(Emitter):
         The first and the last image rows lie under fewer rows of the block than those between;
         this needs at least as many rows of taps as the block has rows.
         """
-        if self.vectors > 1:
-            for row in range(self.rows):
-                ahead = self.at(self.out_row(row), number(_AHEAD))
-                self.prefetch(ahead, self.vectors * self.lanes * self.sum_bytes, write=True)
         last = self.rows - 1
         sums = [self.zero()] * (self.rows * self.vectors)
         for n in range(last):
@@ -115,11 +102,6 @@ class _Block(Emitter):
             self.at(self.taps, builder.mul(builder.sub(n, number(row)), tap_stride))
             for row in range(first, last + 1)
         ]
-        if self.vectors > 1:
-            # Rows two further down: far enough ahead to arrive, near enough not to be evicted
-            # where a power-of-two row length sends all rows to one set of the cache.
-            ahead = self.at(pixels, builder.mul(self.stride, number(2)))
-            self.prefetch(ahead, self.vectors * self.lanes * self.pixel_bytes + 1, write=False)
         begin, end = first * self.vectors, (last + 1) * self.vectors
         along = self.shuffled_taps if self.shuffles else self.loaded_taps
         return sums[:begin] + along(pixels, taps, sums[begin:end]) + sums[end:]
