@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from kernfit import correlate2d, heap
-from kernfit.heap import LARGE, give_back, lend
+from kernfit.heap import LARGE, PAGE, give_back, lend
 
 F4 = np.dtype("f4")
 SHAPE = (LARGE // 4 // 1024, 1024)
@@ -23,6 +23,19 @@ def nothing_waits():
 
 def address(array):
     return array.__array_interface__["data"][0]
+
+
+def memory_of(place):
+    """Return the address of the memory in which a place lies, among all that waits."""
+    return next(
+        address(memory)
+        for memory in heap._waiting.values()
+        if address(memory) <= place < address(memory) + len(memory)
+    )
+
+
+def waiting_bytes():
+    return sum(len(memory) - PAGE for memory in heap._waiting.values())
 
 
 def test_memory_is_used_again_when_nobody_holds_it():
@@ -64,14 +77,14 @@ def test_whoever_holds_a_part_holds_the_memory(hold):
     assert len(places) == 2
     del part, other
     gc.collect()
-    assert places <= {address(memory) for memory in heap._waiting.values()}
+    assert len({memory_of(place) for place in places}) == 2
 
 
 def test_little_waits_and_is_given_back():
     for _ in range(3):
         many = [lend(SHAPE, F4) for _ in range(9)]
         del many
-        assert sum(map(len, heap._waiting.values())) == 1 << 27
+        assert waiting_bytes() == 1 << 27
     assert not heap._lent
     held = lend(SHAPE, F4)
     give_back()
@@ -82,6 +95,26 @@ def test_little_waits_and_is_given_back():
     large = lend((8 * SHAPE[0], SHAPE[1]), F4)
     del large
     give_back()
+
+
+def test_what_came_last_is_kept():
+    small, large = lend(SHAPE, F4), lend((4 * SHAPE[0], SHAPE[1]), F4)
+    place = address(large)
+    del small
+    del large
+    assert waiting_bytes() == 1 << 27
+    assert memory_of(place) <= place
+
+
+@pytest.mark.parametrize("like", [0, 4, 4092, 12345678 * 4])
+def test_an_address_is_like_another(like):
+    for _ in range(2):  # in new memory, and in what is used again
+        array = lend(SHAPE, F4, like=like)
+        assert (address(array) - like) % PAGE == 0
+        array[:] = 1
+        array[-1, -1] = 2
+        assert array.flags.aligned
+        del array
 
 
 def test_results_of_many_threads_are_their_own():

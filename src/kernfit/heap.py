@@ -17,6 +17,8 @@ from kernfit.arrays import Array
 
 LARGE = 1 << 25
 """Bytes from which on an array's memory is lent: what is less, glibc keeps itself."""
+PAGE = 1 << 12
+"""Bytes of a page: to much of a processor, addresses that differ by whole pages are alike."""
 _IDLE = 1 << 27  # bytes of memory, at most, that wait for their next use
 
 # By their identity. Threads take and put without a lock, which a forked child might find closed.
@@ -24,7 +26,7 @@ _waiting: dict[int, Array] = {}
 _lent: dict[int, weakref.ref[Any]] = {}
 
 
-def lend(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+def lend(shape: tuple[int, ...], dtype: np.dtype[Any], *, like: int = 0) -> Array:
     """Return an empty array, in memory that is used again once nobody holds the array or a view.
 
     Memory from the system is cleared by it, page by page, when it is first written: for 64 MiB that
@@ -37,6 +39,8 @@ def lend(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
         Of the array.
     dtype : numpy.dtype
         Of the array.
+    like : int
+        An address: that of the array will differ from it by whole pages of 4096 bytes.
 
     Returns
     -------
@@ -45,18 +49,19 @@ def lend(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     size = prod(shape) * dtype.itemsize
     memory = _take(size)
     if memory is None:
-        memory = np.empty(size, np.uint8)
+        memory = np.empty(size + PAGE, np.uint8)
     # No array, since arrays hold on to the one whose memory it is, not to those between.
-    block: Any = (ctypes.c_ubyte * size).from_buffer(memory.data)
+    offset = (like - memory.ctypes.data) % PAGE
+    block: Any = (ctypes.c_ubyte * size).from_buffer(memory.data, offset)
 
     def wait(gone: weakref.ref[Any], memory: Array = memory) -> None:
         _lent.pop(id(gone), None)
         # What came last is the likeliest to be wanted again: it drives out what has waited longest.
         for key in list(_waiting):
-            if sum(map(len, list(_waiting.values()))) + len(memory) <= _IDLE:
+            if sum(map(_room, list(_waiting.values()))) + _room(memory) <= _IDLE:
                 break
             _waiting.pop(key, None)
-        if len(memory) <= _IDLE:
+        if _room(memory) <= _IDLE:
             _waiting[id(memory)] = memory
 
     watch = weakref.ref(block, wait)
@@ -68,9 +73,14 @@ def _take(size: int) -> Array | None:
     """Return memory that waits, if some is large enough and not much too large."""
     for key, memory in list(_waiting.items()):
         # Another thread may be quicker.
-        if size <= len(memory) <= 2 * size and _waiting.pop(key, None) is not None:
+        if size <= _room(memory) <= 2 * size and _waiting.pop(key, None) is not None:
             return memory
     return None
+
+
+def _room(memory: Array) -> int:
+    """Return how many bytes of an array there is room for, at any address."""
+    return len(memory) - PAGE
 
 
 def give_back(*mapped: Array) -> None:

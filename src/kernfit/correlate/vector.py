@@ -19,7 +19,7 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
-from kernfit.correlate.emit import BYTES, Emitter, lane_numbers, number
+from kernfit.correlate.emit import Emitter, lane_numbers, number
 from kernfit.correlate.emit import vector_bytes as vector_bytes
 from kernfit.correlate.pointers import address_of, after, bytes_of
 from kernfit.errors import InvalidInput
