@@ -96,12 +96,8 @@ def _sums(before: np.ndarray, after: np.ndarray, threads: int) -> np.ndarray:
     half = SIDE // 2
     inner = after[half:-half, half:-half]
     weights = Statistics.of(before, inner, SIDE, threads=threads).solve().weights[:, 0]
-    found = np.full(after.shape, np.nan)
-    found[half:-half, half:-half] = inner - weights[-1]
-    found[half:-half, half:-half] -= correlate2d(
-        before, weights[:-1].reshape(SIDE, SIDE), threads=threads
-    )
-    return found
+    matched = correlate2d(before, weights[:-1].reshape(SIDE, SIDE), threads=threads)
+    return np.pad(inner - matched - weights[-1], half, constant_values=np.nan)
 
 
 def _sfft(side: int, degree: int, threads: int) -> Any:

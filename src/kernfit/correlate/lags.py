@@ -86,6 +86,7 @@ def lag_sums(
     seens: int,
     *,
     threads: int | None,
+    besides: Sequence[Callable[[], None]] = (),
 ) -> tuple[Array, Array]:
     """Return ``T[m, p, c, d] = sum of own[m][i, j] * seen[p][i + c, j + d]`` over all tiles.
 
@@ -103,6 +104,8 @@ def lag_sums(
     seens : int
         How many planes are met.
     threads : int or None
+    besides : sequence of callable
+        Small tasks that are done meanwhile, by threads that find no more tiles.
 
     Returns
     -------
@@ -135,25 +138,32 @@ def lag_sums(
     edges = [together * (rounds * n // count) for n in range(count + 1)]
     asides: list[list[Array]] = [[] for _ in range(count)]
 
-    free: list[tuple[Room, lag_spectra.Scratch | None]] = []  # of threads that have done a part
+    free: list[tuple[Room, lag_spectra.Scratch | None]] = []  # memory that a part has done with
 
-    def work(begin: int, end: int) -> None:
+    def add_part(n: int) -> None:
         try:
             room, scratch = free.pop()
         except IndexError:
             room = Room()
             scratch = None if transform is None else lag_spectra.Scratch(transform, seens)
-        for n in range(begin, end):
-            tiles = _told((load(at, room) for at in grid[edges[n] : edges[n + 1]]), asides[n])
-            if scratch is not None:
-                lag_spectra.add_spectra(tiles, scratch, parts[n])
-                continue
+        tiles = _told((load(at, room) for at in grid[edges[n] : edges[n + 1]]), asides[n])
+        if scratch is not None:
+            lag_spectra.add_spectra(tiles, scratch, parts[n])
+        else:
             for tile in tiles:
                 parts[n] += lag_panels.panel_products(tile, *lags, firsts)
         free.append((room, scratch))
 
+    def work(begin: int, end: int) -> None:
+        for n in range(begin, end):
+            if n < count:
+                add_part(n)
+            else:
+                besides[n - count]()
+
     workers = thread_count(threads)
-    for_strips(work, count, workers, each=count)
+    jobs = count + len(besides)
+    for_strips(work, jobs, workers, each=jobs)
     if transform is None:
         total = parts.sum(axis=0)
     else:

@@ -33,7 +33,7 @@ from kernfit.devices import (
 )
 from kernfit.errors import InvalidInput
 from kernfit.learning.pairs.residual import HALF_LEVEL, Residual
-from kernfit.learning.sums.gram import Border, lag_gram
+from kernfit.learning.sums.gram import Border, StripProducts, lag_gram
 from kernfit.learning.sums.origin import Sums
 
 Sides = tuple[int, int]
@@ -243,7 +243,10 @@ def _gram(x: Any, used: Any, number: int, shape: Sides) -> Array:
             two = one
             if q > p:
                 two = lag_products(x[q, :height, :width], x[p, :, :], shape[0], columns)
-            block = lag_gram(one, two, first, borders[q])
+            strips = StripProducts(first, borders[q])
+            for task in strips.tasks:
+                task()
+            block = lag_gram(one, two, strips)
             to = slice(q * taps, (q + 1) * taps)
             gram[at, to] = block.reshape(taps, taps)
             gram[to, at] = gram[at, to].T

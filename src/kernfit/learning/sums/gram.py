@@ -9,12 +9,12 @@ about 2 kh kw lag products are summed over the image, and the rest is bookkeepin
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numba import njit
 
 from kernfit.arrays import Array
-from kernfit.correlate.threads import for_strips, thread_count
 
 # Sums that are kept in registers side by side.
 _SIDE_BY_SIDE = 4
@@ -39,9 +39,54 @@ class Border:
     right: Array
 
 
-def lag_gram(
-    lags: Array, others: Array, first: Border, second: Border, *, threads: int | None = 1
-) -> Array:
+class StripProducts:
+    """Products of the strips at the borders of two planes, each of them a task of its own.
+
+    Parameters
+    ----------
+    first, second : Border
+        Of x and z.
+
+    Attributes
+    ----------
+    tasks : list of callable
+        To be called in any order, by any thread, before `lag_gram` needs what they find.
+    """
+
+    def __init__(self, first: Border, second: Border) -> None:
+        self.first, self.second = first, second
+        self.same = second is first
+        kh, kw = len(first.top) + 1, len(first.left) + 1
+        self.height = first.left.shape[1] - kh + 1
+        self.width = first.top.shape[1] - kw + 1
+        asked = []
+        for x, z in ((first, second),) if self.same else ((first, second), (second, first)):
+            asked += [
+                (x.right[kw - 1 :], z.right, self.height, kh),
+                (x.left, z.left, self.height, kh),
+                (x.bottom, z.bottom, self.width, kw),
+                (x.top, z.top, self.width, kw),
+            ]
+        self._found: list[Array] = [np.empty(0)] * len(asked)
+        self.tasks = [partial(self._find, n, *each) for n, each in enumerate(asked)]
+
+    @property
+    def there(self) -> list[Array]:
+        """Products of x with z to the right, left, bottom and top."""
+        return self._found[:4]
+
+    @property
+    def back(self) -> list[Array]:
+        """Those of z with x."""
+        return self._found[-4:]
+
+    def _find(self, n: int, x: Array, z: Array, length: int, shifts: int) -> None:
+        padded = np.zeros((-(-len(x) // _SIDE_BY_SIDE) * _SIDE_BY_SIDE, x.shape[1]))
+        padded[: len(x)] = x
+        self._found[n] = _shifted_products(padded, z, length, shifts)[:, : len(x)]
+
+
+def lag_gram(lags: Array, others: Array, strips: StripProducts) -> Array:
     """Return the products of every patch of `x` with the same patch of `z`, summed.
 
     Parameters
@@ -51,9 +96,8 @@ def lag_gram(
         from ``-(kw - 1)`` on.
     others : ndarray
         The same with x and z exchanged.
-    first, second : Border
-        Of x and z.
-    threads : int or None
+    strips : StripProducts
+        Of x and z, whose tasks are done.
 
     Returns
     -------
@@ -61,37 +105,17 @@ def lag_gram(
         ``G[a, b, c, d] = sum_ij x[i + a, j + b] * z[i + c, j + d]``.
     """
     kh, kw = len(lags), (lags.shape[1] + 1) // 2
-    same = second is first
-    height = first.left.shape[1] - kh + 1
-    width = first.top.shape[1] - kw + 1
-    asked = []
-    for x, z in ((first, second),) if same else ((first, second), (second, first)):
-        asked += [
-            (x.right[kw - 1 :], z.right, height, kh),
-            (x.left, z.left, height, kh),
-            (x.bottom, z.bottom, width, kw),
-            (x.top, z.top, width, kw),
-        ]
-    found: list[Array] = [np.empty(0)] * len(asked)
-
-    def work(begin: int, end: int) -> None:
-        for n in range(begin, end):
-            x, z, length, shifts = asked[n]
-            padded = np.zeros((-(-len(x) // _SIDE_BY_SIDE) * _SIDE_BY_SIDE, x.shape[1]))
-            padded[: len(x)] = x
-            found[n] = _shifted_products(padded, z, length, shifts)[:, : len(x)]
-
-    for_strips(work, len(asked), thread_count(threads))
-    block = _first_block_row(lags, found[0], found[1])
-    other = block if same else _first_block_row(others, found[4], found[5])
+    (right, left, bottom, top), back = strips.there, strips.back
+    block = _first_block_row(lags, right, left)
+    other = block if strips.same else _first_block_row(others, *back[:2])
     gram = np.empty((kh, kw, kh, kw))
     gram[0] = block
     gram[:, :, 0, :] = other.transpose(1, 2, 0)
     if kh > 1:
-        back = found[2:4] if same else found[6:8]
+        first, second = strips.first, strips.second
         # One step down both windows takes a row out at the top and a row in at the bottom.
-        change = _row_products(found[2], back[0], first.bottom, second.bottom)
-        change -= _row_products(found[3], back[1], first.top, second.top)
+        change = _row_products(bottom, back[2], first.bottom, second.bottom)
+        change -= _row_products(top, back[3], first.top, second.top)
         _go_down(gram, change)
     return gram
 
@@ -101,15 +125,15 @@ def _first_block_row(lags: Array, right: Array, left: Array) -> Array:
     kh, kw = len(lags), (lags.shape[1] + 1) // 2
     block = np.empty((kw, kh, kw))
     block[0] = lags[:, kw - 1 :]
+    # G[0, b, c, 0] is the lag (c, -b), but with its window over x moved b columns to the right:
+    # the sums over the columns that thereby come in are added.
+    block[1:, :, 0] = lags[:, : kw - 1].T[::-1]
+    for p in range(kw - 1):
+        block[p + 1 :, :, 0] += right[:, p, p : kw - 1].T[::-1]
+    # One step right takes a column out on the left and a column in on the right.
+    change = (right[:, :, kw - 1 :] - left).swapaxes(0, 1)
     for b in range(1, kw):
-        # G[0, b, c, 0] is the lag (c, -b), but with its window over x moved b columns to the
-        # right: the sums over the columns that thereby come in are added.
-        block[b, :, 0] = lags[:, kw - 1 - b]
-        for p in range(b):
-            block[b, :, 0] += right[:, p, kw - 1 + p - b]
-        # One step right takes a column out on the left and a column in on the right.
-        change = right[:, b - 1, kw - 1 :] - left[:, b - 1]
-        block[b, :, 1:] = block[b - 1, :, :-1] + change
+        np.add(block[b - 1, :, :-1], change[b - 1], out=block[b, :, 1:])
     return block
 
 

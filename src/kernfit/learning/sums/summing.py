@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import combinations_with_replacement
 from typing import NoReturn
 
 import numpy as np
@@ -12,7 +13,7 @@ from kernfit.correlate.lag_tile import SPARE, LagTile, Room
 from kernfit.correlate.lags import lag_products, lag_sums
 from kernfit.errors import InvalidInput
 from kernfit.learning.sums.footprint import any_under_kernel, seen_by
-from kernfit.learning.sums.gram import Border, lag_gram, window_sums
+from kernfit.learning.sums.gram import Border, StripProducts, lag_gram, window_sums
 from kernfit.learning.sums.laying import lay_tile
 from kernfit.learning.sums.origin import Sums, usual_level
 from kernfit.learning.sums.patches import patch_products
@@ -211,19 +212,24 @@ def _by_lags(pair: _Pair, threads: int | None) -> tuple[Array, Array, Array]:
     (kh, kw), inputs, outputs = pair.shape, len(pair.x), len(pair.y)
     taps = kh * kw
     firsts = [0] * inputs + [kw - 1] * outputs
+    borders = [pair.border(p) for p in range(inputs)]
+    strips = {
+        (p, q): StripProducts(borders[p], borders[q])
+        for p, q in combinations_with_replacement(range(inputs), 2)
+    }
+    besides = [task for each in strips.values() for task in each.tasks]
     lags, (plain, squares) = lag_sums(
-        pair.tile, pair.size, (kh, 2 * kw - 1), firsts, inputs, threads=threads
+        pair.tile, pair.size, (kh, 2 * kw - 1), firsts, inputs, threads=threads, besides=besides
     )
     gram = np.empty((inputs * taps + 1, inputs * taps + 1))
     cross = np.empty((inputs * taps + 1, outputs))
     places = pair.size[0] * pair.size[1]
     gram[-1, -1] = places
-    borders = [pair.border(p) for p in range(inputs)]
     for p, border in enumerate(borders):
         at = slice(p * taps, (p + 1) * taps)
         gram[at, -1] = gram[-1, at] = window_sums(plain[p], border).ravel()
         for q in range(p, inputs):
-            block = lag_gram(lags[p, q], lags[q, p], border, borders[q], threads=threads)
+            block = lag_gram(lags[p, q], lags[q, p], strips[p, q])
             to = slice(q * taps, (q + 1) * taps)
             gram[at, to] = block.reshape(taps, taps)
             gram[to, at] = gram[at, to].T
