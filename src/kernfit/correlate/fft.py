@@ -211,11 +211,15 @@ def columns_back(
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def transform(a: Array, b: Array, down: Array, along: Array, strips: Array, stack: Array) -> None:
-    """Write the transform of ``a + i b`` into `stack`."""
+def transform_columns(a: Array, b: Array, down: Array, strips: Array, stack: Array) -> None:
+    """Write the transform of the columns of ``a + i b`` into `stack`; that of the rows is left."""
     columns_there(a, b, down, strips, stack)
-    for n in range(len(stack)):
-        turn(stack[n], stack[n], along, YES, NO)
+
+
+@njit(nogil=True)  # type: ignore[untyped-decorator]
+def transform_row(strip: Array, along: Array) -> None:
+    """Transform a strip of rows in a stack, after the columns."""
+    turn(strip, strip, along, YES, NO)
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]

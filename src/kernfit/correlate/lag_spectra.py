@@ -17,8 +17,7 @@ from numba import njit
 
 from kernfit.arrays import Array
 from kernfit.correlate.blocks import PAD, scratch
-from kernfit.correlate.fft import order_of, twiddles_of
-from kernfit.correlate.fft import transform as to_spectrum
+from kernfit.correlate.fft import order_of, transform_columns, transform_row, twiddles_of
 from kernfit.correlate.lag_tile import SPARE, LagTile
 
 _DOUBLE = np.dtype(np.float64)
@@ -146,7 +145,10 @@ def _add_pair(
     wide, wide_too = seen.shape[2] - SPARE, seen_too.shape[2] - SPARE
     for p in range(len(seen)):
         a, b = seen[p, :, :wide], seen_too[p, :, :wide_too]
-        to_spectrum(a, b, down, along, strips, stacks[p][:, :, :columns])
+        met = stacks[p][:, :, :columns]
+        transform_columns(a, b, down, strips, met)
+        for n in range(len(met)):
+            transform_row(met[n], along)
     for m in range(len(totals)):
         n = m if middle >= 0 else m + len(seen)
         if n < len(seen):
@@ -155,19 +157,21 @@ def _add_pair(
         else:
             a = others[n - len(seen), :, :width]
             b = others_too[n - len(seen), :, : others_too.shape[2]]
-        to_spectrum(a, b, down, along, strips, own)
-        for p in range(len(seen)):
-            _add_product(totals[m, p], stack, stacks[p])
+        transform_columns(a, b, down, strips, own)
+        for s in range(len(own)):
+            # While the strip is in the first-level cache.
+            transform_row(own[s], along)
+            for p in range(len(seen)):
+                _add_product(totals[m, p, s], stack[s], stacks[p][s])
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
 def _add_product(total: Array, own: Array, seen: Array) -> None:
-    """Add the product of a spectrum with the conjugate of another one."""
-    for n in range(len(own)):
-        a, b = own[n, 0].reshape(-1), own[n, 1].reshape(-1)
-        c, d = seen[n, 0].reshape(-1), seen[n, 1].reshape(-1)
-        _add_two(total[n, 0], a, c, b, d, 1.0)
-        _add_two(total[n, 1], a, d, b, c, -1.0)
+    """Add the product of a strip of a spectrum with the conjugate of another one's."""
+    a, b = own[0].reshape(-1), own[1].reshape(-1)
+    c, d = seen[0].reshape(-1), seen[1].reshape(-1)
+    _add_two(total[0], a, c, b, d, 1.0)
+    _add_two(total[1], a, d, b, c, -1.0)
 
 
 @njit(nogil=True, cache=True, fastmath={"contract"})  # type: ignore[untyped-decorator]

@@ -19,6 +19,8 @@ _DTYPES = np.dtype("f4"), np.dtype("f8")
 # Rows that are asked of memory before their turn, and the bytes that come at a time. The rows of a
 # tile are short, and begin where no processor foresees it.
 _ROWS_AHEAD, _LINE = 4, 64
+# Of NumPy, since for each literal that is passed to a function Numba compiles it anew.
+_NONE = np.intp(0)
 
 
 def lay_tile(
@@ -83,11 +85,10 @@ def _lay_tile(
 ) -> None:
     height, width = own.shape[1:]
     for p in range(len(x)):
-        found = _lay_plane(x[p], less[p], seen[p], left, column, height, width)
-        sums[0, p], sums[1, p] = found
-    for p in range(len(y)):
-        found = _lay_plane(y[p], less_y[p], own[p], 0, 0, height, width)
-        sums[0, len(x) + p], sums[1, len(x) + p] = found
+        sums[0, p], sums[1, p] = _lay_plane(x[p], less[p], seen[p], left, column, height, width)
+    for o in range(len(y)):
+        n = len(x) + o
+        sums[0, n], sums[1, n] = _lay_plane(y[o], less_y[o], own[o], _NONE, _NONE, height, width)
 
 
 @njit(nogil=True, fastmath={"reassoc", "contract"})  # type: ignore[untyped-decorator]
@@ -106,15 +107,15 @@ def _lay_plane(
             ahead = after(pixels, _ROWS_AHEAD * source.strides[0])
             for n in range(0, wide * source.itemsize, _LINE):
                 fetch(after(ahead, n))
-        row = plane[i]
-        row[:left] = 0.0
-        row[left + wide :] = 0.0
-        inner = row[left : left + wide]
+        row = after(pointer_to(plane), i * plane.strides[0])
+        for j in range(left):
+            row[j] = 0.0
         for j in range(wide):
-            inner[j] = pixels[j] - level
+            row[left + j] = pixels[j] - level
+        for j in range(left + wide, plane.shape[1]):
+            row[j] = 0.0
         if i < height:
-            part = row[column : column + width]
-            for j in range(width):
-                total += part[j]
-                squares += part[j] * part[j]
+            for j in range(column, column + width):
+                total += row[j]
+                squares += row[j] * row[j]
     return total, squares
