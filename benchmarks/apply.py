@@ -43,7 +43,8 @@ def measure(
         for peer in () if alone else PEERS:
             try:
                 call = peer.call(task, patience)
-                _compare(np.asarray(call.run()), right, image, taps)
+                # Some keep axes for the sample and the channel.
+                _compare(np.asarray(call.run()).squeeze(), right, image, taps)
                 calls[peer.name] = call
             except LeftOut as reason:
                 left_out[peer.name] = str(reason)

@@ -1,4 +1,4 @@
-"""Layers of many channels, as networks have them: kernfit, torch, onnxruntime and JAX."""
+"""Layers of many channels, as networks have them: kernfit and libraries for networks."""
 
 from __future__ import annotations
 
@@ -69,6 +69,8 @@ def _measure(
             try:
                 call = setup(x, w, options, threads)
                 result = np.asarray(call.run())
+                if name == "tensorflow":
+                    result = result.transpose(0, 3, 1, 2)  # channels last
                 worst = float(np.abs(result - right).max())
                 if not worst <= 1e-5 * np.abs(right).max():
                     raise LeftOut(f"is off by {worst:.0e}")
@@ -134,4 +136,16 @@ def _jax(x: np.ndarray, w: np.ndarray, options: dict[str, int], threads: int) ->
     return Call(lambda: compiled(image, taps).block_until_ready(), pinned=threads == 1)
 
 
-PEERS = {"torch": _torch, "onnxruntime": _onnxruntime, "jax": _jax}
+def _tensorflow(x: np.ndarray, w: np.ndarray, options: dict[str, int], threads: int) -> Call:
+    tensorflow = import_module("tensorflow")
+    groups, pads = options["groups"], [(options["padding"],) * 2] * 2
+    image = tensorflow.pad(x.transpose(0, 2, 3, 1), [(0, 0), *pads, (0, 0)])
+    if groups == x.shape[1] > 1:  # depthwise: (rows, columns, channels, multiplier)
+        convolve, order = tensorflow.nn.depthwise_conv2d, (2, 3, 0, 1)
+    else:
+        convolve, order = tensorflow.nn.conv2d, (2, 3, 1, 0)
+    taps, stride = tensorflow.constant(w.transpose(order)), [1, *[options["stride"]] * 2, 1]
+    return Call(lambda: convolve(image, taps, stride, "VALID"), pinned=threads == 1)
+
+
+PEERS = {"torch": _torch, "onnxruntime": _onnxruntime, "jax": _jax, "tensorflow": _tensorflow}

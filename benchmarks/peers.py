@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
@@ -50,8 +50,11 @@ class Peer:
     has_threads: bool = True
 
     def version(self) -> str:
-        """Of the package that is installed."""
-        return version(self.package)
+        """Of the package that is installed, maybe as one without code for GPUs."""
+        try:
+            return version(self.package)
+        except PackageNotFoundError:
+            return version(f"{self.package}-cpu")
 
     def call(self, task: Task, patience: float) -> Call:
         """Return the call to time, or raise `LeftOut`."""
@@ -112,6 +115,20 @@ def _jax(task: Task) -> Call:
     compiled = jax.jit(correlate).lower(image, taps).compile()
     # It takes as many threads as there are cores, and can only be kept to one core.
     return Call(lambda: compiled(image, taps).block_until_ready(), pinned=task.threads == 1)
+
+
+def _tensorflow(task: Task) -> Call:
+    tensorflow = import_module("tensorflow")
+    # Channels last is the only order that it knows on a CPU.
+    image = tensorflow.constant(task.image[None, :, :, None])
+    taps = tensorflow.constant(task.taps.astype(task.floating)[:, :, None, None])
+
+    def run() -> Any:
+        pixels = image if image.dtype == taps.dtype else tensorflow.cast(image, taps.dtype)
+        return tensorflow.nn.conv2d(pixels, taps, 1, "SAME")
+
+    # How many threads it takes can be said once only, before anything is computed.
+    return Call(run, pinned=task.threads == 1)
 
 
 def _onnxruntime(task: Task) -> Call:
@@ -187,6 +204,7 @@ PEERS = (
     Peer("cv2.filter2D", "opencv-python-headless", _opencv, tap=0.0),
     Peer("torch conv2d", "torch", _torch, tap=0.5, pixel=60),
     Peer("jax conv", "jax", _jax, tap=0.5, pixel=60),
+    Peer("tensorflow conv2d", "tensorflow", _tensorflow, tap=0.3, pixel=10),
     Peer("onnxruntime Conv", "onnxruntime", _onnxruntime, tap=0.35),
     Peer("pyvips conv", "pyvips", _vips, tap=1.0, pixel=20),
     Peer("scipy.ndimage", "scipy", _ndimage, tap=0.6, has_threads=False),
