@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 from itertools import pairwise
+from typing import Any
 
 from kernfit.arrays import as_pair_of_ints
 
@@ -77,6 +78,17 @@ def for_strips(
         wait(futures)
     for future in futures:
         future.result()
+
+
+def at_once(*calls: Callable[[], Any], threads: int) -> list[Any]:
+    """Return what calls give that do not need each other, made by several threads."""
+    found: list[Any] = [None] * len(calls)
+
+    def work(first: int, stop: int) -> None:
+        found[first:stop] = [call() for call in calls[first:stop]]
+
+    for_strips(work, len(calls), threads)
+    return found
 
 
 def thread_count(threads: int | None) -> int:

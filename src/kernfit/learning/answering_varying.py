@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import ArrayLike
 from threadpoolctl import threadpool_limits
 
 from kernfit.arrays import Array, as_pair_of_ints, one_of
-from kernfit.correlate.threads import thread_count
+from kernfit.correlate.threads import at_once, thread_count
 from kernfit.errors import InvalidInput, ResultTooLarge
 from kernfit.learning.answers.verdict import Status
 from kernfit.learning.misfits.clues import Clues
@@ -225,15 +226,20 @@ class _Question:
         squared = max(0.0, float(solution.residual.squared.sum()))
         floor = 1 / np.sqrt(12) if pair.after.dtype.kind in "iu" else 0.0
         rms = float(np.sqrt(squared / count))
+        errors, status = at_once(
+            partial(field_errors, solution, blocks, threads=self.threads),
+            partial(self._judge, solution, blocks, rms, floor, variance / count),
+            threads=self.threads,
+        )
         return VaryingFit(
             field=solution.field,
-            errors=field_errors(solution, blocks, threads=self.threads),
+            errors=errors,
             residual_rms=rms,
             residual_floor=floor,
             r2=1 - squared / variance if variance > 0 else np.nan,
             used=count,
             left_out=equations.left_out,
-            status=self._judge(solution, blocks, rms, floor, variance / count),
+            status=status,
             held_out=held_out,
         )
 
@@ -275,7 +281,7 @@ class _Question:
         if rms <= max(_ABOVE_FLOOR * floor, _ARITHMETIC * np.sqrt(variance)):
             return Status("good", "The varying kernel explains the after image")
         found = structure(
-            residual_strips(solution.field, blocks, self.anchor), self.anchor, self.clip
+            residual_strips(solution.residual, blocks, self.anchor), self.anchor, self.clip
         )
         r2 = 1 - rms**2 / variance if variance > 0 else 0.0
         misfit = kind_of_misfit(found, Clues(), rms=rms, floor=floor, r2=r2)

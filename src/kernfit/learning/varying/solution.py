@@ -166,20 +166,13 @@ def solve_varying(
         if gain <= max(_SHARE**2 * len(design) * variance, _ROUNDING * energy):
             break
         trial = look(numbers + move)
-        change = left.pulls - trial.pulls
-        curvature = float(change.sum(axis=0) @ move)
+        curvature = float((pull - trial.pulls.sum(axis=0)) @ move)
         if curvature <= 0:  # rounding is all that is left
             break
         length = float(pull @ move) / curvature
         # The residual is linear in the numbers, so the best length needs no look of its own.
         numbers = numbers + length * move
-        left = BlockResidual(
-            left.pulls - length * change,
-            (1 - length) * left.total + length * trial.total,
-            (1 - length) * left.squared
-            + length * trial.squared
-            - length * (1 - length) * (change @ move),
-        )
+        left = left.towards(trial, length, move)
         before, pull = pull, left.pulls.sum(axis=0)
         step = known.inverse @ pull
         move = step + max(0.0, float(step @ (pull - before)) / gain) * move

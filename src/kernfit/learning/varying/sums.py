@@ -273,10 +273,12 @@ def block_sums(
 
 @dataclass(frozen=True)
 class BlockResidual:
-    """Exact sums over the residual of a field, for each block.
+    """The residual of a field and exact sums over it, for each block.
 
     Attributes
     ----------
+    errors : list of ndarray
+        The residual over each block, 0 where it does not count.
     pulls : ndarray, shape (blocks, numbers)
         Sum of the residual times what each number adds to the prediction: summed over the blocks
         it is zero, but for rounding, at the least-squares answer.
@@ -286,15 +288,43 @@ class BlockResidual:
         Sum of squares.
     """
 
+    errors: list[Array]
     pulls: Array
     total: Array
     squared: Array
+
+    def towards(self, other: BlockResidual, length: float, move: Array) -> BlockResidual:
+        """Return the residual of a field so far on the way to another one, in which it is linear.
+
+        Parameters
+        ----------
+        other : BlockResidual
+            What it is in place of this one, whose memory it takes.
+        length : float
+            1 for all the way.
+        move : ndarray, shape (numbers,)
+            By how much the numbers differ.
+        """
+        for mine, theirs in zip(self.errors, other.errors, strict=True):
+            theirs -= mine
+            theirs *= length
+            theirs += mine
+        change = self.pulls - other.pulls
+        return BlockResidual(
+            other.errors,
+            self.pulls - length * change,
+            (1 - length) * self.total + length * other.total,
+            (1 - length) * self.squared
+            + length * other.squared
+            - length * (1 - length) * (change @ move),
+        )
 
 
 def block_residual(
     design: Design, field: KernelField, blocks: list[Block], *, threads: int | None
 ) -> BlockResidual:
     """Sum up the residual of a field with the polynomials as they are in every pixel."""
+    errors = [np.empty(0)] * len(blocks)
     pulls = np.empty((len(blocks), len(design)))
     total, squared = np.empty(len(blocks)), np.empty(len(blocks))
     kh, kw = design.shape
@@ -302,25 +332,27 @@ def block_residual(
     def work(first: int, stop: int) -> None:
         for n in range(first, stop):
             block = blocks[n]
-            error, seen = _error(field, block)
+            seen = block.equations.x[0].astype(np.float64, copy=False)
+            error = block.equations.y[0] - field.over(seen, block.rows, block.columns)
+            error[~block.equations.used[0]] = 0.0
             weighted = error if block.weights is None else error * block.weights
             terms = weighted * design.kernel.over(block.rows, block.columns)
             products = lag_products_of_all(terms, seen, kh, (0, kw - 1)).ravel()
             levels = design.background.products(weighted, block.rows, block.columns)
+            errors[n] = error
             pulls[n] = np.concatenate([products, levels])
             total[n] = weighted.sum()
             squared[n] = sum_of_squares(error) if weighted is error else np.vdot(weighted, error)
 
     for_strips(work, len(blocks), thread_count(threads))
-    return BlockResidual(pulls, total, squared)
+    return BlockResidual(errors, pulls, total, squared)
 
 
 def residual_strips(
-    field: KernelField, blocks: list[Block], origin: tuple[int, int]
+    residual: BlockResidual, blocks: list[Block], origin: tuple[int, int]
 ) -> Iterator[ResidualStrip]:
     """Give the residual image of a field, a block at a time; rows and columns as in equations."""
-    for block in blocks:
-        error, seen = _error(field, block)
+    for error, block in zip(residual.errors, blocks, strict=True):
         yield ResidualStrip(
             0,
             0,
@@ -329,13 +361,5 @@ def residual_strips(
             error,
             block.equations.used[0],
             block.equations.y[0],
-            seen[np.newaxis],
+            block.equations.x.astype(np.float64, copy=False),
         )
-
-
-def _error(field: KernelField, block: Block) -> tuple[Array, Array]:
-    """Return the residual over a block, 0 where it does not count, and the pixels behind it."""
-    seen = block.equations.x[0].astype(np.float64)
-    error = block.equations.y[0] - field.over(seen, block.rows, block.columns)
-    error[~block.equations.used[0]] = 0.0
-    return error, seen
