@@ -7,32 +7,42 @@ import numpy as np
 from kernfit.arrays import Array
 
 REACH = 3  # pixels around each that the functions look at
+_TOGETHER = 1000  # neighbourhoods that stay in the second-level cache
 
 
 def tone(predicted: Array) -> Array:
     """Return functions of the level: curves, and bends at its quartiles."""
     level = _standard(predicted)
-    bends = [np.maximum(level - np.quantile(level, q), 0) for q in (0.1, 0.25, 0.5, 0.75, 0.9)]
+    bends = [np.maximum(level - at, 0) for at in np.quantile(level, (0.1, 0.25, 0.5, 0.75, 0.9))]
     return np.column_stack([level**2, level**3, *bends])
 
 
-def detail(windows: Array) -> Array:
+def detail(windows: Array, fine: Array, coarse: Array) -> Array:
     """Return functions of the neighbourhood that no kernel is: ranks, thresholds, contrasts.
 
     Parameters
     ----------
     windows : ndarray, shape (n, 7, 7)
         Of the before image, the pixel in question in the middle.
+    fine, coarse : ndarray, shape (n,)
+        Their `details`.
 
     Returns
     -------
     ndarray, shape (n, features)
     """
+    sizes = _size(fine), _size(coarse)
+    parts = [slice(at, at + _TOGETHER) for at in range(0, len(windows), _TOGETHER)]
+    return np.concatenate(
+        [_detail(windows[part], fine[part], coarse[part], *sizes) for part in parts]
+    )
+
+
+def _detail(windows: Array, fine: Array, coarse: Array, scale: float, coarse_scale: float) -> Array:
+    """Return the functions of some of the neighbourhoods."""
     middle = windows[:, REACH, REACH]
     near = windows[:, 2:5, 2:5].reshape(-1, 9)
     wide = windows[:, 1:6, 1:6].reshape(-1, 25)
-    fine, coarse = details(windows)
-    scale = _size(fine)
     rough, rougher = near.std(axis=1), windows.std(axis=(1, 2))
     down = windows[:, 4, 2:5] @ [1, 2, 1] - windows[:, 2, 2:5] @ [1, 2, 1]
     right = windows[:, 2:5, 4] @ [1, 2, 1] - windows[:, 2:5, 2] @ [1, 2, 1]
@@ -45,7 +55,7 @@ def detail(windows: Array) -> Array:
     ]
     thresholds = [
         shape
-        for part, size in ((fine, scale), (coarse, _size(coarse)))
+        for part, size in ((fine, scale), (coarse, coarse_scale))
         for shape in (
             np.abs(part),
             np.tanh(4 * part / size),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -19,6 +19,7 @@ from kernfit.learning.pairs.residual import ResidualStrip
 # Pixels whose patches are looked at one by one, and of which the distribution is taken.
 _PATCHES, _PIXELS = 20_000, 200_000
 _PATCH_NUMBERS = 4_000_000  # in all patches together, unless that were too few of them
+_TOGETHER = 1000
 _HALVINGS = 6  # into 64 parts of the field, which are taken to be independent
 _FAR = 6.0  # standard deviations
 # Clipping shifts the mean within so many standard deviations from its level; such pixels are left
@@ -121,20 +122,20 @@ def structure(
     taps = _taps(strips[0])
     patches = min(_PATCHES, max(5 * taps, _PATCH_NUMBERS // taps))
     generator = np.random.default_rng(0)
-    products, levels, errors, samples = [], [], [], []
+    products, levels, errors, places = [], [], [], []
     for strip in strips:
         products.append(_products(strip))
-        rows, columns = np.nonzero(strip.used)
-        at = _some(rows, columns, min(1.0, _PIXELS / chosen), generator)
+        used = np.flatnonzero(strip.used)
+        at = np.unravel_index(_some(used, _PIXELS / chosen, generator), strip.used.shape)
         errors.append(strip.error[at])
         levels.append(strip.after[at])
-        at = _some(rows, columns, min(1.0, patches / chosen), generator)
-        samples.append(_looked_at(strip, at, anchor, shape))
+        some = _some(used, patches / chosen, generator)
+        places.append(np.unravel_index(some, strip.used.shape))
     error, level = np.concatenate(errors), np.concatenate(levels)
     sums = np.sum(products, axis=0)
     power = (sums[4] / max(1, sums[5])) or 1.0
     # Near a clip level only the pixels whose noise went one way are left.
-    joined = _Sample(*(np.concatenate(part) for part in zip(*samples, strict=True)))
+    joined = _sample(strips, places, anchor, shape, taps)
     room = np.minimum(joined.predicted - clip[0], clip[1] - joined.predicted)
     room = np.minimum(room, np.finfo(float).max)
     inside = room >= min(_MARGIN * np.sqrt(power), float(np.quantile(room, _MOST_NEAR)))
@@ -145,6 +146,7 @@ def structure(
     scale = scale_by_level(error, level - error)(level - error)
     typical = 1.4826 * float(np.median(np.abs(error))) or np.sqrt(power)
     size = np.abs(error) / np.maximum(scale, typical)
+    square = size**2
     lowest, highest = level == level.min(), level == level.max()
     piled_up = highest if highest.mean() >= lowest.mean() else lowest
     neighbours = max(abs(sums[0]) / max(1, sums[1]), abs(sums[2]) / max(1, sums[3])) / power
@@ -153,7 +155,7 @@ def structure(
         **_findings(joined),
         piled_up=float(piled_up.mean()),
         level=float(level[piled_up][0]),
-        kurtosis=float(np.mean(size**4) / (np.mean(size**2) ** 2 or 1.0)),
+        kurtosis=float(np.mean(square**2) / (np.mean(square) ** 2 or 1.0)),
         far=float(np.mean(size > _FAR)),
         neighbours=neighbours,
         step=step,
@@ -176,20 +178,19 @@ class _Sample(NamedTuple):
 
 def _findings(sample: _Sample) -> dict[str, Finding]:
     """Test everything that is no kernel."""
-    rest, windows = _rest(sample), sample.windows
+    windows = sample.windows
     field = features.drift(sample.rows, sample.columns)
     fine, coarse = features.details(windows)
     functions = {
         "tone": features.tone(sample.predicted),
-        "detail": features.detail(windows),
+        "detail": features.detail(windows, fine, coarse),
         "drift": field,
         "gain": features.times(field, (sample.predicted - sample.predicted.mean())[:, np.newaxis]),
         "blur": features.times(field, np.column_stack([fine, coarse])),
         "motion": features.times(field[:, :2], features.slopes(windows)),
     }
     parts = _parts(sample.rows, sample.columns)
-    # All at once, for the patches take longer to fetch than to work with.
-    left = rest(np.column_stack([sample.error, *functions.values()]))
+    left = _rest(sample.patches, np.column_stack([sample.error, *functions.values()]))
     error, ends = left[:, 0], np.cumsum([1, *(values.shape[1] for values in functions.values())])
     found = {
         name: _tested(error, left[:, begin:end], parts)
@@ -203,23 +204,22 @@ def _findings(sample: _Sample) -> dict[str, Finding]:
     return found
 
 
-def _rest(sample: _Sample) -> Callable[[Array], Array]:
-    """Return a function that takes off of values what a kernel explains."""
-    # Counted from their mean, patches on a pedestal are as good as others.
-    patches = sample.patches.copy()
-    patches[:, :-1] -= patches[:, :-1].mean()
-    gram = patches.T @ patches
+def _rest(patches: Array, values: Array) -> Array:
+    """Take off of values what a kernel explains."""
+    from scipy.linalg import cho_solve
+
+    # Some at a time, for patches take longer to fetch than to work with.
+    parts = [slice(at, at + _TOGETHER) for at in range(0, len(values), _TOGETHER)]
+    gram, cross = np.zeros((patches.shape[1],) * 2), np.zeros((patches.shape[1], values.shape[1]))
+    for part in parts:
+        gram += patches[part].T @ patches[part]
+        cross += patches[part].T @ values[part]
     # A trace of stiffness keeps undetermined patches solvable.
     gram[np.diag_indices_from(gram)] += 1e-9 * gram.diagonal().max()
-    factor = np.linalg.cholesky(gram)
-
-    def rest(values: Array) -> Array:
-        from scipy.linalg import cho_solve
-
-        left: Array = values - patches @ cho_solve((factor, True), patches.T @ values)
-        return left
-
-    return rest
+    weights = cho_solve((np.linalg.cholesky(gram), True), cross)
+    for part in parts:
+        values[part] -= patches[part] @ weights
+    return values
 
 
 def _tested(error: Array, values: Array, parts: Array) -> Finding:
@@ -254,48 +254,55 @@ def _tested(error: Array, values: Array, parts: Array) -> Finding:
 
 def _products(strip: ResidualStrip) -> tuple[float, ...]:
     """Return sums of products of neighbours and of squares, each with its count."""
-    error, used = strip.error, strip.used
-    beside = used[:, 1:] & used[:, :-1]
-    below = used[1:] & used[:-1]
+    error, used = strip.error, strip.used  # the residual is 0 where it does not count
     return (
-        float(np.sum((error[:, 1:] * error[:, :-1])[beside])),
-        float(np.count_nonzero(beside)),
-        float(np.sum((error[1:] * error[:-1])[below])),
-        float(np.count_nonzero(below)),
-        float(np.sum(error**2)),
+        float(np.einsum("ij,ij->", error[:, 1:], error[:, :-1])),
+        float(np.count_nonzero(used[:, 1:] & used[:, :-1])),
+        float(np.einsum("ij,ij->", error[1:], error[:-1])),
+        float(np.count_nonzero(used[1:] & used[:-1])),
+        float(np.einsum("ij,ij->", error, error)),
         float(np.count_nonzero(used)),
     )
 
 
-def _some(
-    rows: Array, columns: Array, share: float, generator: np.random.Generator
-) -> tuple[Array, Array]:
+def _some(places: Array, share: float, generator: np.random.Generator) -> Array:
     """Return a share of the places, chosen at random, so that no pattern meets its like."""
-    if share >= 1:
-        return rows, columns
-    kept = generator.random(len(rows)) < share
-    return rows[kept], columns[kept]
+    return places if share >= 1 else places[generator.random(len(places)) < share]
 
 
-def _looked_at(
-    strip: ResidualStrip, at: tuple[Array, Array], anchor: tuple[int, int], shape: tuple[int, int]
-) -> tuple[Array, ...]:
-    """Return the parts of a sample that lie in a strip."""
-    error = strip.error[at]
-    kernel = tuple(s - e + 1 for s, e in zip(strip.seen.shape[1:], strip.error.shape, strict=True))
-    patches = sliding_window_view(strip.seen, kernel, axis=(1, 2))[:, at[0], at[1]]
-    patches = patches.transpose(1, 0, 2, 3).reshape(len(error), -1)
-    side = 2 * features.REACH + 1
-    around = np.pad(strip.seen.mean(axis=0), features.REACH, mode="edge")
-    windows = sliding_window_view(around, (side, side))[at[0] + anchor[0], at[1] + anchor[1]]
-    rows, columns = (
-        2 * (place + 0.5) / length - 1
-        for place, length in zip(
-            (at[0] + strip.rows.start, at[1] + strip.columns.start), shape, strict=True
+def _sample(
+    strips: list[ResidualStrip],
+    places: list[tuple[Array, ...]],
+    anchor: tuple[int, int],
+    shape: tuple[int, int],
+    taps: int,
+) -> _Sample:
+    """Return what is to be known of places, (rows, columns) in each strip."""
+    count, side = sum(len(rows) for rows, _ in places), 2 * features.REACH + 1
+    patches, windows = np.ones((count, taps)), np.empty((count, side, side))
+    error, predicted, down, across = np.empty((4, count))
+    begin = 0
+    for strip, at in zip(strips, places, strict=True):
+        part = slice(begin, begin + len(at[0]))
+        begin = part.stop
+        error[part] = strip.error[at]
+        predicted[part] = strip.after[at] - error[part]
+        kernel = [s - e + 1 for s, e in zip(strip.seen.shape[1:], strip.error.shape, strict=True)]
+        seen = sliding_window_view(strip.seen, kernel, axis=(1, 2))[:, at[0], at[1]]
+        patches[part, :-1] = seen.swapaxes(0, 1).reshape(-1, taps - 1)
+        plane = strip.seen[0] if len(strip.seen) == 1 else strip.seen.mean(axis=0)
+        around = np.pad(plane, features.REACH, mode="edge")
+        middle = at[0] + anchor[0], at[1] + anchor[1]
+        windows[part] = sliding_window_view(around, (side, side))[middle]
+        down[part], across[part] = (
+            2 * (place + 0.5) / length - 1
+            for place, length in zip(
+                (at[0] + strip.rows.start, at[1] + strip.columns.start), shape, strict=True
+            )
         )
-    )
-    closed = np.column_stack([patches, np.ones(len(error))])
-    return error, strip.after[at] - error, closed, windows, rows, columns
+    # Counted from their mean, patches on a pedestal are as good as others.
+    patches[:, :-1] -= patches[:, :-1].mean()
+    return _Sample(error, predicted, patches, windows, down, across)
 
 
 def _taps(strip: ResidualStrip) -> int:
@@ -308,14 +315,18 @@ def _parts(rows: Array, columns: Array) -> Array:
 
     The field, or what of it counts, is halved again and again across its longer side.
     """
-    parts = np.zeros(len(rows), int)
+    parts = [np.arange(len(rows))]
     for _ in range(_HALVINGS):
-        parts *= 2
-        order = np.argsort(parts, kind="stable")
-        for part in np.split(order, np.flatnonzero(np.diff(parts[order])) + 1):
-            longer = rows if np.ptp(rows[part]) >= np.ptp(columns[part]) else columns
-            parts[part] += longer[part] > np.median(longer[part])
-    return parts
+        halves = []
+        for part in parts:
+            longer = rows[part] if np.ptp(rows[part]) >= np.ptp(columns[part]) else columns[part]
+            far = longer > np.median(longer)
+            halves += [half for half in (part[~far], part[far]) if half.size]
+        parts = halves
+    number = np.empty(len(rows), int)
+    for n, part in enumerate(parts):
+        number[part] = n
+    return number
 
 
 def _step(levels: Array) -> int:

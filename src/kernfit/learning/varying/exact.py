@@ -145,12 +145,12 @@ def _lags(
         seen[0, :, lacking:-SPARE] = image[
             rows.start : rows.stop + kh - 1, begin : columns.stop + kw - 1
         ]
-        places = [
+        down, across = (
             slice(start + part.start, start + part.stop)
             for start, part in zip(origin, at, strict=True)
-        ]
-        np.multiply(products.over(*places), image[at], out=own[: len(products)])
-        np.multiply(design.kernel.over(*places), y[at], out=own[len(products) :])
+        )
+        products.times(image[at], down, across, own[: len(products)])
+        design.kernel.times(y[at], down, across, own[len(products) :])
         return LagTile(seen, own, None, np.zeros(0))
 
     firsts = [0] * len(products) + [kw - 1] * len(design.kernel)

@@ -180,8 +180,9 @@ class KernelField:
         total = self.background_terms.combined(self.background, rows, columns)
         for n, taps in enumerate(self.weights):
             if taps.any():
-                term = self.terms.term(n, rows, columns)
-                total += term * correlate2d(seen, taps, threads=threads)
+                part = correlate2d(seen, taps, threads=threads)
+                part *= self.terms.term(n, rows, columns)
+                total += part
         return total
 
     def difference(

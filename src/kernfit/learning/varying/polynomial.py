@@ -64,6 +64,14 @@ class Polynomial:
         values: Array = np.multiply.outer(down[:, first], across[:, second])
         return values
 
+    def times(self, values: Array, rows: slice, columns: slice, out: Array) -> Array:
+        """Return `out`, (terms, rows, columns): each term times values over a rectangle."""
+        down, across = self._grid(rows, columns)
+        parts = [values * each for each in across.T]
+        for (first, second), found in zip(self.powers.tolist(), out, strict=True):
+            np.multiply(parts[second], down[:, first, np.newaxis], out=found)
+        return out
+
     def combined(self, numbers: Array, rows: slice, columns: slice) -> Array:
         """Return the sum of all terms, each times its number, at all places of a rectangle."""
         down, across = self._grid(rows, columns)

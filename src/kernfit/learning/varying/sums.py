@@ -329,14 +329,18 @@ def block_residual(
     total, squared = np.empty(len(blocks)), np.empty(len(blocks))
     kh, kw = design.shape
 
+    most = max(block.equations.y.size for block in blocks)
+
     def work(first: int, stop: int) -> None:
+        room = np.empty(len(design.kernel) * most)
         for n in range(first, stop):
             block = blocks[n]
             seen = block.equations.x[0].astype(np.float64, copy=False)
             error = block.equations.y[0] - field.over(seen, block.rows, block.columns)
             error[~block.equations.used[0]] = 0.0
             weighted = error if block.weights is None else error * block.weights
-            terms = weighted * design.kernel.over(block.rows, block.columns)
+            terms = room[: len(design.kernel) * error.size].reshape(-1, *error.shape)
+            design.kernel.times(weighted, block.rows, block.columns, terms)
             products = lag_products_of_all(terms, seen, kh, (0, kw - 1)).ravel()
             levels = design.background.products(weighted, block.rows, block.columns)
             errors[n] = error
