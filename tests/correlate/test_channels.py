@@ -82,12 +82,14 @@ def test_any_strides_of_the_result():
 
 
 def test_what_vector_code_refuses():
-    from kernfit.correlate.channels import compiled_channels
+    from kernfit.correlate.channels import compiled_channels, compiled_sums
 
-    call = compiled_channels(np.dtype("f8"))
+    call = compiled_channels()
+    sum_products, add = compiled_sums(np.dtype("f8"))
     right = {
         "image": np.ones((5, 20)), "taps": np.ones((1, 1, 6, OUTPUTS)), "bias": np.ones(0),
-        "out": np.zeros((4, 18)), "rows": np.arange(5)[None], "columns": np.arange(20)[None],
+        "out": np.zeros((4, 18)), "sum_products": sum_products, "add": add,
+        "rows": np.arange(5)[None], "columns": np.arange(20)[None],
         "begins": np.array([[0, 0, 20]]), "offsets": np.arange(6), "image_step": 0, "out_step": 0,
         "inputs": 1, "outputs": 1, "stride": 1, "fill": 0, "high": 4, "wide": 18, "first": 0,
         "stop": 4,

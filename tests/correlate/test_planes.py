@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from kernfit.correlate import conv2d, correlate2d, make_plan
-from kernfit.correlate.direct import COMPILED_PAIRS, compiled_planes
+from kernfit.correlate.direct import COMPILED_PAIRS, compiled_planes, compiled_strip
 from kernfit.correlate.run import run_samples
 from kernfit.errors import InvalidInput
 
@@ -152,15 +152,15 @@ def test_no_read_beyond_the_image_nor_before_it(dtypes):
 def test_what_would_leave_memory_is_refused():
     f4 = np.dtype("f4")
     assert (f4, f4) in COMPILED_PAIRS
-    call = compiled_planes(f4, f4)
+    call, strip = compiled_planes(), compiled_strip(f4, f4)
     image, taps, out = np.zeros((4, 20), f4), np.ones((1, 2, 3), f4), np.zeros((3, 18), f4)
     rows, columns = np.arange(4), np.arange(20)
 
     def run(**changes):
         right = {
-            "image": image, "taps": taps, "out": out, "rows": rows, "columns": columns,
-            "down": 0, "right": 0, "fill": 0, "image_step": 0, "out_step": 0, "each": 1,
-            "begin": 0, "end": 1, "first": 0, "stop": 3,
+            "image": image, "taps": taps, "out": out, "strip": strip,
+            "rows": rows, "columns": columns, "down": 0, "right": 0, "fill": 0,
+            "image_step": 0, "out_step": 0, "each": 1, "begin": 0, "end": 1, "first": 0, "stop": 3,
         }  # fmt: skip
         call(*vars(SimpleNamespace(**right | changes)).values())
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from kernfit.arrays import Array
 from kernfit.correlate.axes import Axis
+from kernfit.correlate.direct import as_integer
 from kernfit.correlate.problem import Problem
 from kernfit.correlate.threads import for_strips
 
@@ -131,7 +132,14 @@ class StraightChannels:
         self._arrays = taps, addend.astype(taps.dtype)
         self._options = (
             (*maps, begins.astype(np.intp), offsets.ravel().astype(np.intp)),
-            (worker.inputs, worker.outputs, columns.stride, float(fill), high, wide),
+            (
+                worker.inputs,
+                worker.outputs,
+                columns.stride,
+                as_integer(fill, taps.dtype),
+                high,
+                wide,
+            ),
         )
         self._strip, self._height = high, shape[0]
         self._compiled: Any = None
@@ -139,7 +147,7 @@ class StraightChannels:
     def run(self, image: Array, out: Array, threads: int) -> None:
         """Write the result for `image` into `out`, both of the shape and dtype planned for."""
         if self._compiled is None:
-            self._compiled = compiled_channels(self._arrays[0].dtype)
+            self._compiled = compiled_channels(), compiled_sums(self._arrays[0].dtype)
         if out.strides[-1] != out.itemsize:
             copy = np.empty(out.shape, out.dtype)
             self.run(image, copy, threads)
@@ -164,28 +172,36 @@ class StraightChannels:
         taps, bias = self._arrays
         places, options = self._options
         steps = image.strides[0], out.strides[0]
-        self._compiled(
-            image[0], taps, bias, out[0], *places, *steps, *options, first, stop
-        )  # fmt: skip
+        call, sums = self._compiled
+        call(image[0], taps, bias, out[0], *sums, *places, *steps, *options, first, stop)
 
 
 @cache
-def compiled_channels(dtype: np.dtype[Any]) -> Any:
-    """Return `products.correlate_channels` for a dtype, past Numba's search for the right types."""
-    from numba import from_dtype, types
+def compiled_channels() -> Any:
+    """Return `products.correlate_channels`, past Numba's search for the right types."""
+    from numba import types
 
     from kernfit.correlate.products import correlate_channels
 
-    kind, number = from_dtype(dtype), types.intp
+    number, unknown = types.intp, types.voidptr
 
     def array(dtype: Any, axes: int) -> Any:
         return types.Array(dtype, axes, "C", readonly=True)
 
     return correlate_channels.compile((
-        types.Array(kind, 2, "A", readonly=True), array(kind, 4), array(kind, 1),
-        types.Array(kind, 2, "A"), array(number, 2), array(number, 2), array(number, 2),
-        array(number, 1), *[number] * 5, kind, *[number] * 4,
+        types.Array(unknown, 2, "A", readonly=True), array(unknown, 4), array(unknown, 1),
+        types.Array(unknown, 2, "A"), number, number, array(number, 2), array(number, 2),
+        array(number, 2), array(number, 1), *[number] * 10,
     ))  # fmt: skip
+
+
+@cache
+def compiled_sums(dtype: np.dtype[Any]) -> tuple[int, int]:
+    """Return the addresses of the code that depends on the dtype."""
+    from kernfit.correlate.products import addresses_of_sums
+
+    sums, addition = addresses_of_sums(dtype)
+    return sums, addition
 
 
 def channels_of(problem: Problem, dtype: np.dtype[np.generic]) -> Channels:

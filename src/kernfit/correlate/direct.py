@@ -6,6 +6,7 @@ same bits for any number of threads and any tiling of the output.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from functools import cache, lru_cache, partial
 from typing import Any
@@ -105,8 +106,9 @@ def correlate_planes(images: Array, taps: Array, out: Array) -> None:
         return
     places = [_numbers_up_to(n) for n in images.shape[1:]]
     steps = images.strides[0], out.strides[0], each
-    compiled_planes(images.dtype, taps.dtype)(
-        images[0], taps, out[0], *places, 0, 0, 0, *steps, 0, count, 0, out.shape[1]
+    strip = compiled_strip(images.dtype, taps.dtype)
+    compiled_planes()(
+        images[0], taps, out[0], strip, *places, 0, 0, 0, *steps, 0, count, 0, out.shape[1]
     )
 
 
@@ -114,12 +116,13 @@ def _prepare(pair: Pair) -> Strip:
     """Return the function for a pair of dtypes; vector code is compiled, or loaded, now."""
     strip: Strip
     if pair in COMPILED_PAIRS:
-        strip = partial(_compiled_strip, compiled_planes(*pair))
+        strip = partial(_compiled_strip, compiled_planes(), compiled_strip(*pair))
     elif pair in _CONVERTED:
         strip = _through_scratch
     elif pair in _COMPLEX:
         part = np.empty(0, pair[1]).real.dtype
-        strip = partial(_by_parts, partial(_compiled_strip, compiled_planes(part, part)))
+        real = partial(_compiled_strip, compiled_planes(), compiled_strip(part, part))
+        strip = partial(_by_parts, real)
     else:
         strip = _sum_plainly
     _strips[pair] = strip
@@ -127,29 +130,42 @@ def _prepare(pair: Pair) -> Strip:
 
 
 @cache
-def compiled_planes(pixels: np.dtype[Any], sums: np.dtype[Any]) -> Any:
-    """Return `planes.correlate_planes` for these dtypes, past Numba's search for the right types.
-
-    The pair must be one of `COMPILED_PAIRS`.
-    """
+def compiled_planes() -> Any:
+    """Return `planes.correlate_planes`, past Numba's search for the right types."""
     # Here, since Numba takes most of a second to import.
-    from numba import from_dtype, types
+    from numba import types
 
     from kernfit.correlate.planes import correlate_planes
 
-    pixel, total, number = from_dtype(pixels), from_dtype(sums), types.intp
-    image = types.Array(pixel, 2, "A", readonly=True)
-    taps = types.Array(total, 3, "C", readonly=True)
-    out = types.Array(total, 2, "A")
-    places = types.Array(number, 1, "C", readonly=True)
-    return correlate_planes.compile(
-        (image, taps, out, places, places, number, number, pixel, *([number] * 7))
+    number = types.intp
+    # Of elements that nobody knows.
+    image, taps = (
+        types.Array(types.voidptr, *kind, readonly=True) for kind in ((2, "A"), (3, "C"))
     )
+    out = types.Array(types.voidptr, 2, "A")
+    places = types.Array(number, 1, "C", readonly=True)
+    return correlate_planes.compile((image, taps, out, number, places, places, *([number] * 10)))
 
 
-def _compiled_strip(compiled: Any, image: Array, taps: Array, out: Array) -> None:
+@cache
+def compiled_strip(pixels: np.dtype[Any], sums: np.dtype[Any]) -> int:
+    """Return the address of the code that sums these dtypes, for what `compiled_planes` returns.
+
+    The pair must be one of `COMPILED_PAIRS`.
+    """
+    from kernfit.correlate.vector import address_of_strip
+
+    return int(address_of_strip(pixels, sums))
+
+
+def as_integer(value: Any, dtype: np.dtype[Any]) -> int:
+    """Return the integer that has the same bytes as a number of this dtype."""
+    return int.from_bytes(np.asarray(value, dtype).tobytes(), sys.byteorder, signed=True)
+
+
+def _compiled_strip(compiled: Any, strip: int, image: Array, taps: Array, out: Array) -> None:
     places = [_numbers_up_to(n) for n in image.shape]
-    compiled(image, taps[None], out, *places, 0, 0, 0, 0, 0, 1, 0, 1, 0, len(out))
+    compiled(image, taps[None], out, strip, *places, 0, 0, 0, 0, 0, 1, 0, 1, 0, len(out))
 
 
 @lru_cache(maxsize=64)
@@ -162,13 +178,13 @@ def _numbers_up_to(count: int) -> Array:
 def _through_scratch(image: Array, taps: Array, out: Array) -> None:
     """Correlate copies that have a dtype for which there is vector code."""
     dtype = np.dtype("i2") if taps.dtype == np.int32 else taps.dtype
-    compiled = compiled_planes(dtype, taps.dtype)
+    compiled = compiled_planes(), compiled_strip(dtype, taps.dtype)
     rows, columns = _tile_shape(image, taps, out)
     pixels = np.empty((rows + taps.shape[0] - 1) * (columns + taps.shape[1] - 1), dtype)
     for source, target in _tiles(image, taps, out, (rows, columns)):
         copy = pixels[: source.size].reshape(source.shape)
         copy[...] = source
-        _compiled_strip(compiled, copy, taps, target)
+        _compiled_strip(*compiled, copy, taps, target)
 
 
 def _tile_shape(image: Array, taps: Array, out: Array) -> tuple[int, int]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from llvmlite import ir
@@ -133,6 +135,49 @@ class Emitter:
         builder.cbranch(builder.icmp_signed("<", following, stop), inside, after)
         builder.position_at_end(after)
         return new
+
+
+def function_in(module: Any, name: str, arguments: list[Any]) -> Any:
+    """Return a new function in a module, for its own use, that returns nothing.
+
+    Its loops stay as they are emitted: to unroll or vectorize them, or to make it part of another
+    function, takes long to compile and is seldom quicker to run.
+    """
+    kind = ir.FunctionType(ir.VoidType(), arguments)
+    function = ir.Function(module, kind, module.get_unique_name(name))
+    function.linkage = "internal"
+    for attribute in ("optsize", "noinline", "nounwind"):
+        function.attributes.add(attribute)
+    return function
+
+
+def calling(arguments: list[Any]) -> Any:
+    """Return how an intrinsic calls such a function: its first argument is the address."""
+    kind = ir.FunctionType(ir.VoidType(), arguments)
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        builder.call(builder.inttoptr(args[0], kind.as_pointer()), args[1:])
+        return context.get_dummy_value()
+
+    return emit
+
+
+def variable(builder: Any, value: Any) -> Any:
+    """Return memory for a number that changes, with its first value; LLVM finds it a register."""
+    return cgutils.alloca_once_value(builder, value)
+
+
+@contextmanager
+def repeated(builder: Any, condition: Callable[[], Any]) -> Iterator[None]:
+    """Emit what comes within as a loop, as long as the emitted condition is true."""
+    test, inside, after = (builder.append_basic_block(name) for name in ("test", "loop", "done"))
+    builder.branch(test)
+    builder.position_at_end(test)
+    builder.cbranch(condition(), inside, after)
+    builder.position_at_end(inside)
+    yield
+    builder.branch(test)
+    builder.position_at_end(after)
 
 
 def number(value: int) -> Any:

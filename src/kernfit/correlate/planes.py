@@ -3,19 +3,31 @@
 Where windows lie within the image, its own memory is read. Elsewhere, and where memory does not lie
 as vector code wants it, a piece of the padded image is laid out first, small enough to stay in the
 cache. Which is which depends on the shapes alone; every piece sums a pixel in the same way.
+
+Of what dtype pixels and sums are, only the code for a strip knows (`vector.py`), and that is called
+by its address: so this is compiled once for all of them, and moves bytes.
 """
 
 from __future__ import annotations
 
 from numba import njit
-from numpy import empty
+from numpy import empty, uint8
 
 from kernfit.arrays import Array
-from kernfit.correlate.lanes import lanes
 from kernfit.correlate.laying_out import check_places, lay_out
-from kernfit.correlate.pointers import address_of, after, bytes_of, keep, pointer_to
-from kernfit.correlate.vector import correlate_strip, width_of_blocks
+from kernfit.correlate.pointers import (
+    address_of,
+    after,
+    copy_bytes,
+    copy_elements,
+    keep,
+    pointer_to,
+    start_of,
+)
+from kernfit.correlate.vector import correlate_strip, vector_bytes, vectors_of_blocks
 from kernfit.errors import InvalidInput
+
+_VECTOR, _BLOCKS = vector_bytes(), vectors_of_blocks()
 
 _PIECE = 1 << 18  # bytes of pixels that stay in the cache while all kernels pass over them
 # A row is laid out whole if its bytes are so few, or so few for each multiplication of a pixel: its
@@ -30,11 +42,12 @@ def correlate_planes(
     image: Array,
     taps: Array,
     out: Array,
+    strip: int,
     rows: Array,
     columns: Array,
     down: int,
     right: int,
-    fill: float,
+    fill: int,
     image_step: int,
     out_step: int,
     each: int,
@@ -56,13 +69,15 @@ def correlate_planes(
         Contiguous, of the dtype in which the sums are kept.
     out : ndarray, shape (h, w)
         The first plane of the output, any strides.
+    strip : int
+        The address of the code that sums these dtypes.
     rows, columns : ndarray of int64, shapes (h + kh - 1,) and (w + kw - 1,)
         Which row and column of the image stands at each position of the padded image; -1 where the
         fill value does.
     down, right : int
         At which position the image itself begins.
-    fill : number
-        What stands outside.
+    fill : int
+        What stands outside, as the integer with the same bytes.
     image_step, out_step : int
         Bytes from one plane to the next.
     each : int
@@ -85,23 +100,25 @@ def correlate_planes(
     check_places(columns, image.shape[1])
 
     # Where windows lie within the image, and memory will do.
-    vector, block = lanes(out), width_of_blocks(pointer_to(taps), tall)
+    size, total = image.itemsize, out.itemsize
+    vector = _VECTOR // total
+    block = _BLOCKS[2 if tall >= 5 else 1 if tall >= 3 else 0] * vector
     # Narrow rows are summed as if they were as wide as a vector, or a block if they nearly are.
     least = vector if 2 * width <= block else block
-    sums_fit = out.strides[1] == out.itemsize and width >= least
+    sums_fit = out.strides[1] == total and width >= least
     # What the sums of a row have too many may fall on the next row, which is written later: if
     # every row is one block, be it one of 5 rows, of 3 or of 1.
-    falls = width < least <= 2 * width and out.strides == (width * out.itemsize, out.itemsize)
-    for rows_of_block in (1, 3, 5):
-        falls = falls and width_of_blocks(pointer_to(taps), rows_of_block) == block
-    fit = image.strides[1] == image.itemsize and sums_fit
+    falls = width < least <= 2 * width and out.strides == (width * total, total)
+    for vectors in _BLOCKS:
+        falls = falls and vectors * vector == block
+    fit = image.strides[1] == size and sums_fit
     top = min(max(down, first), stop)
     bottom = min(max(down + image.shape[0] - tall + 1, top), stop) if fit else top
     left = min(right, width)
     right_end = min(max(right + image.shape[1] - broad + 1, left), width)
     if left > 0 or right_end < width:
         narrow = max(_NARROW, min(_NARROW_EACH * each * tall * broad, _WIDE // 2))
-        if width * out.itemsize <= narrow:
+        if width * total <= narrow:
             bottom = top
     if left > 0:
         left = min(max(left, vector), width)
@@ -112,21 +129,21 @@ def correlate_planes(
 
     # Memory for a piece of the padded image and, where that of the output will not do, of sums.
     inside = first == top and stop == bottom and left == 0 and right_end == width
-    most = max(min(width, _WIDE // out.itemsize), least)
-    pitch = -(-(most + broad - 1) // vector) * vector
-    high = max((_PIECE // (pitch * out.itemsize) - tall + 1) // _ROWS, 1) * _ROWS
-    high = min(high, stop - first)
-    scratch = empty(0 if inside else (high + tall - 1) * pitch + vector, image.dtype)
-    paper = empty(0 if sums_fit else high * most, out.dtype)
+    most = max(min(width, _WIDE // total), least)
+    pitch = (most + broad - 1 + vector - 1) & -vector  # a vector has 2^n numbers
+    high = stop - first
+    if not inside:
+        high = min(max((_PIECE // (pitch * total) - tall + 1) // _ROWS, 1) * _ROWS, high)
+    room = 0 if inside else ((high + tall - 1) * pitch + vector) * size
+    scratch, paper = empty(room, uint8), empty(0 if sums_fit else high * most * total, uint8)
     if width < least:
         scratch[:] = 0  # what lies beside narrow rows is summed as well, and left behind
 
-    pixels, sums = pointer_to(scratch), pointer_to(paper)
-    size, total = bytes_of(pixels), bytes_of(sums)
-    pixels = after(pixels, -address_of(pixels) % (vector * size))  # whole vectors load faster
+    pixels, sums = start_of(scratch), start_of(paper)
+    pixels = after(pixels, -address_of(pixels) & (vector * size - 1))  # whole vectors load faster
     pitch *= size
     for n in range(begin, end):
-        plane = after(pointer_to(image), n * image_step)
+        plane = after(start_of(image), n * image_step)
         i = first
         while i < stop:
             within = top <= i < bottom
@@ -144,30 +161,34 @@ def correlate_planes(
                     wide = least if width < least else j1 - j0
                     source, stride = pixels, pitch
                     lay_out(
-                        plane, image.strides, right - j0, image.shape[1], 0, 1,
-                        after(pointer_to(rows), i * 8), after(pointer_to(columns), j0 * 8),
-                        fill, pixels, pitch, i1 - i + tall - 1, j1 - j0 + broad - 1,
+                        size, plane, image.strides[0], image.strides[1], right - j0,
+                        image.shape[1], 0, 1, after(pointer_to(rows), i * 8),
+                        after(pointer_to(columns), j0 * 8), fill, pixels, pitch,
+                        i1 - i + tall - 1, j1 - j0 + broad - 1,
                     )  # fmt: skip
                 for o in range(n * each, (n + 1) * each):
                     k = o % len(taps) * tall * broad * total
-                    target = after(pointer_to(out), o * out_step + i * out.strides[0])
+                    target = after(start_of(out), o * out_step + i * out.strides[0])
                     target = after(target, j0 * out.strides[1])
-                    weights, done = after(pointer_to(taps), k), i1 - i
+                    weights, done = after(start_of(taps), k), i1 - i
                     if not sums_fit:
                         done = done - 1 if falls else 0
                     correlate_strip(
-                        source, stride, weights, tall, broad, target, out.strides[0], done, wide
-                    )
+                        strip, source, stride, weights, tall, broad, target, out.strides[0],
+                        done, wide,
+                    )  # fmt: skip
                     if not sums_fit:
                         correlate_strip(
-                            after(source, done * stride), stride, weights, tall, broad,
+                            strip, after(source, done * stride), stride, weights, tall, broad,
                             sums, most * total, i1 - i - done, wide,
                         )  # fmt: skip
                         for a in range(done, i1 - i):
                             line = after(target, a * out.strides[0])
                             summed = after(sums, (a - done) * most * total)
-                            for b in range(j1 - j0):
-                                after(line, b * out.strides[1])[0] = summed[b]
+                            if out.strides[1] == total:
+                                copy_bytes(summed, line, (j1 - j0) * total)
+                            else:
+                                copy_elements(total, summed, total, line, out.strides[1], j1 - j0)
                 j = j1
             i = i1
     keep(scratch)

@@ -27,6 +27,16 @@ def pointer_to(typing: Any, array: Any) -> Any:
 
 
 @intrinsic  # type: ignore[untyped-decorator]
+def start_of(typing: Any, array: Any) -> Any:
+    """Return what `pointer_to` does, as a pointer to whatever there is."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.bitcast(context.make_array(array)(context, builder, args[0]).data, _BYTES)
+
+    return types.voidptr(array), emit
+
+
+@intrinsic  # type: ignore[untyped-decorator]
 def keep(typing: Any, array: Any) -> Any:
     """Use an array, so that it has not been freed before."""
 
@@ -58,17 +68,6 @@ def address_of(typing: Any, pointer: Any) -> Any:
 
 
 @intrinsic  # type: ignore[untyped-decorator]
-def bytes_of(typing: Any, pointer: Any) -> Any:
-    """Return how many bytes an element has."""
-
-    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        size = context.get_abi_sizeof(context.get_data_type(pointer.dtype))
-        return context.get_constant(types.intp, size)
-
-    return types.intp(pointer), emit
-
-
-@intrinsic  # type: ignore[untyped-decorator]
 def copy_bytes(typing: Any, source: Any, target: Any, count: Any) -> Any:
     """Copy so many bytes from one pointer to the other."""
 
@@ -95,3 +94,31 @@ def fetch(typing: Any, pointer: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(pointer), emit
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def copy_elements(
+    typing: Any, size: Any, source: Any, step: Any, target: Any, stride: Any, count: Any
+) -> Any:
+    """Copy elements of 1, 2, 4 or 8 bytes, so many bytes apart, to where they are others apart."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        size, source, step, target, stride, count = args
+        done = builder.append_basic_block("copied")
+        switch = builder.switch(size, done)
+        for each in (1, 2, 4, 8):
+            block, kind = builder.append_basic_block(), ir.IntType(8 * each).as_pointer()
+            switch.add_case(ir.Constant(size.type, each), block)
+            builder.position_at_end(block)
+            with cgutils.for_range(builder, count) as loop:
+                place, goal = (
+                    builder.bitcast(builder.gep(pointer, [builder.mul(loop.index, apart)]), kind)
+                    for pointer, apart in ((source, step), (target, stride))
+                )
+                builder.store(builder.load(place, align=1), goal, align=1)
+            builder.branch(done)
+        builder.position_at_end(done)
+        return context.get_dummy_value()
+
+    n, p = types.intp, types.voidptr
+    return types.void(n, p, n, p, n, n), emit

@@ -10,14 +10,26 @@ from __future__ import annotations
 
 from typing import Any
 
+from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
-from numpy import empty
+from numpy import empty, uint8
 
 from kernfit.arrays import Array
-from kernfit.correlate.emit import Emitter, number, vector_bytes
+from kernfit.correlate.emit import (
+    BYTES,
+    INT,
+    Emitter,
+    calling,
+    function_in,
+    lane_numbers,
+    number,
+    repeated,
+    variable,
+    vector_bytes,
+)
 from kernfit.correlate.laying_out import check_places, lay_out
-from kernfit.correlate.pointers import after, bytes_of, copy_bytes, keep, pointer_to
+from kernfit.correlate.pointers import after, copy_bytes, keep, pointer_to, start_of
 from kernfit.errors import InvalidInput
 
 OUTPUTS = 8
@@ -31,17 +43,12 @@ POSITIONS = 16
 _WIDE = {64: 3, 32: 1, 16: 1}
 
 
-def _vectors(wide: Any) -> int:
-    return _WIDE[vector_bytes()] if wide.literal_value else 1
-
-
 class _Block(Emitter):
-    """Emits the code for one block of sums."""
+    """Emits the code for one block of sums, `vectors` wide."""
 
-    def __init__(self, context: Any, builder: Any, signature: Any, args: Any) -> None:
-        wide, pixels, _, taps, *_ = signature.args
-        super().__init__(context, builder, pixels.dtype, taps.dtype, _vectors(wide))
-        self.image, self.offsets, self.taps, self.depth, self.out, self.pitch = args[1:]
+    def __init__(self, context: Any, builder: Any, kind: Any, vectors: int, *args: Any) -> None:
+        super().__init__(context, builder, kind, kind, vectors)
+        self.image, self.offsets, self.taps, self.depth, self.out, self.pitch = args
 
     def emit(self) -> None:
         """Emit the block: all taps go by, and the sums are stored at the end."""
@@ -66,58 +73,107 @@ class _Block(Emitter):
         return self.add_taps(pixels, taps, sums)
 
 
-@intrinsic(prefer_literal=True)  # type: ignore[untyped-decorator]
-def _sum_block(
-    typing: Any, wide: Any, pixels: Any, offsets: Any, taps: Any, depth: Any, sums: Any, pitch: Any
-) -> Any:
-    """Write the sums of one block, for the position at `pixels` on; it must lie inside."""
+def _emit_sums(context: Any, module: Any, kind: Any) -> Any:
+    """Emit ``sums[o, q] = sum over n of pixels[q + offsets[n]] * taps[n, o]`` for 8 outputs.
 
-    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        _Block(context, builder, signature, args).emit()
-        return context.get_dummy_value()
+    The function's arguments, in C's way of calling:
 
-    return types.void(wide, pixels, offsets, taps, types.intp, sums, types.intp), emit
-
-
-@intrinsic(prefer_literal=True)  # type: ignore[untyped-decorator]
-def _block_width(typing: Any, wide: Any, taps: Any) -> Any:
-    """Return how many positions a block has."""
-    width = _vectors(wide) * vector_bytes() * 8 // taps.dtype.bitwidth
-
-    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return context.get_constant(types.intp, width)
-
-    return types.intp(wide, taps), emit
-
-
-@njit(inline="always")  # type: ignore[untyped-decorator]
-def _sum_products(
-    pixels: Any, offsets: Any, taps: Any, depth: int, sums: Any, pitch: int, count: int
-) -> None:
-    """Write ``sums[o, q] = sum over n of pixels[q + offsets[n]] * taps[n, o]`` for 8 outputs.
-
-    Parameters
-    ----------
-    pixels, offsets, taps, sums : pointers
-        `sums` has `pitch` bytes from one output to the next.
+    pixels, offsets, taps : pointers
     depth : int
         How many taps each output has, one at least.
+    sums : pointer
+    pitch : int
+        Bytes from one output of `sums` to the next.
     count : int
         Of positions, a multiple of POSITIONS.
     """
-    if depth < 1 or count % POSITIONS:
-        raise InvalidInput("there must be taps, and whole blocks of positions")
-    wide, narrow = _block_width(True, taps), _block_width(False, taps)
-    size = bytes_of(pixels)
-    first = 0
-    while first + wide <= count:
-        place, goal = after(pixels, first * size), after(sums, first * size)
-        _sum_block(True, place, offsets, taps, depth, goal, pitch)
-        first += wide
-    while first < count:
-        place, goal = after(pixels, first * size), after(sums, first * size)
-        _sum_block(False, place, offsets, taps, depth, goal, pitch)
-        first += narrow
+    function = function_in(module, "sums", _SUMS)
+    builder = ir.IRBuilder(function.append_basic_block())
+    pixels, offsets, taps, depth, sums, pitch, count = function.args
+    first = variable(builder, number(0))
+    for vectors in dict.fromkeys((_WIDE[vector_bytes()], 1)):
+        wide = vectors * vector_bytes() * 8 // kind.bitwidth
+
+        def more(wide: int = wide) -> Any:
+            end = builder.add(builder.load(first), number(wide))
+            return builder.icmp_signed("<=", end, count)
+
+        with repeated(builder, more):
+            position = builder.load(first)
+            ahead = builder.mul(position, number(kind.bitwidth // 8))
+            place, goal = (builder.gep(pointer, [ahead]) for pointer in (pixels, sums))
+            _Block(context, builder, kind, vectors, place, offsets, taps, depth, goal, pitch).emit()
+            builder.store(builder.add(position, number(wide)), first)
+    builder.ret_void()
+    return function
+
+
+def _emit_addition(context: Any, module: Any, kind: Any) -> Any:
+    """Emit ``target[q] = line[q] + term``: of a line, a target, the place of a term, a count."""
+    function = function_in(module, "addition", _ADDITION)
+    builder = ir.IRBuilder(function.append_basic_block())
+    line, target, place, count = function.args
+    value, size = context.get_value_type(kind), kind.bitwidth // 8
+    term = builder.load(builder.bitcast(place, value.as_pointer()))
+    q = variable(builder, number(0))
+    for lanes in (vector_bytes() // size, 1):
+        vector = ir.VectorType(value, lanes)
+        terms = builder.insert_element(ir.Constant(vector, ir.Undefined), term, number(0))
+        terms = builder.shuffle_vector(terms, terms, lane_numbers([0] * lanes))
+
+        def more(lanes: int = lanes) -> Any:
+            return builder.icmp_signed("<=", builder.add(builder.load(q), number(lanes)), count)
+
+        with repeated(builder, more):
+            ahead = builder.mul(builder.load(q), number(size))
+            source, goal = (
+                builder.bitcast(builder.gep(pointer, [ahead]), vector.as_pointer())
+                for pointer in (line, target)
+            )
+            builder.store(builder.fadd(builder.load(source, align=size), terms), goal, align=size)
+            builder.store(builder.add(builder.load(q), number(lanes)), q)
+    builder.ret_void()
+    return function
+
+
+_SUMS = [BYTES, BYTES, BYTES, INT, BYTES, INT, INT]
+_ADDITION = [BYTES, BYTES, BYTES, INT]
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def _addresses(typing: Any, dtype: Any) -> Any:
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        functions = (
+            emit_one(context, builder.module, dtype.dtype)
+            for emit_one in (_emit_sums, _emit_addition)
+        )
+        found = [builder.ptrtoint(function, INT) for function in functions]
+        return context.make_tuple(builder, signature.return_type, found)
+
+    return types.UniTuple(types.intp, 2)(dtype), emit
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def addresses_of_sums(dtype: Any) -> tuple[int, int]:
+    """Return where the functions that depend on the dtype lie, for `correlate_channels`."""
+    return _addresses(dtype)  # type: ignore[no-any-return]
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def _sum_products(
+    typing: Any, address: Any, pixels: Any, offsets: Any, taps: Any, depth: Any, sums: Any,
+    pitch: Any, count: Any,
+) -> Any:  # fmt: skip
+    """Call what `_emit_sums` has emitted."""
+    n, p = types.intp, types.voidptr
+    return types.void(n, p, p, p, n, p, n, n), calling(_SUMS)
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def _add(typing: Any, address: Any, line: Any, target: Any, term: Any, count: Any) -> Any:
+    """Call what `_emit_addition` has emitted."""
+    n, p = types.intp, types.voidptr
+    return types.void(n, p, p, p, n), calling(_ADDITION)
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
@@ -126,6 +182,8 @@ def correlate_channels(
     taps: Array,
     bias: Array,
     out: Array,
+    sum_products: int,
+    add: int,
     rows: Array,
     columns: Array,
     begins: Array,
@@ -135,7 +193,7 @@ def correlate_channels(
     inputs: int,
     outputs: int,
     stride: int,
-    fill: float,
+    fill: int,
     high: int,
     wide: int,
     first: int,
@@ -158,6 +216,8 @@ def correlate_channels(
         What is added to each output plane.
     out : ndarray, shape (h, w)
         The first output plane, unit stride in the last axis, of the dtype of `taps`.
+    sum_products, add : int
+        The addresses of the code for this dtype.
     rows, columns : ndarray of int64, shapes (phases, lines) and (phases, n)
         For each phase of the stride, which row and column of the image stands at each of its
         positions; -1 where the fill value does.
@@ -172,8 +232,8 @@ def correlate_channels(
         Channels of a group.
     stride : int
         Of the columns.
-    fill : number
-        What stands outside.
+    fill : int
+        What stands outside, as the integer with the same bytes.
     high, wide : int
         Outputs of a strip, at most.
     first, stop : int
@@ -210,11 +270,10 @@ def correlate_channels(
         ):
             raise InvalidInput("phases must lie in the image")
 
-    room_of_sums = empty(OUTPUTS * most, taps.dtype)
-    room_of_pixels = empty(room, taps.dtype)
-    room_of_pixels[planes * lines * pitch :] = 0
-    pixels, sums = pointer_to(room_of_pixels), pointer_to(room_of_sums)
-    size = bytes_of(pixels)
+    size = taps.itemsize
+    room_of_sums, room_of_pixels = empty(OUTPUTS * most * size, uint8), empty(room * size, uint8)
+    room_of_pixels[planes * lines * pitch * size :] = 0
+    pixels, sums = start_of(room_of_pixels), start_of(room_of_sums)
     for i in range(first, stop, high):
         i1 = min(i + high, stop)
         count = -(-(i1 - i) * pitch // POSITIONS) * POSITIONS
@@ -223,12 +282,12 @@ def correlate_channels(
             for g in range(groups):
                 plane = pixels
                 for c in range(g * inputs, (g + 1) * inputs):
-                    source = after(pointer_to(image), c * image_step)
+                    source = after(start_of(image), c * image_step)
                     for a in range(rows.shape[0]):
                         for b in range(columns.shape[0]):
                             lay_out(
-                                source, image.strides, begins[b, 0] - j, begins[b, 2],
-                                begins[b, 1], stride,
+                                size, source, image.strides[0], image.strides[1],
+                                begins[b, 0] - j, begins[b, 2], begins[b, 1], stride,
                                 after(pointer_to(rows), (a * rows.shape[1] + i) * 8),
                                 after(pointer_to(columns), (b * columns.shape[1] + j) * 8),
                                 fill, plane, pitch * size,
@@ -236,20 +295,20 @@ def correlate_channels(
                             )  # fmt: skip
                             plane = after(plane, lines * pitch * size)
                 for k in range(blocks):
-                    weights = after(pointer_to(taps), (g * blocks + k) * depth * OUTPUTS * size)
+                    weights = after(start_of(taps), (g * blocks + k) * depth * OUTPUTS * size)
                     _sum_products(
-                        pixels, pointer_to(offsets), weights, depth, sums, most * size, count
-                    )
+                        sum_products, pixels, start_of(offsets), weights, depth, sums,
+                        most * size, count,
+                    )  # fmt: skip
                     for o in range(k * OUTPUTS, min((k + 1) * OUTPUTS, outputs)):
                         n = g * outputs + o
-                        goal = after(pointer_to(out), n * out_step + j * size)
+                        goal = after(start_of(out), n * out_step + j * size)
                         for r in range(i1 - i):
                             line = after(sums, ((o - k * OUTPUTS) * most + r * pitch) * size)
                             target = after(goal, (i + r) * out.strides[0])
                             if len(bias) == 0:
                                 copy_bytes(line, target, (j1 - j) * size)
                             else:
-                                for q in range(j1 - j):
-                                    target[q] = line[q] + bias[n]
+                                _add(add, line, target, after(start_of(bias), n * size), j1 - j)
     keep(room_of_pixels)
     keep(room_of_sums)

@@ -9,7 +9,7 @@ import numpy as np
 
 from kernfit.arrays import Array
 from kernfit.correlate.axes import Axis
-from kernfit.correlate.direct import compiled_planes
+from kernfit.correlate.direct import as_integer, compiled_planes, compiled_strip
 from kernfit.correlate.threads import for_strips
 
 _PLANES_EACH = 4  # for every thread: with so many, planes are shared out, with fewer rows
@@ -34,7 +34,7 @@ class StraightPlanes:
         What is added to the result, as it is broadcast to it.
     """
 
-    __slots__ = ("_alone", "_border", "_compiled", "_each", "_taps", "bias", "pixels")
+    __slots__ = ("_alone", "_border", "_compiled", "_each", "_strip", "_taps", "bias", "pixels")
 
     def __init__(
         self,
@@ -51,17 +51,19 @@ class StraightPlanes:
         places = (
             axis.sources(*axis.window(0, axis.outputs)).astype(np.intp) for axis in (rows, columns)
         )
-        self._border = *places, rows.before, columns.before, fill.item()
+        self._border = *places, rows.before, columns.before, as_integer(fill, pixels)
         self._alone = *self._border, 0, 0, 1, 0, 1, 0, rows.outputs  # of one plane
         self._compiled: Any = None
+        self._strip = 0
 
     def run(self, image: Array, out: Array, threads: int) -> None:
         """Write the result for `image` into `out`, both of the shape and dtype planned for."""
         call = self._compiled
         if call is None:
-            call = self._compiled = compiled_planes(self.pixels, self._taps.dtype)
+            self._strip = compiled_strip(self.pixels, self._taps.dtype)
+            call = self._compiled = compiled_planes()
         if threads == 1 and image.ndim == 2:
-            call(image, self._taps, out, *self._alone)
+            call(image, self._taps, out, self._strip, *self._alone)
         else:
             for planes, results in _stacks(image, out):
                 self._run_stack(planes, results, threads)
@@ -73,7 +75,7 @@ class StraightPlanes:
         count, rows = len(planes), out.shape[1]
         if not count or not len(out):
             return
-        options = self._taps, out[0], *self._border
+        options = self._taps, out[0], self._strip, *self._border
         steps = planes.strides[0], out.strides[0], self._each
 
         def of_planes(begin: int, end: int) -> None:

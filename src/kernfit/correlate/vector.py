@@ -8,6 +8,10 @@ is an ordinary run-time value, so each pair of dtypes compiles once.
 Every block, wide or narrow, sums a pixel in the same order with the same ``fmuladd``. The last
 block of a row overlaps the one before it instead of being computed in another way; therefore a
 pixel has the same bits wherever the output is cut.
+
+All of it is emitted, and is a function of its own that is called by its address: what Numba would
+have to understand of it takes longer to compile than the code itself, and what calls it need not
+be compiled again for each dtype.
 """
 
 from __future__ import annotations
@@ -19,10 +23,18 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
-from kernfit.correlate.emit import Emitter, lane_numbers, number
+from kernfit.correlate.emit import (
+    BYTES,
+    INT,
+    Emitter,
+    calling,
+    function_in,
+    lane_numbers,
+    number,
+    repeated,
+    variable,
+)
 from kernfit.correlate.emit import vector_bytes as vector_bytes
-from kernfit.correlate.pointers import address_of, after, bytes_of
-from kernfit.errors import InvalidInput
 
 # How many vectors of sums a block of so many rows has side by side. With these the sums, the
 # pixels and a tap fit into 32 registers (16 below 64 bytes), and enough sums are under way at once
@@ -35,20 +47,24 @@ _VECTORS = {
 _SHIFTS = 8  # of the pixels in registers, before they are loaded again
 
 
-class _Block(Emitter):
-    """Emits the code for one block of sums."""
+def vectors_of_blocks() -> tuple[int, int, int]:
+    """Return how many vectors a wide block of 1, of 3 and of 5 rows has."""
+    vectors = _VECTORS[vector_bytes()]
+    return vectors[1], vectors[3], vectors[5]
 
-    def __init__(self, context: Any, builder: Any, signature: Any, args: Any) -> None:
-        rows, wide, pixels, _, taps, *_ = signature.args
-        self.rows = rows.literal_value
-        vectors = _VECTORS[vector_bytes()][self.rows] if wide.literal_value else 1
-        super().__init__(context, builder, pixels.dtype, taps.dtype, vectors)
+
+class _Block(Emitter):
+    """Emits the code for one block of sums, `vectors` wide; it must lie inside."""
+
+    def __init__(
+        self, context: Any, builder: Any, kinds: tuple[Any, Any], shape: tuple[int, int], *args: Any
+    ) -> None:
+        self.rows, vectors = shape
+        super().__init__(context, builder, *kinds, vectors)
         # Vectors of 64 bytes straddle two cache lines at all shifts but one, which costs more
         # than to put them together from registers; narrower ones seldom do.
         self.shuffles = self.vectors > 1 and vector_bytes() == 64 and self.is_float
-        self.pixels, self.stride, self.taps, self.tall, self.broad, self.out, self.out_stride = (
-            args[2:]
-        )
+        self.pixels, self.stride, self.taps, self.tall, self.broad, self.out, self.out_stride = args
 
     # Memory
 
@@ -160,132 +176,119 @@ class _Block(Emitter):
         return merged
 
 
-@intrinsic(prefer_literal=True)  # type: ignore[untyped-decorator]
-def _correlate_block(
-    typing: Any,
-    rows: Any,
-    wide: Any,
-    pixels: Any,
-    stride: Any,
-    taps: Any,
-    tall: Any,
-    broad: Any,
-    out: Any,
-    out_stride: Any,
-) -> Any:
-    """Write the block of sums that begins at `out`; it must lie inside."""
-
-    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        _Block(context, builder, signature, args).emit()
-        return context.get_dummy_value()
-
-    number = types.intp
-    return types.void(rows, wide, pixels, number, taps, number, number, out, number), emit
+_STRIP = [BYTES, INT, BYTES, INT, INT, BYTES, INT, INT, INT]
 
 
-@intrinsic(prefer_literal=True)  # type: ignore[untyped-decorator]
-def _block_width(typing: Any, rows: Any, wide: Any, taps: Any) -> Any:
-    """Return how many columns a block has."""
-    vectors = _VECTORS[vector_bytes()][rows.literal_value] if wide.literal_value else 1
-    width = vectors * vector_bytes() * 8 // taps.dtype.bitwidth
+class _Strip:
+    """Emits the function that writes the valid correlation of an image with a kernel.
 
-    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return context.get_constant(types.intp, width)
+    Its arguments, in C's way of calling:
 
-    return types.intp(rows, wide, taps), emit
-
-
-def _sweep(rows: int) -> Any:
-    """Return a function that writes `rows` rows of the output."""
-
-    def sweep(
-        pixels: Any,
-        stride: int,
-        taps: Any,
-        tall: int,
-        broad: int,
-        out: Any,
-        out_stride: int,
-        width: int,
-    ) -> None:
-        wide = _block_width(rows, True, taps)
-        narrow = _block_width(rows, False, taps)
-        # The second block begins at a whole vector of the image's memory; these load faster.
-        size = bytes_of(pixels)
-        step = wide - address_of(pixels) // size % narrow
-        j = 0
-        # The last wide block overlaps the one before it, for a narrow one takes no less time.
-        while j < width - narrow and wide <= width:
-            start = min(j, width - wide)
-            source, target = after(pixels, start * size), after(out, start * bytes_of(out))
-            _correlate_block(rows, True, source, stride, taps, tall, broad, target, out_stride)
-            j = start + step if start + wide < width else width
-            step = wide
-        while j < width:
-            start = min(j, width - narrow)
-            source, target = after(pixels, start * size), after(out, start * bytes_of(out))
-            _correlate_block(rows, False, source, stride, taps, tall, broad, target, out_stride)
-            j += narrow
-
-    # Its code becomes part of that of its caller, once; a function of its own would be compiled
-    # for itself and again as a part, and that for the first row, a literal 0, and for all others.
-    return njit(inline="always")(sweep)
-
-
-_one, _three, _five = (_sweep(rows) for rows in (1, 3, 5))
-
-
-@njit(nogil=True)  # type: ignore[untyped-decorator]
-def width_of_blocks(taps: Any, tall: int) -> int:
-    """Return how many columns a wide block has for a kernel of so many rows."""
-    if tall >= 5:
-        return int(_block_width(5, True, taps))
-    return int(_block_width(3, True, taps) if tall >= 3 else _block_width(1, True, taps))
-
-
-@njit(nogil=True)  # type: ignore[untyped-decorator]
-def correlate_strip(
-    pixels: Any,
-    stride: int,
-    taps: Any,
-    tall: int,
-    broad: int,
-    out: Any,
-    out_stride: int,
-    height: int,
-    width: int,
-) -> None:
-    """Write the valid correlation of an image with a kernel.
-
-    Arrays would be counted as used and unused again at each call, which takes longer than a block.
-
-    Parameters
-    ----------
     pixels : pointer
         To the first pixel of ``height + tall - 1`` rows, each of ``width + broad - 1`` pixels that
         follow one another.
     stride : int
         Bytes from one row of pixels to the next.
     taps : pointer
-        To ``tall * broad`` taps, one after another.
+        To ``tall * broad`` taps, one after another; there is one at least.
+    tall, broad : int
     out : pointer
         To the first of `height` rows of `width` sums that follow one another, at least a vector.
     out_stride : int
         Bytes from one row of sums to the next.
+    height, width : int
     """
-    if tall < 1 or broad < 1 or width < _block_width(1, False, taps):
-        raise InvalidInput("there must be taps, and rows of at least one vector")
-    i = 0
-    while i < height:
-        source, target = after(pixels, i * stride), after(out, i * out_stride)
-        # A block has no more rows than the kernel, see _Block.emit.
-        rows = min(height - i, tall)
-        if rows >= 5:
-            _five(source, stride, taps, tall, broad, target, out_stride, width)
-            i += 5
-        elif rows >= 3:
-            _three(source, stride, taps, tall, broad, target, out_stride, width)
-            i += 3
-        else:
-            _one(source, stride, taps, tall, broad, target, out_stride, width)
-            i += 1
+
+    def __init__(self, context: Any, module: Any, kinds: tuple[Any, Any]) -> None:
+        self.function = function_in(module, "strip", _STRIP)
+        self.builder = ir.IRBuilder(self.function.append_basic_block())
+        self.context, self.kinds = context, kinds
+        self.pixel_bytes, self.sum_bytes = (kind.bitwidth // 8 for kind in kinds)
+
+    def emit(self) -> Any:
+        """Emit it: rows by fives, then by threes, then one by one; return the function."""
+        builder = self.builder
+        pixels, stride, taps, tall, broad, out, out_stride, height, width = self.function.args
+        i = variable(builder, number(0))
+        for rows in (5, 3, 1):
+            # A block has no more rows than the kernel, see _Block.emit.
+            tall_enough = builder.icmp_signed(">=", tall, number(rows))
+
+            def more(rows: int = rows, tall_enough: Any = tall_enough) -> Any:
+                last = builder.add(builder.load(i), number(rows))
+                return builder.and_(tall_enough, builder.icmp_signed("<=", last, height))
+
+            with repeated(builder, more):
+                at = builder.load(i)
+                source = builder.gep(pixels, [builder.mul(at, stride)])
+                target = builder.gep(out, [builder.mul(at, out_stride)])
+                self.sweep(rows, width, source, stride, taps, tall, broad, target, out_stride)
+                builder.store(builder.add(at, number(rows)), i)
+        builder.ret_void()
+        return self.function
+
+    def sweep(
+        self, rows: int, width: Any, pixels: Any, stride: Any, taps: Any, tall: Any, broad: Any,
+        out: Any, out_stride: Any,
+    ) -> None:  # fmt: skip
+        """Emit `rows` rows of the output: wide blocks, or where there is no room, narrow ones."""
+        builder = self.builder
+        vectors = _VECTORS[vector_bytes()][rows]
+        narrow = vector_bytes() // self.sum_bytes
+        wide = vectors * narrow
+
+        def block(j: Any, vectors: int) -> Any:
+            """Emit the block at column `j`, or before it if it would not fit; return where."""
+            last = builder.sub(width, number(vectors * narrow))
+            start = builder.select(builder.icmp_signed("<", j, last), j, last)
+            source = builder.gep(pixels, [builder.mul(start, number(self.pixel_bytes))])
+            target = builder.gep(out, [builder.mul(start, number(self.sum_bytes))])
+            memory = source, stride, taps, tall, broad, target, out_stride
+            _Block(self.context, builder, self.kinds, (rows, vectors), *memory).emit()
+            return start
+
+        # The second block begins at a whole vector of the image's memory; these load faster.
+        place = builder.udiv(builder.ptrtoint(pixels, INT), number(self.pixel_bytes))
+        step = variable(builder, builder.sub(number(wide), builder.urem(place, number(narrow))))
+        j = variable(builder, number(0))
+        room = builder.icmp_signed("<=", number(wide), width)
+
+        # The last wide block overlaps the one before it, for a narrow one takes no less time.
+        def more() -> Any:
+            rest = builder.sub(width, number(narrow))
+            return builder.and_(room, builder.icmp_signed("<", builder.load(j), rest))
+
+        with repeated(builder, more):
+            start = block(builder.load(j), vectors)
+            within = builder.icmp_signed("<", builder.add(start, number(wide)), width)
+            after = builder.add(start, builder.load(step))
+            builder.store(builder.select(within, after, width), j)
+            builder.store(number(wide), step)
+        with repeated(builder, lambda: builder.icmp_signed("<", builder.load(j), width)):
+            block(builder.load(j), 1)
+            builder.store(builder.add(builder.load(j), number(narrow)), j)
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def _address_of_strip(typing: Any, pixels: Any, sums: Any) -> Any:
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        strip = _Strip(context, builder.module, (pixels.dtype, sums.dtype)).emit()
+        return builder.ptrtoint(strip, INT)
+
+    return types.intp(pixels, sums), emit
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def address_of_strip(pixels: Any, sums: Any) -> int:
+    """Return where the function for pixels and sums of these dtypes lies, for `correlate_strip`."""
+    return int(_address_of_strip(pixels, sums))
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def correlate_strip(
+    typing: Any, strip: Any, pixels: Any, stride: Any, taps: Any, tall: Any, broad: Any,
+    out: Any, out_stride: Any, height: Any, width: Any,
+) -> Any:  # fmt: skip
+    """Call the function at the address `strip`; see `_Strip`."""
+    n, p = types.intp, types.voidptr
+    return types.void(n, p, n, p, n, n, p, n, n, n), calling(_STRIP)
