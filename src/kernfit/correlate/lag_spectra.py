@@ -65,10 +65,10 @@ def tile_of(transform: Pair, lags: Pair) -> Pair:
     return transform[0] - lags[0] + 1, transform[1] - lags[1] + 1
 
 
-def no_spectra(transform: Pair, owns: int, seens: int, parts: int) -> Array:
-    """Return memory for the spectra of each of some parts, all 0."""
-    strips, planes, columns, lanes = _stack(transform).shape
-    return np.zeros((parts, owns, seens, strips, planes, columns * lanes))
+def room_for_spectra(transform: Pair, owns: int, seens: int, parts: int) -> Array:
+    """Return memory for the spectra of each of some parts."""
+    strips, planes, columns, lanes = _stacks(transform, 1).shape[1:]
+    return np.empty((parts, owns, seens, strips, planes, columns * lanes))
 
 
 def spectra_bytes(transform: Pair, owns: int, seens: int) -> int:
@@ -87,13 +87,9 @@ class Scratch:
     """
 
     def __init__(self, transform: Pair, seens: int) -> None:
-        own = _stack(transform)
-        self.arrays = (
-            *(twiddles_of(n, _DOUBLE) for n in transform),
-            scratch(transform, _DOUBLE)[0],
-            np.zeros((seens, *own.shape)),
-            own,
-        )
+        stacks = _stacks(transform, seens + 1)
+        factors = (twiddles_of(n, _DOUBLE) for n in transform)
+        self.arrays = *factors, scratch(transform, _DOUBLE)[0], stacks[1:], stacks[0]
 
 
 def add_spectra(tiles: Iterator[LagTile], memory: Scratch, totals: Array) -> None:
@@ -114,10 +110,12 @@ def _nothing_like(tile: LagTile) -> LagTile:
     return LagTile(tile.seen[:, :0], tile.others[:, :0], tile.middle, tile.aside)
 
 
-def _stack(transform: Pair) -> Array:
-    """Return memory for a spectrum, with what pads its strips; that is finite as well."""
+def _stacks(transform: Pair, count: int) -> Array:
+    """Return memory for spectra; what pads their strips is multiplied too, and so must be finite."""
     strips, planes, columns, lanes = scratch(transform, _DOUBLE)[1].shape
-    return np.zeros((strips, planes, columns + PAD, lanes))
+    stacks = np.empty((count, strips, planes, columns + PAD, lanes))
+    stacks[:, :, :, columns:] = 0.0
+    return stacks
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
@@ -194,7 +192,7 @@ def lags_of(totals: Array, transform: Pair, lags: Pair) -> Array:
     -------
     ndarray of float64, shape (owns, seens, rows, columns)
     """
-    lanes = _stack(transform).shape[3]
+    lanes = _stacks(transform, 1).shape[4]
     totals = totals.reshape(*totals.shape[:4], -1, lanes)[..., : transform[1], :]
     down, along = _waves(transform, lags)
     span = lags[1]

@@ -19,6 +19,8 @@ from kernfit.correlate.threads import for_strips, thread_count
 # The tiles are summed up in parts, the same however many threads there are: so many at most, each
 # of so many tiles at least, their spectra of so many bytes.
 _MOST_PARTS, _LEAST_TILES, _SPECTRA_BYTES = 16, 6, 32 << 20
+# To wake a thread takes longer than to sum up so many bytes.
+_ALONE_BYTES = 4 << 20
 
 
 def lag_products(
@@ -128,12 +130,12 @@ def lag_sums(
     parts: Array
     if transform is None:
         together, count = 1, min(4 * _MOST_PARTS, len(grid))
-        parts = np.zeros((count, owns, seens, *lags))
+        parts = np.empty((count, owns, seens, *lags))
     else:
         together = 2  # of which two go through one transform
         room_for = _SPECTRA_BYTES // lag_spectra.spectra_bytes(transform, owns, seens)
         count = max(1, min(_MOST_PARTS, len(grid) // _LEAST_TILES, room_for))
-        parts = lag_spectra.no_spectra(transform, owns, seens, count)
+        parts = lag_spectra.room_for_spectra(transform, owns, seens, count)
     rounds = -(-len(grid) // together)
     edges = [together * (rounds * n // count) for n in range(count + 1)]
     asides: list[list[Array]] = [[] for _ in range(count)]
@@ -146,6 +148,7 @@ def lag_sums(
         except IndexError:
             room = Room()
             scratch = None if transform is None else lag_spectra.Scratch(transform, seens)
+        parts[n] = 0.0  # here, since one thread alone would take long over all
         tiles = _told((load(at, room) for at in grid[edges[n] : edges[n + 1]]), asides[n])
         if scratch is not None:
             lag_spectra.add_spectra(tiles, scratch, parts[n])
@@ -168,7 +171,7 @@ def lag_sums(
         total = parts.sum(axis=0)
     else:
         total = lag_spectra.lags_of(_sum_of_parts(parts, workers), transform, lags)
-    return total, np.sum([each for kept in asides for each in kept], axis=0)
+    return total, sum(each for kept in asides for each in kept)
 
 
 def _sum_of_parts(parts: Array, threads: int) -> Array:
@@ -179,7 +182,7 @@ def _sum_of_parts(parts: Array, threads: int) -> Array:
     def work(begin: int, end: int) -> None:
         by_place[:, begin:end].sum(axis=0, out=total[begin:end])
 
-    for_strips(work, len(total), threads)
+    for_strips(work, len(total), threads if parts.nbytes > _ALONE_BYTES else 1)
     return total.reshape(parts.shape[1:])
 
 
