@@ -5,6 +5,7 @@ import pytest
 
 import kernfit.correlate.lags as room
 from kernfit import Statistics
+from kernfit.correlate.lag_parts import PanelParts, Parts, SpectralParts
 from kernfit.correlate.lag_spectra import cheapest_transform
 from kernfit.correlate.lags import lag_products, lag_products_of_all, spectral_size
 
@@ -108,3 +109,21 @@ def test_small_kernels_and_images_are_summed_directly():
     assert spectral_size((60, 4096), (3, 5), (0, 2), 1) is None
     assert spectral_size((100, 100), (11, 21), (0, 10), 1) is None
     assert spectral_size((1000, 1000), (400, 400), (0,), 1) is None
+
+
+def test_a_few_rows_that_are_left_over_are_summed_directly(monkeypatch):
+    ways = []
+
+    def seen(self, n, room, given=Parts.loaded):
+        ways.append((type(self), self.tiles[0][0].start, self.tiles[-1][0].stop))
+        return given(self, n, room)
+
+    monkeypatch.setattr(Parts, "loaded", seen)
+    rng = np.random.default_rng(6)
+    y, x = rng.normal(size=(502, 502)), rng.normal(size=(512, 512))
+    found = [lag_products(y, x, 11, (-10, 10), threads=n) for n in (1, 2, 3)]
+    assert set(ways) == {(SpectralParts, 0, 472), (PanelParts, 472, 502)}
+    for other in found:
+        assert np.array_equal(other, found[0])
+    expected = one_by_one(y, x, 11, (-10, 10))
+    assert np.abs(found[0] - expected).max() < 1e-14 * np.sqrt(np.sum(y**2) * np.sum(x**2))

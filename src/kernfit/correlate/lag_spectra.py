@@ -51,13 +51,17 @@ def cheapest_transform(lags: Pair, owns: int, seens: int, size: Pair) -> tuple[f
             continue
         if all(2 * side > n for side, n in zip(tile, transform, strict=True)):
             tiles = -(-size[0] // tile[0]) * -(-size[1] // tile[1])
-            pairs = -(-tiles // 2)
-            points = transform[0] * transform[1]
-            one = _COST * np.log2(points) * (1.0 if points <= _ROOM else 1.4)
-            products = owns * seens * (_PRODUCT * pairs + _WAY_BACK)
-            price = float(points * ((owns + seens) * one * pairs + products)) + _EACH * tiles
-            found = min(found, (price, transform))
+            back = _WAY_BACK * owns * seens * transform[0] * transform[1]
+            found = min(found, (cost(transform, owns, seens, tiles) + back, transform))
     return found
+
+
+def cost(transform: Pair, owns: int, seens: int, tiles: int) -> float:
+    """Return what so many tiles cost in nanoseconds, without the way back."""
+    pairs = -(-tiles // 2)
+    points = transform[0] * transform[1]
+    one = _COST * np.log2(points) * (1.0 if points <= _ROOM else 1.4)
+    return float(points * pairs * ((owns + seens) * one + owns * seens * _PRODUCT)) + _EACH * tiles
 
 
 def tile_of(transform: Pair, lags: Pair) -> Pair:
@@ -111,7 +115,7 @@ def _nothing_like(tile: LagTile) -> LagTile:
 
 
 def _stacks(transform: Pair, count: int) -> Array:
-    """Return memory for spectra; what pads their strips is multiplied too, and so must be finite."""
+    """Return memory for spectra; what pads their strips is multiplied too: it must be finite."""
     strips, planes, columns, lanes = scratch(transform, _DOUBLE)[1].shape
     stacks = np.empty((count, strips, planes, columns + PAD, lanes))
     stacks[:, :, :, columns:] = 0.0

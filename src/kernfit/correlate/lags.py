@@ -7,20 +7,15 @@ patches. Sums are kept in float64, tile by tile, so that a tile's pixels are fet
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from kernfit.arrays import Array
 from kernfit.correlate import lag_panels, lag_spectra
+from kernfit.correlate.lag_parts import Load, Pair, PanelParts, Parts, SpectralParts
 from kernfit.correlate.lag_tile import SPARE, LagTile, Room
 from kernfit.correlate.threads import for_strips, thread_count
-
-# The tiles are summed up in parts, the same however many threads there are: so many at most, each
-# of so many tiles at least, their spectra of so many bytes.
-_MOST_PARTS, _LEAST_TILES, _SPECTRA_BYTES = 16, 6, 32 << 20
-# To wake a thread takes longer than to sum up so many bytes.
-_ALONE_BYTES = 4 << 20
 
 
 def lag_products(
@@ -81,9 +76,9 @@ def lag_products_of_all(
 
 
 def lag_sums(
-    load: Callable[[tuple[slice, slice], Room], LagTile],
+    load: Load,
     size: tuple[int, ...],
-    lags: tuple[int, int],
+    lags: Pair,
     firsts: Sequence[int],
     seens: int,
     *,
@@ -115,82 +110,51 @@ def lag_sums(
     aside : ndarray
         The sums of what tiles gave besides.
     """
-    height, width = size
     transform = spectral_size(size, lags, firsts, seens)
-    if transform is None:
-        most = lag_panels.tile_of((height, width))
-    else:
-        most = lag_spectra.tile_of(transform, lags)
-    grid = [
-        (slice(top, min(top + most[0], height)), slice(left, min(left + most[1], width)))
-        for top in range(0, height, most[0])
-        for left in range(0, width, most[1])
-    ]
-    owns = len(firsts)
-    parts: Array
-    if transform is None:
-        together, count = 1, min(4 * _MOST_PARTS, len(grid))
-        parts = np.empty((count, owns, seens, *lags))
-    else:
-        together = 2  # of which two go through one transform
-        room_for = _SPECTRA_BYTES // lag_spectra.spectra_bytes(transform, owns, seens)
-        count = max(1, min(_MOST_PARTS, len(grid) // _LEAST_TILES, room_for))
-        parts = lag_spectra.room_for_spectra(transform, owns, seens, count)
-    rounds = -(-len(grid) // together)
-    edges = [together * (rounds * n // count) for n in range(count + 1)]
-    asides: list[list[Array]] = [[] for _ in range(count)]
-
-    free: list[tuple[Room, lag_spectra.Scratch | None]] = []  # memory that a part has done with
-
-    def add_part(n: int) -> None:
-        try:
-            room, scratch = free.pop()
-        except IndexError:
-            room = Room()
-            scratch = None if transform is None else lag_spectra.Scratch(transform, seens)
-        parts[n] = 0.0  # here, since one thread alone would take long over all
-        tiles = _told((load(at, room) for at in grid[edges[n] : edges[n + 1]]), asides[n])
-        if scratch is not None:
-            lag_spectra.add_spectra(tiles, scratch, parts[n])
-        else:
-            for tile in tiles:
-                parts[n] += lag_panels.panel_products(tile, *lags, firsts)
-        free.append((room, scratch))
+    tall = 0 if transform is None else _rows_through(transform, size, lags, firsts, seens)
+    parts: list[Parts] = []
+    if transform is not None:
+        tiles = _tiles(lag_spectra.tile_of(transform, lags), (0, tall), size[1])
+        parts.append(SpectralParts(transform, load, tiles, lags, firsts, seens))
+    if tall < size[0]:
+        tiles = _tiles(lag_panels.tile_of((size[0] - tall, size[1])), (tall, size[0]), size[1])
+        parts.append(PanelParts(load, tiles, lags, firsts, seens))
+    tasks = [task for each in parts for task in each.tasks] + list(besides)
 
     def work(begin: int, end: int) -> None:
-        for n in range(begin, end):
-            if n < count:
-                add_part(n)
-            else:
-                besides[n - count]()
+        for task in tasks[begin:end]:
+            task()
 
     workers = thread_count(threads)
-    jobs = count + len(besides)
-    for_strips(work, jobs, workers, each=jobs)
-    if transform is None:
-        total = parts.sum(axis=0)
-    else:
-        total = lag_spectra.lags_of(_sum_of_parts(parts, workers), transform, lags)
-    return total, sum(each for kept in asides for each in kept)
+    for_strips(work, len(tasks), workers, each=len(tasks))
+    total, *others = (each.total(workers) for each in parts)
+    for other in others:
+        total += other
+    return total, sum((aside for each in parts for aside in each.asides), start=np.zeros(()))
 
 
-def _sum_of_parts(parts: Array, threads: int) -> Array:
-    """Return the sum over the first axis, each number's in the same order as from one thread."""
-    by_place = parts.reshape(len(parts), -1, *parts.shape[-2:])
-    total: Array = np.empty(by_place.shape[1:])
-
-    def work(begin: int, end: int) -> None:
-        by_place[:, begin:end].sum(axis=0, out=total[begin:end])
-
-    for_strips(work, len(total), threads if parts.nbytes > _ALONE_BYTES else 1)
-    return total.reshape(parts.shape[1:])
+def _tiles(most: Pair, rows: Pair, width: int) -> list[tuple[slice, slice]]:
+    """Return tiles of so many rows and columns at most that cover some rows."""
+    (top, bottom), (high, wide) = rows, most
+    return [
+        (slice(i, min(i + high, bottom)), slice(j, min(j + wide, width)))
+        for i in range(top, bottom, high)
+        for j in range(0, width, wide)
+    ]
 
 
-def _told(tiles: Iterable[LagTile], asides: list[Array]) -> Iterator[LagTile]:
-    """Give tiles on, but keep what they tell besides."""
-    for tile in tiles:
-        asides.append(tile.aside)
-        yield tile
+def _rows_through(
+    transform: Pair, size: tuple[int, ...], lags: Pair, firsts: Sequence[int], seens: int
+) -> int:
+    """Return how many rows go through transforms: a few that are left over cost less in panels."""
+    high, wide = lag_spectra.tile_of(transform, lags)
+    rest = size[0] % high
+    if rest in (0, size[0]):
+        return size[0]
+    tiles = -(-size[1] // wide)
+    spectral = lag_spectra.cost(transform, len(firsts), seens, tiles)
+    panels = lag_panels.cost(lags[0], [lags[1] - first for first in firsts], seens, (rest, size[1]))
+    return size[0] if spectral < panels else size[0] - rest
 
 
 def spectral_size(
