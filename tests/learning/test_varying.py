@@ -236,3 +236,7 @@ def test_sums_over_terms_are_those_of_each_term(degree):
     terms = field.over(rows, columns)
     assert np.allclose(field.combined(numbers, rows, columns), np.tensordot(numbers, terms, 1))
     assert np.allclose(field.products(values, rows, columns), np.tensordot(terms, values, 2))
+    times = field.times(values, rows, columns, np.empty_like(terms))
+    assert np.allclose(times, values * terms)
+    weighted = field.weighted(times.copy(), rows, columns, np.empty_like(values))
+    assert np.allclose(weighted, np.sum(times * terms, axis=0))

@@ -14,13 +14,14 @@ from numpy.typing import ArrayLike
 
 from kernfit.arrays import Array, as_image, as_pair_of_ints, one_of
 from kernfit.correlate import correlate2d
+from kernfit.correlate.threads import for_strips, thread_count
 from kernfit.errors import InvalidInput, RefusedFile
 from kernfit.files import size_of_file, whole_file
 from kernfit.io.kernels import FIELD_FORMAT
 from kernfit.kernel import Kernel
 from kernfit.learning.varying.polynomial import Polynomial
 
-_ROWS = 256  # rows of the result held at a time for each term
+_NUMBERS = 1 << 18  # of all terms over a strip of the result
 _VERSION = 1
 _MOST_BYTES = 64 << 20
 
@@ -166,24 +167,30 @@ class KernelField:
             around = ((top, kh - 1 - top), (left, kw - 1 - left))
             image = _padded(image, around, boundary, fill_value)
             top = left = 0
+        rows = slice(top, top + image.shape[0] - kh + 1)
         columns = slice(left, left + image.shape[1] - kw + 1)
-        for start in range(0, image.shape[0] - kh + 1, _ROWS):
-            stop = min(start + _ROWS, image.shape[0] - kh + 1)
-            rows = slice(top + start, top + stop)
-            result[rows, columns] = self.over(
-                image[start : stop + kh - 1], rows, columns, threads=threads
-            )
+        result[rows, columns] = self.over(image, rows, columns, threads=threads)
         return result
 
     def over(self, seen: Array, rows: slice, columns: slice, *, threads: int | None = 1) -> Array:
         """Return the prediction for a rectangle of the after image from the pixels it sees."""
-        total = self.background_terms.combined(self.background, rows, columns)
-        for n, taps in enumerate(self.weights):
-            if taps.any():
-                part = correlate2d(seen, taps, threads=threads)
-                part *= self.terms.term(n, rows, columns)
-                total += part
-        return total
+        kh, _ = self.shape
+        height, width = rows.stop - rows.start, columns.stop - columns.start
+        terms, levels = self.terms, self.background_terms
+        bank = Kernel(self.weights[:, np.newaxis])
+        found = np.empty((height, width))
+        count = -(-height // max(4 * kh, _NUMBERS // (len(self.weights) * width)))
+
+        def work(first: int, stop: int) -> None:
+            for n in range(first, stop):
+                begin, end = height * n // count, height * (n + 1) // count
+                part = slice(rows.start + begin, rows.start + end)
+                each = correlate2d(seen[np.newaxis, begin : end + kh - 1], bank, threads=1)
+                terms.weighted(each, part, columns, out=found[begin:end])
+                found[begin:end] += levels.combined(self.background, part, columns)
+
+        for_strips(work, count, thread_count(threads))
+        return found
 
     def difference(
         self, before: ArrayLike, after: ArrayLike, *, threads: int | None = None

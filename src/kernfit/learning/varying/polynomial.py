@@ -72,6 +72,24 @@ class Polynomial:
             np.multiply(parts[second], down[:, first, np.newaxis], out=found)
         return out
 
+    def weighted(self, values: Array, rows: slice, columns: slice, out: Array) -> Array:
+        """Return `out`: the sum of all terms, each times its values (terms, rows, columns).
+
+        The values are overwritten.
+        """
+        down, across = self._grid(rows, columns)
+        out[:] = 0
+        for power, line in enumerate(across.T[: self.degree + 1]):
+            # Rows first, for all terms that go alike along the columns.
+            own = np.flatnonzero(self.powers[:, 1] == power)
+            for n in own:
+                values[n] *= down[:, self.powers[n, 0], np.newaxis]
+            for n in own[1:]:
+                values[own[0]] += values[n]
+            values[own[0]] *= line
+            out += values[own[0]]
+        return out
+
     def combined(self, numbers: Array, rows: slice, columns: slice) -> Array:
         """Return the sum of all terms, each times its number, at all places of a rectangle."""
         down, across = self._grid(rows, columns)
