@@ -41,6 +41,9 @@ INTEGERS = ("?", "u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8")
         ("u1", [[1, -1]], "i2"),
         ("u1", [[100, 28]], "i2"),
         ("u1", [[100, 29]], "i4"),
+        ("u1", [[128]], "i2"),
+        ("u1", [[-128]], "i2"),
+        ("u1", [[2**20]], "i4"),
         ("u1", np.ones((12, 12), "i8"), "i4"),
         ("i1", [[1, -1]], "i2"),
         ("?", np.ones((181, 181), "i8"), "i2"),
@@ -120,6 +123,30 @@ def test_64_bit_sums_are_exact_up_to_their_limit_and_refused_beyond(dtype, taps)
 def test_sums_beyond_two_to_the_53_are_not_off_by_one():
     assert correlate2d([[2**62 + 1]], [[1]])[0, 0] == 2**62 + 1
     assert correlate2d([[2**61, 1, 0]], [[1, 1]])[0, 0] == 2**61 + 1
+
+
+@pytest.mark.parametrize(
+    ("image", "kernel"),
+    [
+        ("u1", [[128]]),
+        ("u1", [[-128]]),
+        ("u1", [[2**20, 1]]),
+        ("u1", Kernel([[100, 100]], bias=-30000)),  # more than 16 bits until the bias is added
+        ("u1", Kernel([[-100, -100]], bias=30000)),
+        ("i1", [[2**20, 1]]),
+        ("i2", [[2**15, 1]]),
+        ("i2", Kernel([[2**15, 2**15 - 1]], bias=-(2**15))),
+        ("?", [[2000, 1]]),
+    ],
+)
+def test_taps_wider_than_pixels_are_exact(image, kernel):
+    low, high = (0, 1) if image == "?" else (np.iinfo(image).min, np.iinfo(image).max)
+    x = np.full((5, 150), high, image)
+    x[2, ::4] = low
+    taps = kernel if isinstance(kernel, Kernel) else Kernel(kernel)
+    weights, bias = np.asarray(taps.taps).astype(np.int64), int(np.asarray(taps.bias).item())
+    result = correlate2d(x, kernel)
+    np.testing.assert_array_equal(result, corr2d(x.astype(np.int64), weights) + bias)
 
 
 def test_uint16_does_not_overflow():

@@ -151,19 +151,29 @@ def _integer_numbers(
         nonnegative = low == 0 and not any(sums.negative) and min(sums.bias) >= 0
         exact = _UINT64 if nonnegative else _INT64
         check = None if wanted is not None and overflow == "wrap" else sums
-    byte_like = image.char in "?B"
-    load: Dtype
-    total: Dtype
-    if exact == _INT16 and byte_like:
-        load, total = np.dtype("u1"), _INT16
-    elif exact in (_INT16, _INT32) and image.itemsize <= 2:
-        load = np.dtype("u1") if byte_like else image if image.itemsize == 2 else _INT16
-        total = _INT32
-    else:
-        load, total = (_INT64 if image == _UINT64 else image), _INT64
-        load = np.dtype("u1") if byte_like else load
+    load, total = _working_dtypes(image, exact, taps)
     read = exact if exact == _UINT64 else total
     return Numbers(load, total, read, wanted or exact, overflow, check)
+
+
+def _working_dtypes(image: Dtype, exact: Dtype, taps: Array) -> tuple[Dtype, Dtype]:
+    """Return those in which pixels are loaded, and sums kept."""
+    load = np.dtype("u1") if image.char in "?B" else image
+    if exact == _INT16 and load == np.dtype("u1") and _fit(taps, np.dtype("i1")):
+        # Sums of two products, without the bias, are kept in 16 bits as well.
+        whole = _sums_of_taps(taps, np.zeros(len(taps), int)).limits(*range_of(load))
+        if _smallest(*whole) == _INT16:
+            return load, _INT16
+    fit = load == np.dtype("u2") or _fit(taps, _INT16)
+    if exact in (_INT16, _INT32) and load.itemsize <= 2 and fit:
+        return _INT16 if load == np.dtype("i1") else load, _INT32
+    return _INT64 if load == _UINT64 else load, _INT64
+
+
+def _fit(taps: Array, narrow: Dtype) -> bool:
+    """Whether taps are as narrow as `tap_pairs` wants them."""
+    room = np.iinfo(narrow)
+    return bool((taps >= room.min).all() and (taps <= room.max).all())
 
 
 def _smallest(least: int, most: int) -> Dtype | None:

@@ -20,10 +20,15 @@ BYTES = ir.IntType(8).as_pointer()
 
 def vector_bytes() -> int:
     """Return the width of the vectors that the code is compiled for, in bytes."""
+    on = cpu_features()
+    return 64 if "avx512f" in on else 32 if "avx" in on else 16
+
+
+def cpu_features() -> set[str]:
+    """Return the features of the CPU that the code is compiled for, in LLVM's words."""
     # What Numba compiles for, which a user may have narrowed; the key of its cache as well.
     _, _, features = cpu_target.target_context.codegen().magic_tuple()
-    on = set(features.split(","))
-    return 64 if "+avx512f" in on else 32 if "+avx" in on else 16
+    return {word[1:] for word in features.split(",") if word.startswith("+")}
 
 
 class Emitter:
@@ -82,8 +87,12 @@ class Emitter:
         tap = self.builder.load(
             self.builder.bitcast(pointer, self.sum.as_pointer()), align=self.sum_bytes
         )
+        return self.in_all_lanes(tap)
+
+    def in_all_lanes(self, number: Any) -> Any:
+        """Return a number, as wide as the sums, in every lane."""
         nothing = ir.Constant(ir.VectorType(self.sum, self.lanes), ir.Undefined)
-        lone = self.builder.insert_element(nothing, tap, ir.Constant(ir.IntType(32), 0))
+        lone = self.builder.insert_element(nothing, number, ir.Constant(ir.IntType(32), 0))
         return self.builder.shuffle_vector(lone, nothing, lane_numbers([0] * self.lanes))
 
     # Arithmetic
@@ -135,6 +144,24 @@ class Emitter:
         builder.cbranch(builder.icmp_signed("<", following, stop), inside, after)
         builder.position_at_end(after)
         return new
+
+    def when(self, condition: Any, sums: list[Any], body: Any) -> list[Any]:
+        """Emit `body`, which maps sums to new ones, to run if the condition holds."""
+        builder = self.builder
+        before = builder.block
+        inside, after = (builder.append_basic_block(name) for name in ("when", "then"))
+        builder.cbranch(condition, inside, after)
+        builder.position_at_end(inside)
+        new = body(sums)
+        end = builder.block
+        builder.branch(after)
+        builder.position_at_end(after)
+        merged = []
+        for old, changed in zip(sums, new, strict=True):
+            merged.append(builder.phi(old.type))
+            merged[-1].add_incoming(old, before)
+            merged[-1].add_incoming(changed, end)
+        return merged
 
 
 def function_in(module: Any, name: str, arguments: list[Any]) -> Any:

@@ -16,6 +16,7 @@ be compiled again for each dtype.
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -35,6 +36,7 @@ from kernfit.correlate.emit import (
     variable,
 )
 from kernfit.correlate.emit import vector_bytes as vector_bytes
+from kernfit.correlate.tap_pairs import add_row, in_order, takes_pairs
 
 # How many vectors of sums a block of so many rows has side by side. With these the sums, the
 # pixels and a tap fit into 32 registers (16 below 64 bytes), and enough sums are under way at once
@@ -64,6 +66,7 @@ class _Block(Emitter):
         # Vectors of 64 bytes straddle two cache lines at all shifts but one, which costs more
         # than to put them together from registers; narrower ones seldom do.
         self.shuffles = self.vectors > 1 and vector_bytes() == 64 and self.is_float
+        self.pairs = takes_pairs(self)
         self.pixels, self.stride, self.taps, self.tall, self.broad, self.out, self.out_stride = args
 
     # Memory
@@ -100,6 +103,8 @@ class _Block(Emitter):
         )
         for n in range(last):
             sums = self.image_row(self.builder.add(self.tall, number(n)), n + 1, last, sums)
+        if self.pairs:
+            sums = in_order(self, sums)
         for n, total in enumerate(sums):
             row, vector = divmod(n, self.vectors)
             place = self.at(self.out_row(row), number(vector * self.lanes * self.sum_bytes))
@@ -120,6 +125,8 @@ class _Block(Emitter):
         ]
         begin, end = first * self.vectors, (last + 1) * self.vectors
         along = self.shuffled_taps if self.shuffles else self.loaded_taps
+        if self.pairs:
+            along = partial(add_row, self)
         return sums[:begin] + along(pixels, taps, sums[begin:end]) + sums[end:]
 
     def loaded_taps(self, pixels: Any, taps: list[Any], sums: list[Any]) -> list[Any]:
