@@ -8,6 +8,7 @@ from checks import assert_same, reference
 
 from kernfit import InvalidInput, Kernel, ResultTooLarge
 from kernfit.correlate import correlate2d, make_plan
+from kernfit.correlate.definition import corr2d
 
 INTEGERS = ("?", "u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8")
 

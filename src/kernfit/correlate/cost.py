@@ -29,6 +29,7 @@ _TAP = {
 }
 _PLAIN_TAP = 20.0
 _OUTPUT = 0.06  # what an output costs besides its taps, for each pass and byte
+_PAIRS = 0.5  # times as much where one instruction takes two taps
 _STEPS = 8.0  # times as much for a tap where windows or taps step
 # Of the Fourier method, for one pixel of a block: nanoseconds for each of the log2(pixels) stages,
 # there and back, and what else there is to do; the share by which a MiB in use slows all of it.
@@ -54,9 +55,9 @@ _READ = 0.1
 _WAY = 3
 
 
-def direct_cost(outputs: int, taps: Pair, sums: Dtype, steps: bool) -> float:
-    """Return the cost of multiplying every tap."""
-    tap = _TAP.get(sums.char, _PLAIN_TAP) * (_STEPS if steps else 1)
+def direct_cost(outputs: int, taps: Pair, sums: Dtype, steps: bool, pairs: bool = False) -> float:
+    """Return the cost of multiplying every tap, or pairs of them; see `tap_pairs`."""
+    tap = _TAP.get(sums.char, _PLAIN_TAP) * (_STEPS if steps else _PAIRS if pairs else 1)
     return 1e-9 * outputs * (_OUTPUT * sums.itemsize + tap * prod(taps))
 
 

@@ -39,7 +39,9 @@ def _direct(problem: Problem, taps: Array) -> Method:
         correlate_steps(source, taps, sums, stride, dilation)
 
     steps = problem.has_steps
-    seconds = cost.direct_cost(problem.outputs, taps.shape, problem.numbers.sums, steps)
+    load, sums = problem.numbers.load, problem.numbers.sums
+    pairs = load != np.dtype("u2") and sums.char in "hi"
+    seconds = cost.direct_cost(problem.outputs, taps.shape, sums, steps, pairs)
     bound = bounds.sum_bound if steps else bounds.direct_bound
     make = partial(_made, problem, apply, partial(bound, taps))
     alone = None if steps else partial(StraightPlanes, taps[None], problem.image, 1)
