@@ -1,5 +1,7 @@
 """kernfit apply with a kernel that varies over the image."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -84,6 +86,15 @@ def test_another_size_is_refused(files, capsys):
     np.save(files / "s.npy", np.zeros((60, 91)))
     assert run("apply", files / "f.json", files / "s.npy", files / "y.npy") == 2
     assert "must have the size 60x90 over which the field varies" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("layout", [{"indent": 2}, {"sort_keys": True, "separators": (",", ":")}])
+def test_a_field_may_be_laid_out_anew(files, layout):
+    written = json.loads((files / "f.json").read_text())
+    (files / "other.json").write_text(json.dumps(written, **layout))
+    for name in ("f", "other"):
+        assert run("apply", files / f"{name}.json", files / "x.npy", files / f"{name}.npy") == 0
+    np.testing.assert_array_equal(np.load(files / "f.npy"), np.load(files / "other.npy"))
 
 
 def test_a_field_of_smaller_after_images(files, capsys):

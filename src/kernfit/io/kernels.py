@@ -6,6 +6,7 @@ so that this file can lie below `kernfit.kernel`.
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Never
@@ -19,7 +20,7 @@ from kernfit.io.npy import read_npy, write_npy
 
 FORMAT = "kernfit-kernel"
 FIELD_FORMAT = "kernfit-field"  # a kernel that varies over the image
-_HEAD_BYTES = 4096  # in which a file says what it is
+_SAYS_FIELD = rf'"format"\s*:\s*"{FIELD_FORMAT}"'.encode()
 VERSION = 1
 # Far above any kernel (512 x 512 channels of 3x3 taps take about 50 MB as JSON), far below
 # what would trouble a laptop.
@@ -132,11 +133,11 @@ def kernel_as_json(record: Mapping[str, Any]) -> str:
 
 
 def is_field_file(path: PathLike) -> bool:
-    """Say whether a file holds a kernel that varies over the image, without reading all of it."""
+    """Say whether a file holds a kernel that varies over the image, however it is laid out."""
     if Path(path).suffix.lower() != ".json" or not Path(path).is_file():
         return False
     with Path(path).open("rb") as file:
-        return f'"format": "{FIELD_FORMAT}"'.encode() in file.read(_HEAD_BYTES)
+        return re.search(_SAYS_FIELD, file.read(MAX_BYTES)) is not None
 
 
 def kernel_suffix(path: PathLike) -> str:
