@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import deque
 from functools import lru_cache
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.fft import fft2
@@ -28,9 +29,10 @@ def spectrum_of(taps: Array, size: Pair, dtype: Dtype) -> Array:
     Parameters
     ----------
     taps : ndarray, 2-D
-        Real or complex, no larger than the block.
+        Real for real images and complex for complex ones; no larger than the block.
     size : (rows, columns)
-        Of the block: powers of two, from 32 on.
+        Of the transform: 4^n, 2 * 4^n or 3 * 4^n; from 16 rows and 32 columns on. A block of a
+        real image has twice as many rows.
     dtype : numpy.dtype
         Of the real parts, in which blocks will be transformed.
 
@@ -39,7 +41,15 @@ def spectrum_of(taps: Array, size: Pair, dtype: Dtype) -> Array:
     ndarray
         A stack of strips.
     """
-    return np.ascontiguousarray(_spectra(taps, size, dtype))
+    if taps.dtype.kind == "c":
+        return np.ascontiguousarray(_spectra(taps.astype("c16"), size, dtype))
+    # As `_correlate` folds blocks: the lower half of the rows becomes imaginary parts.
+    lower = taps[size[0] :]
+    folded = np.zeros((min(size[0], len(taps)), taps.shape[1]), "c16")
+    folded.real = taps[: size[0]]
+    folded.imag[: len(lower)] = lower
+    folded *= np.exp(np.arange(len(folded)) * 0.5j * np.pi / size[0])[:, None]
+    return np.ascontiguousarray(_spectra(folded.conj(), size, dtype))
 
 
 def _spectra(taps: Array, size: Pair, dtype: Dtype) -> Array:
@@ -62,8 +72,10 @@ def correlate_blocks(
     taps: Pair,
     out: tuple[Array, Array] | tuple[Array],
     *,
+    before: Pair = (0, 0),
     add: bool = False,
-) -> None:
+    look: bool = False,
+) -> Range | None:
     """Write the valid correlation of `source` with the kernel of a spectrum into `out`.
 
     Parameters
@@ -73,11 +85,16 @@ def correlate_blocks(
     spectrum : ndarray
         Of `spectrum_of`, in the dtype of `source`.
     taps : (rows, columns)
-        The size of the kernel.
+        The size of the kernel. It may be given as smaller by as many rows or columns of zeros as
+        `source` begins and ends with, if then one block is enough for these.
     out : as many arrays
-        As large as `source` less `taps`, plus 1; unit stride in the last axis.
+        Unit stride in the last axis; `source` has zeros around it for as many windows.
+    before : (rows, columns)
+        How far the first window begins before `source`; less than 0 for within it.
     add : bool
         Whether to add to what is there.
+    look : bool
+        Whether to find how bright the cells of the source are.
     """
     dtype = spectrum.dtype
     size = len(spectrum) * spectrum.shape[3], spectrum.shape[2]
@@ -86,13 +103,45 @@ def correlate_blocks(
         x if x.strides[1] == x.itemsize else np.ascontiguousarray(x)
         for x in (source[0], source[-1])
     )
-    down, along = (twiddles_of(n, dtype) for n in size)
-    strips, stack = scratch(size, dtype)
-    # A real image is its own partner: one block of it goes with the next.
+    folded = len(source) == 1
+    down, along = twiddles_of(size[0], dtype, folded), twiddles_of(size[1], dtype)
+    strips, stack, peaks = memory = _take(size, dtype)
+    peaks[-3:] = np.inf, 0, 0
     compiled(dtype)(
-        *(a, b, len(source) == 1, *taps, spectrum, down, along, strips, stack),
-        *(out[0], out[-1], add),
+        *(a, b, folded, *before, *taps, spectrum, down, along, strips, stack),
+        *(out[0], out[-1], add, look, peaks),
     )
+    found = Range(*peaks[-3:].tolist()) if look else None
+    _idle.append((size, dtype, memory))
+    return found
+
+
+class Range(NamedTuple):
+    """How bright the cells of 16x16 pixels are: the largest magnitude of each."""
+
+    least: float  # of cells that are not all zeros; infinity if there is none
+    most: float  # infinity or NaN if there is such a pixel
+    zeros: float  # how many cells are all zeros
+
+    def is_within(self, span: float) -> bool:
+        """Whether no cell is more than `span` times as bright as another, but for zeros."""
+        return self.most <= self.least * span and self.most < np.inf
+
+
+# A few megabytes, of the last calls: what is taken anew has to be cleared by the system.
+_idle: deque[tuple[Pair, Dtype, tuple[Array, Array, Array]]] = deque(maxlen=4)
+
+
+def _take(size: Pair, dtype: Dtype) -> tuple[Array, Array, Array]:
+    """Return memory for strips, a stack and peaks, which may have been used before."""
+    try:
+        known, number, found = _idle.pop()
+        if (known, number) == (size, dtype):
+            return found
+    except IndexError:
+        pass
+    strips, stack = scratch(size, dtype)
+    return strips, stack, np.empty(len(strips) * strips.shape[3] + 3, dtype)
 
 
 def layer_spectra(weights: Array, size: Pair, dtype: Dtype) -> Array:
@@ -170,7 +219,8 @@ def _stacks(count: Pair, like: Array) -> Array:
 def scratch(size: Pair, dtype: Dtype) -> tuple[Array, Array]:
     """Return memory for a sheet of strips of columns, and for the stack of strips of rows."""
     wide = _lanes(dtype)
-    count = min(_SHEET // (wide * dtype.itemsize), size[1] // wide)
+    most = _SHEET // (wide * dtype.itemsize)
+    count = max(n for n in range(1, most + 1) if size[1] // wide % n == 0)
     strips = np.empty((count, 2, size[0] + PAD, wide), dtype)
     stack = np.empty((size[0] // wide, 2, size[1] + PAD, wide), dtype)
     return strips[:, :, : size[0]], stack[:, :, : size[1]]

@@ -6,7 +6,6 @@ all of them alike, and the choice between methods much less.
 
 from __future__ import annotations
 
-import os
 from itertools import product
 from math import ceil, log2, prod
 from typing import Any, NamedTuple
@@ -31,24 +30,15 @@ _PLAIN_TAP = 20.0
 _OUTPUT = 0.06  # what an output costs besides its taps, for each pass and byte
 _PAIRS = 0.5  # times as much where one instruction takes two taps
 _STEPS = 8.0  # times as much for a tap where windows or taps step
-# Of the Fourier method, for one pixel of a block: nanoseconds for each of the log2(pixels) stages,
-# there and back, and what else there is to do; the share by which a MiB in use slows all of it.
-_STAGE = {"f": 0.11, "d": 0.17, "F": 0.11, "D": 0.17}
-_REST = {"f": 0.4, "d": 1.3, "F": 1.2, "D": 2.5}
-_SLOWER = 0.12
-_TILE_CALL = 20e-6  # seconds for each tile, however small
-# Rows and columns of a block, a power of two.
+# Of layers by Fourier transforms: rows and columns of a block; nanoseconds for a real pixel, for
+# each of the log2(pixels) stages, there and back; seconds for each tile, however small; bytes that
+# all threads take together, that one tile takes, and that the spectra of the kernels take, which
+# are kept; nanoseconds to read one of these bytes; how much a stage takes for a complex pixel and
+# one way.
 _ROWS, _COLUMNS = (32, 64, 128, 256, 512), (32, 64, 128, 256, 512)
-_TILE = (256, 512)  # pixels of a tile, in whole blocks, where these are not larger
-# All threads together stay below 32 MiB. So many numbers are in use for a pixel of a tile (twice as
-# many for a complex one), so many bytes more by the one thread at a time that works on a tile
-# where magnitudes differ much; and so many threads should have room.
+_STAGE = {"f": 0.11, "d": 0.17}
+_TILE_CALL = 20e-6
 _SCRATCH = 28 << 20
-_IN_USE = {False: 2.5, True: 4.5}  # True: for integers, which are converted, or with missing pixels
-_UNEVEN = 14
-_ROOM_FOR = min(4, os.cpu_count() or 1)
-# Of layers: bytes that a tile takes, and the spectra of the kernels, which are kept;
-# nanoseconds to read one of these bytes; how much a stage takes for a complex pixel and one way.
 _LAYER = 14 << 20
 _SPECTRA = 32 << 20
 _READ = 0.1
@@ -65,18 +55,6 @@ def separable_cost(outputs: int, taps: Pair, rank: int, sums: Dtype, steps: bool
     """Return the cost of `rank` passes along rows and as many along columns."""
     tap = _TAP.get(sums.char, _PLAIN_TAP) * (_STEPS if steps else 1)
     return 1e-9 * outputs * rank * (3 * _OUTPUT * sums.itemsize + tap * sum(taps))
-
-
-def fourier_cost(outputs: Pair, extent: Pair, block: Pair, sums: Dtype) -> float:
-    """Return the cost of overlap-save in transforms of size `block`."""
-    down, along = (ceil(n / (b - e + 1)) for n, e, b in zip(outputs, extent, block, strict=True))
-    pairs = down * along if sums.kind == "c" else ceil(down * along / 2)
-    area = prod(block)
-    used = 4 * area * sums.itemsize / (2 if sums.kind == "c" else 1)  # by a pair and the spectrum
-    stages = 2 * area * _STAGE.get(sums.char, _STAGE["D"]) * log2(area)
-    tiles = prod(ceil(n / m) for n, m in zip((down, along), blocks_of_tile(block), strict=True))
-    rest = 2 * area * _REST.get(sums.char, _REST["D"])
-    return 1e-9 * pairs * (stages * (1 + _SLOWER * used / 2**20) + rest) + _TILE_CALL * tiles
 
 
 class LayerBlocks(NamedTuple):
@@ -142,43 +120,3 @@ def blas_cost(outputs: int, channels: int, rows: int, depth: int, product: Dtype
     return (
         1e-9 * outputs * (flop * channels * depth + patches + channels * _OUTPUT * product.itemsize)
     )
-
-
-def best_block(outputs: Pair, extent: Pair, sums: Dtype, more: bool = False) -> tuple[Pair, Pair]:
-    """Return the size of transform that costs least, and that of the parts of the taps.
-
-    It does not depend on the number of threads, nor does the result then; so sizes that leave
-    memory for few threads count as if others had to wait. `more` is for `fourier_threads`.
-    """
-
-    def weighed(block: Pair) -> float:
-        part = part_of(extent, block)
-        parts = prod(ceil(e / p) for e, p in zip(extent, part, strict=True))
-        threads = min(fourier_threads(block, sums, more), _ROOM_FOR)
-        return parts * fourier_cost(outputs, part, block, sums) / threads
-
-    block = min(product(_ROWS, _COLUMNS), key=weighed)
-    return block, part_of(extent, block)
-
-
-def part_of(extent: Pair, block: Pair) -> Pair:
-    """Return how much of the taps goes through one transform: up to two thirds of it.
-
-    With more, the outputs that are left cost more than to go through it once again.
-    """
-    counts = (ceil(3 * e / (2 * b)) for e, b in zip(extent, block, strict=True))
-    rows, columns = (ceil(e / n) for e, n in zip(extent, counts, strict=True))
-    return rows, columns
-
-
-def blocks_of_tile(block: Pair) -> Pair:
-    """Return how many blocks a tile has: two at least, since real ones go in pairs."""
-    rows, columns = (max(n // b, 1) for n, b in zip(_TILE, block, strict=True))
-    return rows, max(columns, 2 // rows)
-
-
-def fourier_threads(block: Pair, sums: Dtype, more: bool = False) -> int:
-    """Return for how many threads there is memory; `more` if a tile needs more than its pixels."""
-    tile = prod(n * b for n, b in zip(blocks_of_tile(block), block, strict=True))
-    left = _SCRATCH - _UNEVEN * tile * (2 if sums.kind == "c" else 1)
-    return max(int(left / (_IN_USE[more] * sums.itemsize * tile)), 1)

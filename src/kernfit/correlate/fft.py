@@ -24,8 +24,10 @@ import numpy as np
 from numba import from_dtype, njit, types
 
 from kernfit.arrays import Array
-from kernfit.correlate.lanes import copy, join, join_first, multiply, split, split_last, transpose
+from kernfit.correlate.lanes import copy, join, multiply, peak, split, transpose
 
+CELL = 16
+"""Rows and columns of a cell, of which the largest magnitude is looked at."""
 # Of NumPy, since for each literal that is passed to a function Numba compiles it anew.
 YES, NO = np.bool_(True), np.bool_(False)
 
@@ -36,27 +38,43 @@ def compiled(dtype: np.dtype[Any]) -> Any:
     number = from_dtype(dtype)
     image, table = (types.Array(number, 2, layout, readonly=True) for layout in "AC")
     strips = stack = spectrum = types.Array(number, 4, "A")
-    out = types.Array(number, 2, "A")
-    size = types.intp
+    out, peaks = types.Array(number, 2, "A"), types.Array(number, 1, "C")
+    size, flag = types.intp, types.boolean
     return _correlate.compile(
         types.void(
-            *(image, image, types.boolean, size, size, spectrum, table, table, strips, stack),
-            *(out, out, types.boolean),
+            *(image, image, flag, size, size, size, size, spectrum, table, table, strips, stack),
+            *(out, out, flag, flag, peaks),
         )
     )
 
 
 @lru_cache
-def twiddles_of(size: int, dtype: np.dtype[Any]) -> Array:
-    """Return the factors w, w^2 and w^3 of every step there, one after another."""
-    steps = []
+def twiddles_of(size: int, dtype: np.dtype[Any], quarter: bool = False) -> Array:
+    """Return for every block of every step the numbers that its parts are multiplied by.
+
+    A step takes a block, the values of ``y^m = r``, apart into those of ``y^(m / radix) = w``,
+    where w is each of the radix-th roots of r. The table has the powers of one of these, from the
+    first, for each block: those of the b-th of n blocks in row ``n + b``.
+
+    Parameters
+    ----------
+    size : int
+        Of the transform: 4^n, 2 * 4^n or 3 * 4^n.
+    dtype : numpy.dtype
+        Of real and imaginary parts.
+    quarter : bool
+        Whether r is i instead of 1 for the whole: frequencies lie a quarter before whole numbers.
+    """
+    table = np.zeros((max(size // 2, 2), 3), np.complex128)
+    turns = np.array([-0.25 if quarter else 0.0])  # of r, clockwise
     while size > 1:
-        radix = _first_radix(size)
-        turns = np.outer(np.arange(size // radix), np.arange(1, 4)) / size
-        steps.append(np.exp(-2j * np.pi * turns))
+        radix = first_radix(size)
+        steps = turns[:, None] / radix
+        table[len(turns) : 2 * len(turns)] = np.exp(-2j * np.pi * steps * np.arange(1, 4))
+        turns = (steps + np.arange(radix) / radix).ravel()
         size //= radix
-    table: Array = np.vstack(steps).view(np.float64).astype(dtype)
-    return table
+    found: Array = table.view(np.float64).astype(dtype)
+    return found
 
 
 @lru_cache
@@ -64,39 +82,37 @@ def order_of(size: int) -> Array:
     """Return which frequency stands where after the steps there."""
     if size == 1:
         return np.zeros(1, np.intp)
-    radix = _first_radix(size)
+    radix = first_radix(size)
     # The first step leaves the frequencies with the same remainder next to each other.
     rest = radix * order_of(size // radix)
     return np.concatenate([rest + k for k in range(radix)])
 
 
-def _first_radix(size: int) -> int:
+def first_radix(size: int) -> int:
+    """Return into how many parts the first step takes a transform: all others are of radix 4."""
+    if size % 3 == 0:
+        return 3
     return 4 if size.bit_length() % 2 else 2
 
 
 @njit(inline="always")  # type: ignore[untyped-decorator]
-def _split_rows(strip: Array, first: int, size: int, least: int, twiddles: Array, n: int) -> None:
+def _split_rows(strip: Array, first: int, size: int, least: int, twiddles: Array) -> None:
     """Do the steps of radix 4 in `size` rows from `first` on, until parts have `least` rows."""
     rows = size
     while rows > least:
-        step = rows // 4
-        for j in range(step):
-            for i in range(first + j, first + size, rows):
-                split(4, strip, i, step, twiddles, n + j)
-        n += step
-        rows = step
+        for i in range(first, first + size, rows):
+            split(4, strip, i, rows // 4, twiddles, (strip.shape[1] + i) // rows)
+        rows //= 4
 
 
 @njit(inline="always")  # type: ignore[untyped-decorator]
-def _join_rows(strip: Array, first: int, size: int, least: int, twiddles: Array, end: int) -> None:
-    """Undo `_split_rows`, but for the product of its radices; its twiddles end before `end`."""
-    step = least
-    while step < size:
-        end -= step
-        for j in range(step):
-            for i in range(first + j, first + size, 4 * step):
-                join(4, strip, i, step, twiddles, end + j)
-        step *= 4
+def _join_rows(strip: Array, first: int, size: int, least: int, twiddles: Array) -> None:
+    """Undo `_split_rows`, but for the product of its radices."""
+    rows = 4 * least
+    while rows <= size:
+        for i in range(first, first + size, rows):
+            join(4, strip, i, rows // 4, twiddles, (strip.shape[1] + i) // rows)
+        rows *= 4
 
 
 @njit(nogil=True)  # type: ignore[untyped-decorator]
@@ -107,49 +123,75 @@ def turn(strip: Array, spectrum: Array, twiddles: Array, there: bool, back: bool
     not inlined: the compiler takes most of its time for this.
     """
     size = strip.shape[1]
-    part = size // 2 if size & 0x5555_5555 == 0 else size // 4
+    radix = 3 if size % 3 == 0 else 4 if size & 0x5555_5555 else 2
+    part = size // radix
     # First the whole, then part after part, and the whole again.
     for first in range(-part, size + part, part):
         whole = first < 0 or first >= size
-        begin, rows, least = (0, size, part) if whole else (first, part, 4)
-        if whole and size == 2 * part:
-            for i in range(part):
-                if there and first < 0:
-                    split(2, strip, i, part, twiddles, i)
-                if back and first >= 0:
-                    join(2, strip, i, part, twiddles, i)
+        if whole and radix == 2:
+            if there and first < 0:
+                split(2, strip, 0, part, twiddles, 1)
+            if back and first >= 0:
+                join(2, strip, 0, part, twiddles, 1)
             continue
+        if whole and radix == 3:
+            if there and first < 0:
+                split(3, strip, 0, part, twiddles, 1)
+            if back and first >= 0:
+                join(3, strip, 0, part, twiddles, 1)
+            continue
+        last = 4 if there and back else 1
+        begin, rows, least = (0, size, part) if whole else (first, part, last)
         if there and first < size:
-            _split_rows(strip, begin, rows, least, twiddles, 0 if whole else part)
-        if not whole:
+            _split_rows(strip, begin, rows, least, twiddles)
+        if there and back and not whole:
             for i in range(first, first + part, 4):
-                if there and back:
-                    multiply(strip, spectrum, i)
-                elif there:
-                    split_last(strip, i)
-                else:
-                    join_first(strip, i)
+                multiply(strip, spectrum, i, twiddles, (size + i) // 4)
         if back and first >= 0:
-            _join_rows(strip, begin, rows, least, twiddles, part if whole else len(twiddles) - 1)
+            _join_rows(strip, begin, rows, least, twiddles)
 
 
 @njit(inline="always")  # type: ignore[untyped-decorator]
-def _fill(a: Array, b: Array, j: int, strips: Array) -> None:
-    """Copy a sheet of ``a + i b``, from column `j` on, into strips, with zeros beyond."""
-    count, parts, rows, wide = strips.shape
-    for part in range(parts):
-        source = b if part else a
-        height, width = source.shape
-        inside = j + count * wide <= width
-        for i in range(rows):
-            for s in range(count):
-                if inside and i < height:
-                    copy(source, i, j + s * wide, strips[s, part], i, 0)
-                    continue
-                for l in range(wide):
-                    k = j + s * wide + l
-                    there = i < height and k < width
-                    strips[s, part, i, l] = source[i, k] if there else 0
+def _fill(source: Array, i: int, j: int, strips: Array, part: int) -> None:
+    """Copy a sheet of `source`, from (i, j) on, into a part of strips, with zeros around it."""
+    count, _, rows, wide = strips.shape
+    height, width = source.shape
+    for n in range(rows):
+        there = 0 <= i + n < height
+        for s in range(count):
+            k = j + s * wide
+            if there and 0 <= k <= width - wide:
+                copy(source, i + n, k, strips[s, part], n, 0)
+                continue
+            for l in range(wide):
+                seen = there and 0 <= k + l < width
+                strips[s, part, n, l] = source[i + n, k + l] if seen else 0
+
+
+@njit(inline="always")  # type: ignore[untyped-decorator]
+def _look(source: Array, i: int, j: int, strips: Array, part: int, peaks: Array) -> None:
+    """Find the least and the greatest of the largest magnitudes of cells that are not all zeros.
+
+    They are the last numbers of `peaks`, and after them how many cells are all zeros.
+    """
+    count, _, rows, wide = strips.shape
+    height, width = source.shape
+    for n in range(max(-i, 0) // CELL * CELL, min(rows, height - i), CELL):
+        for s in range(count):
+            peak(CELL, strips[s, part], n, peaks, s * wide)
+        for k in range(0, count * wide, CELL):
+            if not -CELL < j + k < width:
+                continue
+            most = peaks[k]
+            for l in range(k + 1, min(k + CELL, count * wide)):
+                if peaks[l] > most or peaks[l] != peaks[l]:
+                    most = peaks[l]
+            if most == 0:
+                peaks[-1] += 1
+            elif most < peaks[-3]:
+                peaks[-3] = most
+            if most > peaks[-2] or most != most:
+                peaks[-2] = most
 
 
 @njit(inline="always")  # type: ignore[untyped-decorator]
@@ -173,24 +215,42 @@ def _empty(strips: Array, j: int, a: Array, b: Array, add: bool) -> None:
 
 
 @njit(inline="always")  # type: ignore[untyped-decorator]
-def columns_there(a: Array, b: Array, twiddles: Array, strips: Array, stack: Array) -> None:
-    """Transform the columns of ``a + i b`` and lay the rows of the result into strips."""
+def columns_there(
+    a: Array,
+    i: int,
+    b: Array,
+    k: int,
+    j: int,
+    twiddles: Array,
+    strips: Array,
+    stack: Array,
+    look: bool,
+    peaks: Array,
+) -> None:
+    """Transform the columns of ``a + i b`` and lay the rows of the result into strips.
+
+    The block begins at (i, j) of `a` and (k, j) of `b`, which may be outside: there are zeros.
+    """
     count, parts, _, wide = strips.shape
-    for j in range(0, stack.shape[2], count * wide):
-        if j >= max(a.shape[1], b.shape[1]):
+    for m in range(0, stack.shape[2], count * wide):
+        if j + m >= max(a.shape[1], b.shape[1]) or j + m + count * wide <= 0:
             for n in range(len(stack)):
                 for part in range(parts):
-                    for k in range(j, j + count * wide):
-                        for l in range(wide):
-                            stack[n, part, k, l] = 0
+                    for l in range(m, m + count * wide):
+                        for o in range(wide):
+                            stack[n, part, l, o] = 0
             continue
-        _fill(a, b, j, strips)
+        for part in range(parts):
+            source, first = (b, k) if part else (a, i)
+            _fill(source, first, j + m, strips, part)
+            if look:
+                _look(source, first, j + m, strips, part, peaks)
         for s in range(count):
             strip = strips[s]
             turn(strip, strip, twiddles, YES, NO)
             for n in range(len(stack)):
                 for part in range(parts):
-                    transpose(strip[part], n * wide, 0, stack[n, part], j + s * wide, 0)
+                    transpose(strip[part], n * wide, 0, stack[n, part], m + s * wide, 0)
 
 
 @njit(inline="always")  # type: ignore[untyped-decorator]
@@ -213,7 +273,7 @@ def columns_back(
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
 def transform_columns(a: Array, b: Array, down: Array, strips: Array, stack: Array) -> None:
     """Write the transform of the columns of ``a + i b`` into `stack`; that of the rows is left."""
-    columns_there(a, b, down, strips, stack)
+    columns_there(a, 0, b, 0, 0, down, strips, stack, NO, strips[0, 0, 0])
 
 
 @njit(nogil=True)  # type: ignore[untyped-decorator]
@@ -226,7 +286,9 @@ def transform_row(strip: Array, along: Array) -> None:
 def _correlate(
     a: Array,
     b: Array,
-    paired: bool,
+    folded: bool,
+    top: int,
+    left: int,
     tall: int,
     broad: int,
     spectrum: Array,
@@ -237,31 +299,26 @@ def _correlate(
     out_a: Array,
     out_b: Array,
     add: bool,
+    look: bool,
+    peaks: Array,
 ) -> None:
-    """Correlate block by block: two of `a` at a time, or else those of `a` and `b` together."""
+    """Correlate block by block: of `a` and `b` together, or else of `a`, which is `b`, folded."""
     rows, columns = strips.shape[2], stack.shape[2]
-    height, width = rows - tall + 1, columns - broad + 1
-    across = -(-out_a.shape[1] // width)
-    count = across * -(-out_a.shape[0] // height)
-    for n in range(0, count, 2 if paired else 1):
-        m = n + 1 if paired else n
-        i, j = n // across * height, n % across * width
-        k, l = m // across * height, m % across * width
-        there = m < count  # or the last block has no partner
-        columns_there(
-            a[i : i + rows, j : j + columns],
-            b[k : k + rows * there, l : l + columns],
-            down,
-            strips,
-            stack,
-        )
-        for s in range(len(stack)):
-            turn(stack[s], spectrum[s], along, YES, YES)
-        columns_back(
-            stack,
-            down,
-            strips,
-            out_a[i : i + height, j : j + width],
-            out_b[k : k + height * there, l : l + width],
-            add,
-        )
+    half = rows if folded else 0
+    height, width = rows + half - tall + 1, columns - broad + 1
+    for i in range(0, out_a.shape[0], height):
+        for j in range(0, out_a.shape[1], width):
+            k = i + half
+            columns_there(
+                a, i - top, b, k - top, j - left, down, strips, stack, look, peaks
+            )  # fmt: skip
+            for s in range(len(stack)):
+                turn(stack[s], spectrum[s], along, YES, YES)
+            columns_back(
+                stack,
+                down,
+                strips,
+                out_a[i : i + min(height, rows), j : j + width],
+                out_b[k : i + height, j : j + width],
+                add,
+            )

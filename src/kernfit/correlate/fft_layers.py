@@ -84,12 +84,9 @@ def _correlate(
         there = m < count
         for c in range(len(images)):
             columns_there(
-                images[c, i : i + rows, j : j + stacks.shape[4]],
-                images[c, k : k + rows * there, l : l + stacks.shape[4]],
-                down,
-                strips,
-                stacks[p, c],
-            )
+                images[c, :, j:], i, images[c, : images.shape[1] * there, l:], k, 0,
+                down, strips, stacks[p, c], NO, strips[0, 0, 0],
+            )  # fmt: skip
             for s in range(stacks.shape[2]):
                 turn(stacks[p, c, s], stacks[p, c, s], along, YES, NO)
     _mix(stacks, spectra, sums, pixels)

@@ -10,14 +10,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from kernfit.arrays import Array
-from kernfit.correlate.spikes import add_spikes, is_even, reach_of, take_out_spikes
+from kernfit.correlate.spikes import add_spikes, is_even, is_sparse, reach_of, take_out_spikes
 from kernfit.correlate.steps import ONE, Pair, correlate_steps
 from kernfit.correlate.threads import one_at_a_time
+
+if TYPE_CHECKING:
+    from kernfit.correlate.blocks import Range
 
 Dtype = np.dtype[Any]
 
@@ -36,8 +39,9 @@ class Fourier:
 
     taps: Array  # in the dtype of the sums
     spread: Array  # the same with the gaps of the dilation filled with zeros
-    block: Pair  # of one transform, in pixels
+    block: Pair  # of one transform
     part: Pair  # how many rows and columns of taps go through one transform
+    spare: Pair = (0, 0)  # rows and columns of zeros around any source, where windows may reach
     stride: Pair = ONE
     dilation: Pair = ONE
 
@@ -45,22 +49,42 @@ class Fourier:
         """Write the correlation of `source` into `sums`."""
         if sums.dtype.kind == "i":
             # The planner has made sure that the error is below a half: the integer is exact.
-            dense = self._transform(source)
+            dense = self._dense(source)
+            self._transform(source, dense, self.spare)
             sums[...] = np.rint(dense, out=dense)[self._steps]
             return
-        narrow = "f" if sums.dtype.char in "fF" else "d"
         source = source.astype(sums.dtype, copy=False)
-        if not is_even(source, RANGE[narrow]):
-            # Such tiles are rare and need several copies: memory is set aside for one.
-            with one_at_a_time():
-                self._uneven(source, sums, narrow)
-        elif self.stride == ONE:
-            self._transform(source, sums)
-        else:
-            sums[...] = self._transform(source)[self._steps]
+        dense = sums if self.stride == ONE else self._dense(source)
+        if not self.transform_even(source, dense):
+            self.correlate_uneven(source, sums)
+        elif dense is not sums:
+            sums[...] = dense[self._steps]
 
-    def _uneven(self, source: Array, sums: Array, narrow: str) -> None:
-        """Do the same where there may be NaN, or pixels that would drown others."""
+    def transform_even(self, source: Array, out: Array, before: Pair = (0, 0)) -> bool:
+        """Write every pixel of the correlation, with as many zeros `before` the source, into `out`.
+
+        Or return False, where there may be NaN, or pixels that would drown others.
+        """
+        if source.dtype.kind == "c":
+            return False
+        span = RANGE[source.dtype.char]
+        if self.part != self.spread.shape:  # no part of the taps sees all pixels
+            if not is_even(source, span):
+                return False
+            self._transform(source, out, self.spare, before)
+            return True
+        found = self._transform(source, out, self.spare, before, look=True)
+        return (
+            found is not None and found.is_within(span) and not (found.zeros and is_sparse(source))
+        )
+
+    def correlate_uneven(self, source: Array, sums: Array) -> None:
+        """Do the same as a call where there may be NaN, or pixels that would drown others."""
+        # Such tiles are rare and need several copies: memory is set aside for one.
+        with one_at_a_time():
+            self._uneven(source, sums, "f" if sums.dtype.char in "fF" else "d", self.spare)
+
+    def _uneven(self, source: Array, sums: Array, narrow: str, spare: Pair) -> None:
         height, width = sums.shape
         if max(height, width) > _PART:  # in parts, which take less memory and are more even
             (i, j), (down, along) = (-(-height // 2), -(-width // 2)), self.stride
@@ -70,7 +94,7 @@ class Fourier:
                     if a < b and c < d:
                         window = source[a * down : (b - 1) * down + tall]
                         window = window[:, c * along : (d - 1) * along + broad]
-                        self._uneven(window, sums[a:b, c:d], narrow)
+                        self._uneven(window, sums[a:b, c:d], narrow, (0, 0))
             return
         lost = np.isnan(source)
         any_lost = bool(lost.any())
@@ -82,7 +106,8 @@ class Fourier:
         if rest is None:
             correlate_steps(source, self.taps, sums, self.stride, self.dilation)
             return
-        dense = self._transform(rest)
+        dense = self._dense(rest)
+        self._transform(rest, dense, spare)
         if spikes[0].size:
             add_spikes(spikes, self.taps.astype(dense.dtype), self.dilation, dense)
         if any_lost:
@@ -93,25 +118,37 @@ class Fourier:
     def _steps(self) -> tuple[slice, slice]:
         return slice(None, None, self.stride[0]), slice(None, None, self.stride[1])
 
-    def _transform(self, source: Array, out: Array | None = None) -> Array:
-        """Return every pixel of the valid correlation, in the dtype of `source`."""
+    def _dense(self, source: Array) -> Array:
+        """Return memory for every pixel of the valid correlation."""
+        size = (n - k + 1 for n, k in zip(source.shape, self.spread.shape, strict=True))
+        return np.empty(tuple(size), source.dtype)
+
+    def _transform(
+        self,
+        source: Array,
+        out: Array,
+        spare: Pair,
+        before: Pair = (0, 0),
+        look: bool = False,
+    ) -> Range | None:
+        """Write every pixel of the correlation, in the dtype of `source`."""
         from kernfit.correlate.blocks import correlate_blocks  # Numba takes long to import
 
-        height, width = (n - k + 1 for n, k in zip(source.shape, self.spread.shape, strict=True))
-        if out is None:
-            out = np.empty((height, width), source.dtype)
         is_real = source.dtype.kind == "f"
+        planes = (source,) if is_real else (source.real, source.imag)
         # Complex numbers are taken apart; a view of them is not what is written to.
-        target = (out,) if is_real else tuple(np.empty((2, height, width), out.real.dtype))
+        target = (out,) if is_real else tuple(np.empty((2, *out.shape), out.real.dtype))
+        found = None
         for n, (a, b, part) in enumerate(parts_of(self.spread, self.part)):
-            tall, broad = part.shape
-            window = source[a : a + height + tall - 1, b : b + width + broad - 1]
-            planes = (window,) if is_real else (window.real, window.imag)
             spectrum = self.spectrum(n, target[0].dtype)
-            correlate_blocks(planes, spectrum, (tall, broad), target, add=n > 0)
+            reach = part.shape[0] - spare[0], part.shape[1] - spare[1]
+            start = before[0] - a, before[1] - b
+            found = correlate_blocks(
+                planes, spectrum, reach, target, before=start, add=n > 0, look=look
+            )
         if not is_real:
             out.real, out.imag = target
-        return out
+        return found
 
     def spectrum(self, n: int, dtype: Dtype) -> Array:
         """Return the spectrum of part `n` of the taps, in a dtype of real numbers."""

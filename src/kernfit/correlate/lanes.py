@@ -9,6 +9,7 @@ None of these functions checks an index: the callers are in `fft.py`, and nowher
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,6 +58,11 @@ class _Complex:
         """Return the product with the conjugate of `other`."""
         re, im = self._scaled(other.re), self._scaled(other.im)
         return re.minus_i(im)
+
+    def times(self, factor: float) -> _Complex:
+        """Return the product with a real number."""
+        kind = self.re.type
+        return self._scaled(ir.Constant(kind, [factor] * kind.count))
 
     def _scaled(self, factor: Any) -> _Complex:
         return self._of("fmul", "fmul", factor, factor)
@@ -133,19 +139,21 @@ def _n(value: int) -> Any:
 
 
 def _split(x: list[_Complex]) -> list[_Complex]:
-    """Return the transform of 2 or 4 numbers."""
+    """Return the transform of 2, 3 or 4 numbers."""
     if len(x) == 2:
         return [x[0] + x[1], x[0] - x[1]]
+    if len(x) == 3:
+        both, apart = x[1] + x[2], (x[1] - x[2]).times(math.sqrt(0.75))
+        middle = x[0] + both.times(-0.5)
+        return [x[0] + both, middle.minus_i(apart), middle.plus_i(apart)]
     a, b, c, d = x[0] + x[2], x[0] - x[2], x[1] + x[3], x[1] - x[3]
     return [a + c, b.minus_i(d), a - c, b.plus_i(d)]
 
 
 def _join(x: list[_Complex]) -> list[_Complex]:
-    """Return the transform back, times 2 or 4."""
-    if len(x) == 2:
-        return _split(x)
-    a, b, c, d = x[0] + x[2], x[0] - x[2], x[1] + x[3], x[1] - x[3]
-    return [a + c, b.plus_i(d), a - c, b.minus_i(d)]
+    """Return the transform back, times 2, 3 or 4."""
+    first, *others = _split(x)
+    return [first, *others[::-1]]
 
 
 @intrinsic(prefer_literal=True)  # type: ignore[untyped-decorator]
@@ -161,16 +169,19 @@ def lanes(typing: Any, array: Any) -> Any:
 
 @intrinsic(prefer_literal=True)  # type: ignore[untyped-decorator]
 def split(typing: Any, radix: Any, x: Any, row: Any, step: Any, twiddles: Any, n: Any) -> Any:
-    """Transform `radix` rows, `step` apart, and turn all but the first by twiddles; in place."""
+    """Take `radix` times `step` rows apart, in place: one step of a transform.
+
+    Row n of the twiddles has what all but the first are multiplied by before.
+    """
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         strip = _Planes(context, builder, x, args[1])
         table = _Planes(context, builder, twiddles, args[4])
-        rows = _rows(builder, radix.literal_value, args[2], args[3])
-        parts = _split(strip.load_rows(rows))
-        for k in range(1, len(parts)):
-            parts[k] = parts[k] * table.spread_complex(args[5], 2 * k - 2)
-        strip.store_rows(parts, rows)
+        turns = [table.spread_complex(args[5], 2 * k) for k in range(radix.literal_value - 1)]
+        with cgutils.for_range(builder, args[3]) as loop:
+            first = builder.add(args[2], loop.index)
+            rows = _rows(builder, radix.literal_value, first, args[3])
+            strip.store_rows(_split(_turned(strip.load_rows(rows), turns)), rows)
         return context.get_dummy_value()
 
     return types.void(radix, x, types.intp, types.intp, twiddles, types.intp), emit
@@ -183,55 +194,40 @@ def join(typing: Any, radix: Any, x: Any, row: Any, step: Any, twiddles: Any, n:
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         strip = _Planes(context, builder, x, args[1])
         table = _Planes(context, builder, twiddles, args[4])
-        rows = _rows(builder, radix.literal_value, args[2], args[3])
-        parts = strip.load_rows(rows)
-        for k in range(1, len(parts)):
-            parts[k] = parts[k].conjugate_times(table.spread_complex(args[5], 2 * k - 2))
-        strip.store_rows(_join(parts), rows)
+        turns = [table.spread_complex(args[5], 2 * k) for k in range(radix.literal_value - 1)]
+        with cgutils.for_range(builder, args[3]) as loop:
+            first = builder.add(args[2], loop.index)
+            rows = _rows(builder, radix.literal_value, first, args[3])
+            strip.store_rows(_turned_back(_join(strip.load_rows(rows)), turns), rows)
         return context.get_dummy_value()
 
     return types.void(radix, x, types.intp, types.intp, twiddles, types.intp), emit
 
 
 @intrinsic  # type: ignore[untyped-decorator]
-def split_last(typing: Any, x: Any, row: Any) -> Any:
-    """Transform 4 rows that follow each other, in place: the last step, without twiddles."""
-
-    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        strip = _Planes(context, builder, x, args[0])
-        rows = _rows(builder, 4, args[1], _n(1))
-        strip.store_rows(_split(strip.load_rows(rows)), rows)
-        return context.get_dummy_value()
-
-    return types.void(x, types.intp), emit
-
-
-@intrinsic  # type: ignore[untyped-decorator]
-def join_first(typing: Any, x: Any, row: Any) -> Any:
-    """Undo `split_last`, but for a factor of 4."""
-
-    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        strip = _Planes(context, builder, x, args[0])
-        rows = _rows(builder, 4, args[1], _n(1))
-        strip.store_rows(_join(strip.load_rows(rows)), rows)
-        return context.get_dummy_value()
-
-    return types.void(x, types.intp), emit
-
-
-@intrinsic  # type: ignore[untyped-decorator]
-def multiply(typing: Any, x: Any, spectrum: Any, row: Any) -> Any:
-    """Do `split_last`, multiply by the same rows of the spectrum, and do `join_first`."""
+def multiply(typing: Any, x: Any, spectrum: Any, row: Any, twiddles: Any, n: Any) -> Any:
+    """Split 4 rows, multiply them by the same rows of the spectrum, and join them."""
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         strip = _Planes(context, builder, x, args[0])
         factors = _Planes(context, builder, spectrum, args[1])
+        table = _Planes(context, builder, twiddles, args[3])
+        turns = [table.spread_complex(args[4], 2 * k) for k in range(3)]
         rows = _rows(builder, 4, args[2], _n(1))
-        pairs = zip(_split(strip.load_rows(rows)), factors.load_rows(rows), strict=True)
-        strip.store_rows(_join([part * factor for part, factor in pairs]), rows)
+        parts = _split(_turned(strip.load_rows(rows), turns))
+        parts = [part * factor for part, factor in zip(parts, factors.load_rows(rows), strict=True)]
+        strip.store_rows(_turned_back(_join(parts), turns), rows)
         return context.get_dummy_value()
 
-    return types.void(x, spectrum, types.intp), emit
+    return types.void(x, spectrum, types.intp, twiddles, types.intp), emit
+
+
+def _turned(x: list[_Complex], turns: list[_Complex]) -> list[_Complex]:
+    return [x[0], *(part * turn for part, turn in zip(x[1:], turns, strict=True))]
+
+
+def _turned_back(x: list[_Complex], turns: list[_Complex]) -> list[_Complex]:
+    return [x[0], *(part.conjugate_times(turn) for part, turn in zip(x[1:], turns, strict=True))]
 
 
 def _rows(builder: Any, count: int, row: Any, step: Any) -> list[Any]:
@@ -334,6 +330,30 @@ def raise_to(typing: Any, most: Any, source: Any, i: Any, j: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(most, source, types.intp, types.intp), emit
+
+
+@intrinsic(prefer_literal=True)  # type: ignore[untyped-decorator]
+def peak(typing: Any, count: Any, source: Any, i: Any, most: Any, j: Any) -> Any:
+    """Write the largest magnitudes of `count` rows, from row `i` on, to `most`, from `j` on.
+
+    One vector of the rows of a 2-D array is looked at. NaN is larger than anything else.
+    """
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        x = _Planes(context, builder, source, args[1])
+        y = _Planes(context, builder, most, args[3])
+        # Without their sign, numbers are in the order of their bits read as integers.
+        whole = ir.VectorType(ir.IntType(8 * x.size), x.vector.count)
+        mask = ir.Constant(whole, [(1 << (8 * x.size - 1)) - 1] * x.vector.count)
+        found = ir.Constant(whole, None)
+        for n in range(count.literal_value):
+            row = builder.bitcast(x.load(builder.add(args[2], _n(n)), _n(0)), whole)
+            size = builder.and_(row, mask)
+            found = builder.select(builder.icmp_signed(">", size, found), size, found)
+        y.store(builder.bitcast(found, x.vector), args[4])
+        return context.get_dummy_value()
+
+    return types.void(count, source, types.intp, most, types.intp), emit
 
 
 def _mask(numbers: list[int]) -> Any:

@@ -14,6 +14,7 @@ from kernfit.correlate.definition import correlate_by_definition
 from kernfit.correlate.direct import SUPPORTED_PAIRS
 from kernfit.correlate.dtypes import largest_of
 from kernfit.correlate.fourier import Fourier, parts_of
+from kernfit.correlate.fourier_blocks import best_blocks
 from kernfit.correlate.problem import Method, Problem
 from kernfit.correlate.run import Apply
 from kernfit.correlate.separable import Separable, terms_of
@@ -77,31 +78,30 @@ def _fourier(problem: Problem, taps: Array) -> Iterator[Method]:
     counts = problem.rows.outputs, problem.columns.outputs
     rows, columns = ((n - 1) * s + 1 for n, s in zip(counts, stride, strict=True))
     wide = np.dtype(np.float64) if numbers.are_integers else taps.dtype
-    block, part = cost.best_block((rows, columns), extent, wide, numbers.are_integers)
+    blocks = best_blocks((rows, columns), extent, problem.zeros, wide, numbers.are_integers)
+    if blocks is None:
+        return
     if numbers.are_integers:
-        if bounds.fourier_worst(taps, block) * largest_of(problem.image) > 0.25:
+        if bounds.fourier_worst(taps, blocks.size) * largest_of(problem.image) > 0.25:
             return
         numbers = replace(numbers, load=np.dtype("f8"))
     spread = np.zeros(extent, wide)
     spread[:: problem.dilation[0], :: problem.dilation[1]] = taps
-    worker = Fourier(taps, spread, block, part, stride, problem.dilation)
-    parts = [taps for _, _, taps in parts_of(spread, part)]
+    worker = Fourier(taps, spread, blocks.size, blocks.part, blocks.spare, stride, problem.dilation)
+    parts = [taps for _, _, taps in parts_of(spread, blocks.part)]
 
     def bound(sums: np.dtype[np.generic]) -> float:
         real = np.empty(0, sums).real.dtype
         spectra = (worker.spectrum(n, real) for n in range(len(parts)))
-        each = map(partial(bounds.fourier_bound, block=block, sums=sums), parts, spectra)
+        each = map(partial(bounds.fourier_bound, block=blocks.size, sums=sums), parts, spectra)
         return sum(each) + bounds.gamma(len(parts) - 1, sums) * bounds.total_of(taps)
 
-    seconds = len(parts) * cost.fourier_cost((rows, columns), part, block, wide)
     make = partial(_made, problem, worker, bound)
     # A tile has as many outputs as whole blocks give; what lies between steps is left out then.
-    many = cost.blocks_of_tile(block)
-    tile = tuple(
-        (n * (b - e + 1) - 1) // s + 1 for n, b, e, s in zip(many, block, part, stride, strict=True)
+    tall, broad = ((n - 1) // s + 1 for n, s in zip(blocks.tile, stride, strict=True))
+    yield Method(
+        "fourier", blocks.seconds, make, numbers, block=(tall, broad), threads=blocks.threads
     )
-    threads = cost.fourier_threads(block, wide, problem.numbers.are_integers)
-    yield Method("fourier", seconds, make, numbers, block=(tile[0], tile[1]), threads=threads)
 
 
 def _made(

@@ -125,7 +125,7 @@ def _plan(
         image, weights, bias, weak=taps.weak, missing=masked, dtype=dtype, overflow=overflow
     )
     fill = fill_of(fill_value, image, numbers)
-    problem = Problem(weights, bias, taps.groups, image, numbers, rows, columns, most)
+    problem = Problem(weights, bias, taps.groups, image, numbers, rows, columns, most, fill)
     chosen, reason = _choose(_methods(problem), method)
     apply, bound = chosen.make()
     omission = None
@@ -205,7 +205,9 @@ def _omission(problem: Problem, name: str) -> Omission:
         return omission_of(weights, lambda source, sums: None, 0.0, problem.axes)
     double = np.dtype("f8")
     numbers = Numbers(double, double, double, double)
-    weighing = replace(problem, weights=weights.astype(double), image=double, numbers=numbers)
+    weighing = replace(
+        problem, weights=weights.astype(double), image=double, numbers=numbers, fill=None
+    )
     methods = {method.name: method for method in _methods(weighing)}
     apply, bound = methods.get(name, methods["direct"]).make()
     return omission_of(weights, apply, bound, problem.axes)

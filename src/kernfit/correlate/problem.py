@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from kernfit.arrays import Array
 from kernfit.correlate.axes import Axis
@@ -26,6 +26,7 @@ class Problem:
     rows: Axis
     columns: Axis
     threads: int  # at most
+    fill: Any = None  # what stands outside the image; None where that differs
 
     @property
     def stride(self) -> Pair:
@@ -48,10 +49,14 @@ class Problem:
         return (self.stride, self.dilation) != ((1, 1), (1, 1))
 
     @property
-    def is_inside(self) -> bool:
-        """Whether every window lies within the image."""
-        outputs = self.rows.outputs, self.columns.outputs
-        return (self.rows.inside, self.columns.inside) == ((0, outputs[0]), (0, outputs[1]))
+    def zeros(self) -> Pair:
+        """How many rows and columns of zeros are read before the image, and after it, at least."""
+        counts = [0, 0]
+        for n, axis in enumerate((self.rows, self.columns)):
+            if axis.boundary == "constant" and self.fill is not None and self.fill == 0:
+                start, stop = axis.window(0, axis.outputs)
+                counts[n] = max(min(-start, stop - axis.size), 0)
+        return counts[0], counts[1]
 
     @property
     def outputs(self) -> int:

@@ -37,7 +37,7 @@ def take_out_spikes(block: Array, span: float) -> tuple[Array | None, Spikes]:
     # of hardly anything but zeros is best added up pixel by pixel.
     seen = cells[(cells > 0) & np.isfinite(cells)]
     limit = float(seen.min()) * span if seen.size else 0.0
-    if seen.size < cells.size and _is_sparse(size):
+    if seen.size < cells.size and is_sparse(size):
         limit = 0.0
     elif not cells.size or cells.max() <= limit:
         return block, none
@@ -74,10 +74,11 @@ def is_even(block: Array, span: float) -> bool:
     if found is None:
         return False
     least, greatest, zeros = found
-    return greatest <= least * span and not (zeros and _is_sparse(block))
+    return greatest <= least * span and greatest < np.inf and not (zeros and is_sparse(block))
 
 
-def _is_sparse(size: Array) -> bool:
+def is_sparse(size: Array) -> bool:
+    """Whether hardly anything but zeros is in a block."""
     most = _MOST * size.size
     if np.count_nonzero(size[len(size) // 2]) > most:  # of a small block one row may tell
         return False
