@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from functools import lru_cache
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from scipy.fft import fft2
@@ -74,8 +74,9 @@ def correlate_blocks(
     *,
     before: Pair = (0, 0),
     add: bool = False,
-    look: bool = False,
-) -> Range | None:
+    which: Pair | None = None,
+    ranges: Array | None = None,
+) -> None:
     """Write the valid correlation of `source` with the kernel of a spectrum into `out`.
 
     Parameters
@@ -93,39 +94,38 @@ def correlate_blocks(
         How far the first window begins before `source`; less than 0 for within it.
     add : bool
         Whether to add to what is there.
-    look : bool
-        Whether to find how bright the cells of the source are.
+    which : (first, stop), optional
+        Which blocks to do, row after row of those that `out` falls into. Default: all.
+    ranges : ndarray, shape (blocks, 3), optional
+        Of the dtype of `source`. For each of the blocks, of its cells of 16x16 pixels, each by its
+        largest magnitude: the least that is not zero, the greatest, and how many are all zeros.
+        They are combined with what is there.
     """
     dtype = spectrum.dtype
+    folded = len(source) == 1
     size = len(spectrum) * spectrum.shape[3], spectrum.shape[2]
+    spans = size[0] * (2 if folded else 1), size[1]
+    shape = out[0].shape
+    count = prod(-(-n // (b - t + 1)) for n, b, t in zip(shape, spans, taps, strict=True))
+    first, stop = which or (0, count)
+    if not (0 <= first <= stop <= count and source[0].shape == source[-1].shape):
+        raise InvalidInput(f"there are {count} blocks, got {first} to {stop}")
+    if ranges is None:
+        ranges = np.empty((0, 3), dtype)
+    elif ranges.shape != (stop - first, 3):
+        raise InvalidInput("ranges must have three numbers for every block")
     # Vectors are loaded and stored whole.
     a, b = (
         x if x.strides[1] == x.itemsize else np.ascontiguousarray(x)
         for x in (source[0], source[-1])
     )
-    folded = len(source) == 1
-    down, along = twiddles_of(size[0], dtype, folded), twiddles_of(size[1], dtype)
     strips, stack, peaks = memory = _take(size, dtype)
-    peaks[-3:] = np.inf, 0, 0
     compiled(dtype)(
-        *(a, b, folded, *before, *taps, spectrum, down, along, strips, stack),
-        *(out[0], out[-1], add, look, peaks),
+        *(a, b, folded, *before, *taps, spectrum),
+        *(twiddles_of(size[0], dtype, folded), twiddles_of(size[1], dtype), strips, stack),
+        *(out[0], out[-1], add, first, stop, peaks, ranges),
     )
-    found = Range(*peaks[-3:].tolist()) if look else None
     _idle.append((size, dtype, memory))
-    return found
-
-
-class Range(NamedTuple):
-    """How bright the cells of 16x16 pixels are: the largest magnitude of each."""
-
-    least: float  # of cells that are not all zeros; infinity if there is none
-    most: float  # infinity or NaN if there is such a pixel
-    zeros: float  # how many cells are all zeros
-
-    def is_within(self, span: float) -> bool:
-        """Whether no cell is more than `span` times as bright as another, but for zeros."""
-        return self.most <= self.least * span and self.most < np.inf
 
 
 # A few megabytes, of the last calls: what is taken anew has to be cleared by the system.

@@ -144,7 +144,7 @@ class StraightChannels:
         self._strip, self._height = high, shape[0]
         self._compiled: Any = None
 
-    def run(self, image: Array, out: Array, threads: int) -> None:
+    def run(self, image: Array, out: Array, threads: int) -> bool:
         """Write the result for `image` into `out`, both of the shape and dtype planned for."""
         if self._compiled is None:
             self._compiled = compiled_channels(), compiled_sums(self._arrays[0].dtype)
@@ -152,7 +152,7 @@ class StraightChannels:
             copy = np.empty(out.shape, out.dtype)
             self.run(image, copy, threads)
             out[...] = copy
-            return
+            return True
         batch = image.shape[:-3]
         count = prod(batch)
         strips = -(-self._height // self._strip)
@@ -167,6 +167,7 @@ class StraightChannels:
                 self._run(image[at], out[at], edges[strip], edges[strip + 1])
 
         for_strips(work, count * strips, threads)
+        return True
 
     def _run(self, image: Array, out: Array, first: int, stop: int) -> None:
         taps, bias = self._arrays

@@ -24,7 +24,7 @@ import numpy as np
 from numba import from_dtype, njit, types
 
 from kernfit.arrays import Array
-from kernfit.correlate.lanes import copy, join, multiply, peak, split, transpose
+from kernfit.correlate.lanes import copy, fetch, join, multiply, peak, split, transpose
 
 CELL = 16
 """Rows and columns of a cell, of which the largest magnitude is looked at."""
@@ -43,7 +43,7 @@ def compiled(dtype: np.dtype[Any]) -> Any:
     return _correlate.compile(
         types.void(
             *(image, image, flag, size, size, size, size, spectrum, table, table, strips, stack),
-            *(out, out, flag, flag, peaks),
+            *(out, out, flag, size, size, peaks, types.Array(number, 2, "A")),
         )
     )
 
@@ -282,6 +282,15 @@ def transform_row(strip: Array, along: Array) -> None:
     turn(strip, strip, along, YES, NO)
 
 
+@njit(inline="always")  # type: ignore[untyped-decorator]
+def _fetch(source: Array, i: int, j: int, rows: int, columns: int, wide: int) -> None:
+    """Have so many rows and columns fetched, from (i, j) on, row after row as memory likes it."""
+    height, width = source.shape
+    for n in range(max(i, 0), min(i + rows, height)):
+        for k in range(max(j, 0), min(j + columns, width), wide):
+            fetch(source, n, k)
+
+
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
 def _correlate(
     a: Array,
@@ -299,26 +308,38 @@ def _correlate(
     out_a: Array,
     out_b: Array,
     add: bool,
-    look: bool,
+    start: int,
+    stop: int,
     peaks: Array,
+    ranges: Array,
 ) -> None:
-    """Correlate block by block: of `a` and `b` together, or else of `a`, which is `b`, folded."""
-    rows, columns = strips.shape[2], stack.shape[2]
+    """Correlate some blocks: of `a` and `b` together, or else of `a`, which is `b`, folded."""
+    rows, columns, wide = strips.shape[2], stack.shape[2], stack.shape[3]
     half = rows if folded else 0
     height, width = rows + half - tall + 1, columns - broad + 1
-    for i in range(0, out_a.shape[0], height):
-        for j in range(0, out_a.shape[1], width):
-            k = i + half
-            columns_there(
-                a, i - top, b, k - top, j - left, down, strips, stack, look, peaks
-            )  # fmt: skip
-            for s in range(len(stack)):
-                turn(stack[s], spectrum[s], along, YES, YES)
-            columns_back(
-                stack,
-                down,
-                strips,
-                out_a[i : i + min(height, rows), j : j + width],
-                out_b[k : i + height, j : j + width],
-                add,
-            )
+    across = -(-out_a.shape[1] // width)
+    look = len(ranges) > 0
+    for n in range(start, stop):
+        i, j = n // across * height, n % across * width
+        k = i + half
+        if look:
+            peaks[-3:] = ranges[n - start]
+        columns_there(
+            a, i - top, b, k - top, j - left, down, strips, stack, look, peaks
+        )  # fmt: skip
+        if look:
+            ranges[n - start] = peaks[-3:]
+        # While the processor is busy, memory has time for what comes next.
+        after = (n + 1) // across * height - top, (n + 1) % across * width - left
+        for s in range(len(stack)):
+            turn(stack[s], spectrum[s], along, YES, YES)
+            _fetch(a, after[0] + s * wide, after[1], wide, columns, wide)
+            _fetch(b, after[0] + half + s * wide, after[1], wide, columns, wide)
+        columns_back(
+            stack,
+            down,
+            strips,
+            out_a[i : i + min(height, rows), j : j + width],
+            out_b[k : i + height, j : j + width],
+            add,
+        )

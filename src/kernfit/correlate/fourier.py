@@ -10,17 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from math import prod
+from typing import Any
 
 import numpy as np
 
 from kernfit.arrays import Array
-from kernfit.correlate.spikes import add_spikes, is_even, is_sparse, reach_of, take_out_spikes
+from kernfit.correlate.spikes import add_spikes, is_sparse, reach_of, take_out_spikes
 from kernfit.correlate.steps import ONE, Pair, correlate_steps
 from kernfit.correlate.threads import one_at_a_time
-
-if TYPE_CHECKING:
-    from kernfit.correlate.blocks import Range
 
 Dtype = np.dtype[Any]
 
@@ -55,28 +53,60 @@ class Fourier:
             return
         source = source.astype(sums.dtype, copy=False)
         dense = sums if self.stride == ONE else self._dense(source)
-        if not self.transform_even(source, dense):
+        if source.dtype.kind == "c" or self.transform(source, dense):
             self.correlate_uneven(source, sums)
         elif dense is not sums:
             sums[...] = dense[self._steps]
 
-    def transform_even(self, source: Array, out: Array, before: Pair = (0, 0)) -> bool:
-        """Write every pixel of the correlation, with as many zeros `before` the source, into `out`.
+    def transform(
+        self, source: Array, out: Array, before: Pair = (0, 0), which: Pair | None = None
+    ) -> list[int]:
+        """Write every pixel of a real correlation, of blocks from a first up to another one.
 
-        Or return False, where there may be NaN, or pixels that would drown others.
+        Returns those of them that are nothing to go by: there may be NaN, or pixels that would
+        drown others. As many zeros come `before` the source as there are rows and columns.
         """
-        if source.dtype.kind == "c":
-            return False
+        first, stop = which or (0, self.count_blocks(out.shape))
+        ranges = np.empty((stop - first, 3), source.dtype)
+        ranges[:] = np.inf, 0, 0
+        self._transform(source, out, self.spare, before, (first, stop), ranges)
         span = RANGE[source.dtype.char]
-        if self.part != self.spread.shape:  # no part of the taps sees all pixels
-            if not is_even(source, span):
-                return False
-            self._transform(source, out, self.spare, before)
-            return True
-        found = self._transform(source, out, self.spare, before, look=True)
-        return (
-            found is not None and found.is_within(span) and not (found.zeros and is_sparse(source))
+        bad = []
+        for n, (least, most, zeros) in enumerate(ranges.tolist(), first):
+            even = most <= least * span and most < np.inf
+            if not even or (zeros and is_sparse(self._seen(source, out.shape, n, before))):
+                bad.append(n)
+        return bad
+
+    def count_blocks(self, shape: tuple[int, ...]) -> int:
+        """Return how many real blocks there are to so many outputs."""
+        return prod(-(-n // step) for n, step in zip(shape, self._step, strict=True))
+
+    def block_of(self, shape: tuple[int, ...], n: int) -> tuple[slice, slice]:
+        """Return where the n-th real block is in so many outputs."""
+        (height, width), (down, along) = shape, self._step
+        across = -(-width // along)
+        i, j = n // across * down, n % across * along
+        return slice(i, min(i + down, height)), slice(j, min(j + along, width))
+
+    @property
+    def _step(self) -> Pair:
+        """How many rows and columns of outputs a real block has."""
+        size = 2 * self.block[0], self.block[1]
+        down, along = (
+            n - taps + spare + 1 for n, taps, spare in zip(size, self.part, self.spare, strict=True)
         )
+        return down, along
+
+    def _seen(self, source: Array, shape: tuple[int, ...], n: int, before: Pair) -> Array:
+        """Return what a block sees of the source."""
+        rows, columns = (
+            slice(max(axis.start - skip, 0), max(axis.stop - skip + taps - 1, 0))
+            for axis, skip, taps in zip(
+                self.block_of(shape, n), before, self.spread.shape, strict=True
+            )
+        )
+        return source[rows, columns]
 
     def correlate_uneven(self, source: Array, sums: Array) -> None:
         """Do the same as a call where there may be NaN, or pixels that would drown others."""
@@ -129,8 +159,9 @@ class Fourier:
         out: Array,
         spare: Pair,
         before: Pair = (0, 0),
-        look: bool = False,
-    ) -> Range | None:
+        which: Pair | None = None,
+        ranges: Array | None = None,
+    ) -> None:
         """Write every pixel of the correlation, in the dtype of `source`."""
         from kernfit.correlate.blocks import correlate_blocks  # Numba takes long to import
 
@@ -138,17 +169,15 @@ class Fourier:
         planes = (source,) if is_real else (source.real, source.imag)
         # Complex numbers are taken apart; a view of them is not what is written to.
         target = (out,) if is_real else tuple(np.empty((2, *out.shape), out.real.dtype))
-        found = None
-        for n, (a, b, part) in enumerate(parts_of(self.spread, self.part)):
+        reach = self.part[0] - spare[0], self.part[1] - spare[1]
+        for n, (a, b, _) in enumerate(parts_of(self.spread, self.part)):
             spectrum = self.spectrum(n, target[0].dtype)
-            reach = part.shape[0] - spare[0], part.shape[1] - spare[1]
             start = before[0] - a, before[1] - b
-            found = correlate_blocks(
-                planes, spectrum, reach, target, before=start, add=n > 0, look=look
+            correlate_blocks(
+                planes, spectrum, reach, target, before=start, add=n > 0, which=which, ranges=ranges
             )
         if not is_real:
             out.real, out.imag = target
-        return found
 
     def spectrum(self, n: int, dtype: Dtype) -> Array:
         """Return the spectrum of part `n` of the taps, in a dtype of real numbers."""

@@ -77,7 +77,7 @@ def _planes(problem: Problem, method: Method) -> Method:
     outputs, inputs = problem.weights.shape[:2]
     numbers = problem.numbers
     bank = straight = None
-    if inputs == 1 and method.straight is not None:
+    if inputs == 1 and method.name == "direct" and method.straight is not None:
         bank = np.ascontiguousarray(problem.weights[:, 0].astype(numbers.sums))
         straight = partial(StraightPlanes, bank, problem.image, outputs // problem.groups)
 

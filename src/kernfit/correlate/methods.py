@@ -15,6 +15,7 @@ from kernfit.correlate.direct import SUPPORTED_PAIRS
 from kernfit.correlate.dtypes import largest_of
 from kernfit.correlate.fourier import Fourier, parts_of
 from kernfit.correlate.fourier_blocks import best_blocks
+from kernfit.correlate.fourier_straight import StraightFourier
 from kernfit.correlate.problem import Method, Problem
 from kernfit.correlate.run import Apply
 from kernfit.correlate.separable import Separable, terms_of
@@ -99,8 +100,14 @@ def _fourier(problem: Problem, taps: Array) -> Iterator[Method]:
     make = partial(_made, problem, worker, bound)
     # A tile has as many outputs as whole blocks give; what lies between steps is left out then.
     tall, broad = ((n - 1) // s + 1 for n, s in zip(blocks.tile, stride, strict=True))
+    alone = None
+    if wide == numbers.sums and wide.kind == "f" and stride == (1, 1) and problem.reads_zeros:
+        alone = partial(StraightFourier, worker)
     yield Method(
-        "fourier", blocks.seconds, make, numbers, block=(tall, broad), threads=blocks.threads
+        *("fourier", blocks.seconds, make, numbers),
+        block=(tall, broad),
+        threads=blocks.threads,
+        straight=alone,
     )
 
 

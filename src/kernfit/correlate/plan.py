@@ -137,8 +137,7 @@ class Plan:
             out = self._lend(image) if self.large else np.empty(self.shape, self.dtype)
         else:
             _check_out(out, self.shape, self.dtype, image)
-        if self.straight is not None:
-            self.straight.run(image, out, self.threads)
+        if self.straight is not None and self.straight.run(image, out, self.threads):
             return out
         where = None
         if mask is not None:

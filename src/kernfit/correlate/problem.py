@@ -53,10 +53,21 @@ class Problem:
         """How many rows and columns of zeros are read before the image, and after it, at least."""
         counts = [0, 0]
         for n, axis in enumerate((self.rows, self.columns)):
-            if axis.boundary == "constant" and self.fill is not None and self.fill == 0:
+            if self._has_zeros(axis):
                 start, stop = axis.window(0, axis.outputs)
                 counts[n] = max(min(-start, stop - axis.size), 0)
         return counts[0], counts[1]
+
+    @property
+    def reads_zeros(self) -> bool:
+        """Whether nothing but zeros is read outside the image."""
+        return all(
+            self._has_zeros(axis) or axis.inside == (0, axis.outputs)
+            for axis in (self.rows, self.columns)
+        )
+
+    def _has_zeros(self, axis: Axis) -> bool:
+        return axis.boundary == "constant" and self.fill is not None and bool(self.fill == 0)
 
     @property
     def outputs(self) -> int:
@@ -77,8 +88,11 @@ class Problem:
 class Straight(Protocol):
     """All that a method needs besides the image."""
 
-    def run(self, image: Array, out: Array, threads: int) -> None:
-        """Write the result for `image` into `out`, both of the shape and dtype planned for."""
+    def run(self, image: Array, out: Array, threads: int) -> bool:
+        """Write the result for `image` into `out`, both of the shape and dtype planned for.
+
+        Or return False, if they do not lie in memory as the method needs it.
+        """
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -56,7 +56,7 @@ class StraightPlanes:
         self._compiled: Any = None
         self._strip = 0
 
-    def run(self, image: Array, out: Array, threads: int) -> None:
+    def run(self, image: Array, out: Array, threads: int) -> bool:
         """Write the result for `image` into `out`, both of the shape and dtype planned for."""
         call = self._compiled
         if call is None:
@@ -69,6 +69,7 @@ class StraightPlanes:
                 self._run_stack(planes, results, threads)
         if self.bias is not None:
             out += self.bias
+        return True
 
     def _run_stack(self, planes: Array, out: Array, threads: int) -> None:
         """Do so for arrays of three axes."""
