@@ -221,3 +221,75 @@ def test_a_kernel_larger_than_a_block_goes_in_parts():
         result = correlate2d(x, size, mode="same", method="fourier")
         direct = correlate2d(x, size, mode="same", method="direct")
         assert_same(result, direct, 1e-11)
+
+
+LARGE_KERNELS = [(127, 127), (63, 90), (126, 31), (1, 99), (130, 1), (191, 40), (40, 64)]
+
+
+@pytest.mark.parametrize("size", LARGE_KERNELS)
+@pytest.mark.parametrize("dtype", ["f4", "f8", "c16", "u1"])
+def test_small_images_and_large_kernels(size, dtype):
+    # Windows reach round a block to the zeros around the image, where there are zeros.
+    rng = np.random.default_rng(3)
+    x, k = rng.normal(size=(64, 70)) * 9, rng.normal(size=size) * 9
+    if dtype == "c16":
+        x, k = x + 1j * draw(64, 70), k * (2 - 1j)
+    x, k = (
+        abs(x).astype(dtype) if dtype == "u1" else x.astype(dtype),
+        k.astype("i2" if dtype == "u1" else dtype),
+    )
+    for options in (
+        *({"mode": mode} for mode in ("same", "full")),
+        *({"mode": "same", "boundary": rule} for rule in RULES),
+        *({"mode": "same", "fill_value": 2}, {"mode": "same", "stride": (3, 2)}),
+        *({"padding": ((size[0], 3), (9, size[1]))}, {"mode": "full", "dilation": (1, 2)}),
+    ):
+        result = correlate2d(x, k, method="fourier", **options)
+        direct = correlate2d(
+            *(z.astype("c16" if dtype == "c16" else "f8") for z in (x, k)),
+            method="direct",
+            **options,
+        )
+        assert_same(result, direct, {"f4": 0.2, "f8": 1e-8, "c16": 1e-8, "u1": 0}[dtype])
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("size", LARGE_KERNELS)
+def test_nothing_wraps_round(size, dtype):
+    # A NaN, an infinity and a pixel that drowns the others stay in their footprint.
+    x, k = draw(64, 70).astype(dtype), draw(*size, seed=1).astype(dtype)
+    for i, j in ((0, 0), (63, 69), (5, 60)):
+        for value in (np.nan, np.inf, 1e30):
+            pixels = x.copy()
+            pixels[i, j] = value
+            result, clean = (correlate2d(y, k, mode="same", method="fourier") for y in (pixels, x))
+            reached = correlate2d(pixels != x, np.ones(size, "u1"), mode="same") > 0
+            assert np.isfinite(clean).all()
+            assert_same(result[~reached], clean[~reached], 1e-2 if dtype == "f4" else 1e-11)
+            direct = correlate2d(pixels, k, mode="same", method="direct")
+            np.testing.assert_allclose(result[reached], direct[reached], rtol=1e-3)
+    # Nor does anything come from beyond the zeros: one pixel gives the taps, and else zeros.
+    one = np.zeros_like(x)
+    one[60, 3] = 1
+    result = correlate2d(one, k, mode="same", method="fourier")
+    np.testing.assert_array_equal(result, correlate2d(one, k, mode="same", method="direct"))
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_planes_blocks_and_threads(dtype):
+    x, k = draw(3, 300, 290).astype(dtype), draw(30, 41, seed=1).astype(dtype)
+    x[1, 100:140, 50:90] = 0
+    x[1, 200, 200] = np.nan
+    kernel = Kernel(k, bias=0.5)
+    whole = correlate2d(x, kernel, mode="same", method="fourier", threads=1)
+    for threads in (2, 5):
+        other = correlate2d(x, kernel, mode="same", method="fourier", threads=threads)
+        np.testing.assert_array_equal(whole, other)
+    for n, plane in enumerate(x):
+        alone = correlate2d(plane, kernel, mode="same", method="fourier")
+        np.testing.assert_array_equal(alone, whole[n])
+        direct = correlate2d(plane, kernel, mode="same", method="direct")
+        assert_same(alone, direct, 1e-3 if dtype == "f4" else 1e-11)
+    out = np.zeros((3, 600, 580), dtype)[:, ::2, ::2]
+    correlate2d(x, kernel, mode="same", method="fourier", out=out)
+    assert_same(out, whole, 1e-4)

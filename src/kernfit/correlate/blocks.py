@@ -106,9 +106,13 @@ def correlate_blocks(
     size = len(spectrum) * spectrum.shape[3], spectrum.shape[2]
     spans = size[0] * (2 if folded else 1), size[1]
     shape = out[0].shape
+    if not all(1 <= t <= n for t, n in zip(taps, spans, strict=True)):
+        raise InvalidInput(f"taps must be 1x1 to {spans[0]}x{spans[1]}, got {taps[0]}x{taps[1]}")
+    if source[0].shape != source[-1].shape or shape != out[-1].shape:
+        raise InvalidInput("real and imaginary parts must have one shape")
     count = prod(-(-n // (b - t + 1)) for n, b, t in zip(shape, spans, taps, strict=True))
     first, stop = which or (0, count)
-    if not (0 <= first <= stop <= count and source[0].shape == source[-1].shape):
+    if not 0 <= first <= stop <= count:
         raise InvalidInput(f"there are {count} blocks, got {first} to {stop}")
     if ranges is None:
         ranges = np.empty((0, 3), dtype)

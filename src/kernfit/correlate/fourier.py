@@ -39,9 +39,9 @@ class Fourier:
     spread: Array  # the same with the gaps of the dilation filled with zeros
     block: Pair  # of one transform
     part: Pair  # how many rows and columns of taps go through one transform
-    spare: Pair = (0, 0)  # rows and columns of zeros around any source, where windows may reach
     stride: Pair = ONE
     dilation: Pair = ONE
+    spare: Pair = (0, 0)  # rows and columns of zeros around any source, where windows may reach
 
     def __call__(self, source: Array, sums: Array) -> None:
         """Write the correlation of `source` into `sums`."""

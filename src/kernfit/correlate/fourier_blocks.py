@@ -73,10 +73,8 @@ class _Side(NamedTuple):
         return min(max(most // self.span, 1), self.blocks)
 
 
-def best_blocks(
-    outputs: Pair, taps: Pair, zeros: Pair, sums: Dtype, more: bool = False
-) -> Blocks | None:
-    """Return the blocks that cost least, or None if there are no outputs.
+def best_blocks(outputs: Pair, taps: Pair, zeros: Pair, sums: Dtype, more: bool = False) -> Blocks:
+    """Return the blocks that cost least.
 
     They do not depend on the number of threads, nor does the result then; so sizes that leave
     memory for few threads count as if others had to wait.
@@ -92,8 +90,7 @@ def best_blocks(
     more : bool
         Whether a tile needs more memory than its pixels: for integers, or with missing pixels.
     """
-    if min(outputs) <= 0:
-        return None
+    outputs = max(outputs[0], 1), max(outputs[1], 1)
     found = [_blocks(size, outputs, taps, zeros, sums, more) for size in product(_ROWS, _COLUMNS)]
     return min(found, key=lambda blocks: blocks.seconds / min(blocks.threads, _ROOM_FOR))
 

@@ -80,15 +80,13 @@ def _fourier(problem: Problem, taps: Array) -> Iterator[Method]:
     rows, columns = ((n - 1) * s + 1 for n, s in zip(counts, stride, strict=True))
     wide = np.dtype(np.float64) if numbers.are_integers else taps.dtype
     blocks = best_blocks((rows, columns), extent, problem.zeros, wide, numbers.are_integers)
-    if blocks is None:
-        return
     if numbers.are_integers:
         if bounds.fourier_worst(taps, blocks.size) * largest_of(problem.image) > 0.25:
             return
         numbers = replace(numbers, load=np.dtype("f8"))
     spread = np.zeros(extent, wide)
     spread[:: problem.dilation[0], :: problem.dilation[1]] = taps
-    worker = Fourier(taps, spread, blocks.size, blocks.part, blocks.spare, stride, problem.dilation)
+    worker = Fourier(taps, spread, blocks.size, blocks.part, stride, problem.dilation, blocks.spare)
     parts = [taps for _, _, taps in parts_of(spread, blocks.part)]
 
     def bound(sums: np.dtype[np.generic]) -> float:
