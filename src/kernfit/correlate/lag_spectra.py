@@ -161,7 +161,7 @@ def _add_pair(
             b = others_too[n - len(seen), :, : others_too.shape[2]]
         transform_columns(a, b, down, strips, own)
         for s in range(len(own)):
-            # While the strip is in the first-level cache.
+            # While the strip is still in the first-level cache.
             transform_row(own[s], along)
             for p in range(len(seen)):
                 _add_product(totals[m, p, s], stack[s], stacks[p][s])
