@@ -5,19 +5,20 @@ part of a complex block of half as many rows. Rows are polynomials in y; what y^
 complex one, y^(2 rows) = -1 does to the real one: a correlation of the whole length, in which what
 goes round comes back with the other sign (the right-angle convolution of R. Crandall and B. Fagin,
 Discrete weighted transforms and large-integer arithmetic, Math. Comp. 62, 1994). So nothing else
-here knows about real transforms. The columns are transformed first, a *strip* of
-them at a time, one column in each lane of a vector. A few strips, a *sheet*, are read and written
-together: in an image whose rows are a power of two apart, the lines of one strip alone would drive
-each other from the cache. The result goes transposed into a stack of strips, of what were rows;
-each of these is transformed, multiplied and transformed back. After its first step a strip falls
-into parts that have nothing to do with each other: each goes all the way while it is in the
-first-level cache. Frequencies come out in an order of their own; since the kernel's spectrum has
-the same, and the way back undoes it, nobody ever puts them right.
+here knows about real transforms. The columns are transformed first, a *strip* of them at a time,
+one column in each lane of a vector. A few strips, a *sheet*, are read and written together: in an
+image whose rows are a power of two apart, the lines of one strip alone would drive each other from
+the cache. The result goes transposed into a stack of strips, of what were rows; each of these is
+transformed, multiplied and transformed back. After its first step a strip falls into parts that
+have nothing to do with each other: each goes all the way while it is in the first-level cache.
+Frequencies come out in an order of their own; since the kernel's spectrum has the same, and the way
+back undoes it, nobody ever puts them right.
 
 A step takes the values of a polynomial at the roots of y^m = r apart into those at the roots of
-y^(m / radix) = w, for each root w of w^radix = r: one multiplies before it adds, by numbers that are
-the same for a whole part. Steps are of radix 4, with a first one of radix 2 or 3 for sizes that are
-not powers of 4 (D. J. Bernstein, Multidigit multiplication for mathematicians, 2001, sections 3-5).
+y^(m / radix) = w, for each root w of w^radix = r: one multiplies before it adds, by numbers that
+are the same for a whole part. Steps are of radix 4, with a first one of radix 2 or 3 for sizes that
+are not powers of 4 (D. J. Bernstein, Multidigit multiplication for mathematicians, 2001, sections
+3-5).
 """
 
 from __future__ import annotations
