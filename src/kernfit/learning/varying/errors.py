@@ -71,13 +71,22 @@ def field_errors(
     if weighted:
         count = sum(block.sums.count for block in blocks)
         freedom = max(1, count - len(solution.design))
-        values, vectors = np.linalg.eigh(solution.normal.inverse)
-        values = np.maximum(values, 0) * float(solution.residual.squared.sum()) / freedom
-        white = np.sum(vectors**2 * values, axis=1)
+        noise = float(solution.residual.squared.sum()) / freedom
+        white = np.maximum(solution.normal.inverse.diagonal(), 0) * noise
         ratio = np.sum(roots[:, white > 0] ** 2, axis=0) / white[white > 0]
-        roots = (vectors * np.sqrt(values * max(1.0, float(ratio.mean())))).T
+        roots = _root(solution.normal.inverse) * np.sqrt(noise * max(1.0, float(ratio.mean())))
     roots[:, ~solution.normal.determined] = np.nan
     return FieldErrors(roots, not weighted)
+
+
+def _root(matrix: Array) -> Array:
+    """Return R for which ``R^T R`` is a matrix without negative eigenvalues."""
+    try:
+        root: Array = np.linalg.cholesky(matrix).T
+    except np.linalg.LinAlgError:  # something is held, or not determined
+        values, vectors = np.linalg.eigh(matrix)
+        root = (vectors * np.sqrt(np.maximum(values, 0))).T
+    return root
 
 
 def block_influence(

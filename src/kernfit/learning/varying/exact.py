@@ -212,10 +212,10 @@ def _go_down(block: Array, image: Array, down: _Axis, across: _Axis) -> Array:
     gram[:, :, 0] = block
     gram[:, :, :, :, 0] = block.transpose(0, 1, 3, 4, 2)
     if kh > 1:
-        change = np.multiply.outer(down.beyond[:, 0], products(image[height:]))
-        change -= np.multiply.outer(down.first, products(image[: kh - 1]))
+        bottom, top = products(image[height:]), products(image[: kh - 1])
         for a in range(kh - 1):
-            before = gram[:, :, a, :, :-1] + change[:, :, a]
+            before = gram[:, :, a, :, :-1] + np.multiply.outer(down.beyond[:, 0], bottom[:, a])
+            before -= np.multiply.outer(down.first, top[:, a])
             gram[:, :, a + 1, :, 1:] = np.tensordot(down.back, before, 1)
     return gram
 
