@@ -1,4 +1,4 @@
-"""Memory of large results: used again, or given back to the system."""
+"""Memory: where it begins, and that of large results, used again or given back to the system."""
 
 from __future__ import annotations
 
@@ -19,11 +19,33 @@ LARGE = 1 << 25
 """Bytes from which on an array's memory is lent: what is less, glibc keeps itself."""
 PAGE = 1 << 12
 """Bytes of a page: to much of a processor, addresses that differ by whole pages are alike."""
+_LINE = 64  # bytes of a line of the cache, and of the widest vectors
 _IDLE = 1 << 27  # bytes of memory, at most, that wait for their next use
 
 # By their identity. Threads take and put without a lock, which a forked child might find closed.
 _waiting: dict[int, Array] = {}
 _lent: dict[int, weakref.ref[Any]] = {}
+
+
+def empty_in_lines(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    """Return an empty array that begins where a line of the cache does.
+
+    NumPy's begin anywhere in it. Vectors of 64 bytes would then all lie in two lines each, which
+    takes a quarter of the time of a transform.
+
+    Parameters
+    ----------
+    shape : tuple of int
+    dtype : numpy.dtype
+
+    Returns
+    -------
+    ndarray
+    """
+    size = prod(shape) * dtype.itemsize
+    memory = np.empty(size + _LINE, np.uint8)
+    begin = -memory.ctypes.data % _LINE
+    return memory[begin : begin + size].view(dtype).reshape(shape)
 
 
 def lend(shape: tuple[int, ...], dtype: np.dtype[Any], *, like: int = 0) -> Array:

@@ -15,6 +15,7 @@ from kernfit.correlate import fft_layers
 from kernfit.correlate.fft import compiled, order_of, twiddles_of
 from kernfit.correlate.vector import vector_bytes
 from kernfit.errors import InvalidInput
+from kernfit.heap import empty_in_lines
 
 Pair = tuple[int, int]
 Dtype = np.dtype[Any]
@@ -42,14 +43,20 @@ def spectrum_of(taps: Array, size: Pair, dtype: Dtype) -> Array:
         A stack of strips.
     """
     if taps.dtype.kind == "c":
-        return np.ascontiguousarray(_spectra(taps.astype("c16"), size, dtype))
+        return _in_lines(_spectra(taps.astype("c16"), size, dtype))
     # As `_correlate` folds blocks: the lower half of the rows becomes imaginary parts.
     lower = taps[size[0] :]
     folded = np.zeros((min(size[0], len(taps)), taps.shape[1]), "c16")
     folded.real = taps[: size[0]]
     folded.imag[: len(lower)] = lower
     folded *= np.exp(np.arange(len(folded)) * 0.5j * np.pi / size[0])[:, None]
-    return np.ascontiguousarray(_spectra(folded.conj(), size, dtype))
+    return _in_lines(_spectra(folded.conj(), size, dtype))
+
+
+def _in_lines(spectrum: Array) -> Array:
+    copy = empty_in_lines(spectrum.shape, spectrum.dtype)
+    copy[:] = spectrum
+    return copy
 
 
 def _spectra(taps: Array, size: Pair, dtype: Dtype) -> Array:
@@ -215,7 +222,7 @@ def _stacks(count: Pair, like: Array) -> Array:
     strips, parts, length, wide = like.shape
     each = strips * parts * (length + PAD) * wide
     # An odd number of lines apart, or vectors at least.
-    memory = np.empty((*count, each + (wide if each // wide % 2 == 0 else 0)), like.dtype)
+    memory = empty_in_lines((*count, each + (wide if each // wide % 2 == 0 else 0)), like.dtype)
     whole = memory[..., :each].reshape(*count, strips, parts, length + PAD, wide)
     return whole[..., :length, :]
 
@@ -225,6 +232,6 @@ def scratch(size: Pair, dtype: Dtype) -> tuple[Array, Array]:
     wide = _lanes(dtype)
     most = _SHEET // (wide * dtype.itemsize)
     count = max(n for n in range(1, most + 1) if size[1] // wide % n == 0)
-    strips = np.empty((count, 2, size[0] + PAD, wide), dtype)
-    stack = np.empty((size[0] // wide, 2, size[1] + PAD, wide), dtype)
+    strips = empty_in_lines((count, 2, size[0] + PAD, wide), dtype)
+    stack = empty_in_lines((size[0] // wide, 2, size[1] + PAD, wide), dtype)
     return strips[:, :, : size[0]], stack[:, :, : size[1]]

@@ -19,6 +19,7 @@ from kernfit.arrays import Array
 from kernfit.correlate.blocks import PAD, scratch
 from kernfit.correlate.fft import order_of, transform_columns, transform_row, twiddles_of
 from kernfit.correlate.lag_tile import SPARE, LagTile
+from kernfit.heap import empty_in_lines
 
 _DOUBLE = np.dtype(np.float64)
 # Rows or columns of a transform, and how many numbers of it the second-level cache has room for.
@@ -72,7 +73,7 @@ def tile_of(transform: Pair, lags: Pair) -> Pair:
 def room_for_spectra(transform: Pair, owns: int, seens: int, parts: int) -> Array:
     """Return memory for the spectra of each of some parts."""
     strips, planes, columns, lanes = _stacks(transform, 1).shape[1:]
-    return np.empty((parts, owns, seens, strips, planes, columns * lanes))
+    return empty_in_lines((parts, owns, seens, strips, planes, columns * lanes), _DOUBLE)
 
 
 def spectra_bytes(transform: Pair, owns: int, seens: int) -> int:
@@ -117,7 +118,7 @@ def _nothing_like(tile: LagTile) -> LagTile:
 def _stacks(transform: Pair, count: int) -> Array:
     """Return memory for spectra; what pads their strips is multiplied too: it must be finite."""
     strips, planes, columns, lanes = scratch(transform, _DOUBLE)[1].shape
-    stacks = np.empty((count, strips, planes, columns + PAD, lanes))
+    stacks = empty_in_lines((count, strips, planes, columns + PAD, lanes), _DOUBLE)
     stacks[:, :, :, columns:] = 0.0
     return stacks
 
