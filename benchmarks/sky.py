@@ -96,8 +96,13 @@ def _sums(before: np.ndarray, after: np.ndarray, threads: int) -> np.ndarray:
     half = SIDE // 2
     inner = after[half:-half, half:-half]
     weights = Statistics.of(before, inner, SIDE, threads=threads).solve().weights[:, 0]
-    matched = correlate2d(before, weights[:-1].reshape(SIDE, SIDE), threads=threads)
-    return np.pad(inner - matched - weights[-1], half, constant_values=np.nan)
+    found = np.full(after.shape, np.nan)
+    difference = found[half:-half, half:-half]
+    taps = weights[:-1].reshape(SIDE, SIDE)
+    correlate2d(before, taps, threads=threads, out=difference)
+    np.subtract(inner, difference, out=difference)
+    difference -= weights[-1]
+    return found
 
 
 def _sfft(side: int, degree: int, threads: int) -> Any:

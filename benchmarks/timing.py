@@ -16,6 +16,7 @@ from statistics import median
 
 _SAMPLE = 2e-3  # seconds; what is quicker is repeated within a sample
 _SETTLE = 2e-3  # seconds; threads of the one before may still spin, waiting for more work
+_PATIENCE = 200  # times; those of OpenBLAS spin for a tenth of a second
 _SLOW = 1.0  # seconds; what takes longer is timed once only
 
 
@@ -78,7 +79,7 @@ def _first(call: Call) -> Times:
 
 
 def _sample(call: Call, times: Times) -> None:
-    time.sleep(_SETTLE)
+    _settle()
     gc.disable()
     with one_core() if call.pinned else nullcontext():
         cpu, wall = time.process_time(), time.perf_counter()
@@ -87,6 +88,15 @@ def _sample(call: Call, times: Times) -> None:
         times.wall.append((time.perf_counter() - wall) / times.loops)
         times.cpu.append((time.process_time() - cpu) / times.loops)
     gc.enable()
+
+
+def _settle() -> None:
+    """Wait until no thread of this process works any more."""
+    for _ in range(_PATIENCE):
+        before = time.process_time()
+        time.sleep(_SETTLE)
+        if time.process_time() - before < _SETTLE / 10:
+            return
 
 
 @contextmanager

@@ -165,8 +165,7 @@ class SpectralParts(Parts):
         """Sum up the spectra of a part."""
         with self.memory() as (room, scratch):
             assert scratch is not None
-            self.sums[n] = 0.0  # here, since one thread alone would take long over all
-            lag_spectra.add_spectra(self.loaded(n, room), scratch, self.sums[n])
+            lag_spectra.sum_spectra(self.loaded(n, room), scratch, self.sums[n])
 
     def total(self, threads: int) -> Array:
         """Return what the sum of all spectra transforms back to."""
@@ -179,4 +178,4 @@ class SpectralParts(Parts):
 
         for_strips(work, len(total), threads if self.sums.nbytes > _ALONE_BYTES else 1)
         total = total.reshape(self.sums.shape[1:])
-        return lag_spectra.lags_of(total, self.transform, self.lags)
+        return lag_spectra.lags_of(total, self.transform, self.lags, self.firsts)

@@ -8,7 +8,7 @@ complex tile: the real part of their product's transform is the sum over both.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import product
 
@@ -97,17 +97,19 @@ class Scratch:
         self.arrays = *factors, scratch(transform, _DOUBLE)[0], stacks[1:], stacks[0]
 
 
-def add_spectra(tiles: Iterator[LagTile], memory: Scratch, totals: Array) -> None:
-    """Add the products of the spectra of tiles to `totals`, shape (owns, seens, ...).
+def sum_spectra(tiles: Iterator[LagTile], memory: Scratch, totals: Array) -> None:
+    """Write the sums of the products of the spectra of tiles, shape (owns, seens, ...).
 
     Rounding is relative to the root of the product of both planes' energies, not to each lag.
     """
+    fresh = True
     for tile in tiles:
         partner = next(tiles, None) or _nothing_like(tile)
         _add_pair(
             *(tile.seen, tile.others, partner.seen, partner.others),
-            *(-1 if tile.middle is None else tile.middle, *memory.arrays, totals),
+            *(-1 if tile.middle is None else tile.middle, *memory.arrays, totals, fresh),
         )
+        fresh = False
 
 
 def _nothing_like(tile: LagTile) -> LagTile:
@@ -136,10 +138,12 @@ def _add_pair(
     stacks: Array,
     stack: Array,
     totals: Array,
+    fresh: bool,
 ) -> None:
     """Transform the planes of two tiles and add the products of their spectra to `totals`.
 
-    It is one function so that threads seldom wait for Python's lock. `middle` is -1 for none.
+    It is one function so that threads seldom wait for Python's lock. `middle` is -1 for none. If
+    `totals` are fresh, there may be anything in them.
     """
     columns = stack.shape[2] - PAD
     height, width = others.shape[1:]
@@ -165,12 +169,17 @@ def _add_pair(
             # While the strip is still in the first-level cache.
             transform_row(own[s], along)
             for p in range(len(seen)):
-                _add_product(totals[m, p, s], stack[s], stacks[p][s])
+                _add_product(totals[m, p, s], stack[s], stacks[p][s], fresh)
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def _add_product(total: Array, own: Array, seen: Array) -> None:
+def _add_product(total: Array, own: Array, seen: Array, fresh: bool) -> None:
     """Add the product of a strip of a spectrum with the conjugate of another one's."""
+    if fresh:
+        # Here, for to clear all of it beforehand would fetch it once more.
+        for part in total:
+            for i in range(len(part)):
+                part[i] = 0.0
     a, b = own[0].reshape(-1), own[1].reshape(-1)
     c, d = seen[0].reshape(-1), seen[1].reshape(-1)
     _add_two(total[0], a, c, b, d, 1.0)
@@ -183,7 +192,7 @@ def _add_two(total: Array, a: Array, b: Array, c: Array, d: Array, sign: float) 
         total[i] += a[i] * b[i] + sign * (c[i] * d[i])
 
 
-def lags_of(totals: Array, transform: Pair, lags: Pair) -> Array:
+def lags_of(totals: Array, transform: Pair, lags: Pair, firsts: Sequence[int]) -> Array:
     """Return ``T[m, p, c, d] = sum of own[m][i, j] * seen[p][i + c, j + d]`` from the spectra.
 
     Only the lags that are wanted are transformed back, as sums over all frequencies.
@@ -192,6 +201,8 @@ def lags_of(totals: Array, transform: Pair, lags: Pair) -> Array:
     ----------
     totals : ndarray, shape (owns, seens, ...)
     transform, lags : (rows, columns)
+    firsts : sequence of int
+        For each own plane the lag d from which on it is wanted; the others are left 0.
 
     Returns
     -------
@@ -200,16 +211,17 @@ def lags_of(totals: Array, transform: Pair, lags: Pair) -> Array:
     lanes = _stacks(transform, 1).shape[4]
     totals = totals.reshape(*totals.shape[:4], -1, lanes)[..., : transform[1], :]
     down, along = _waves(transform, lags)
-    span = lags[1]
-    # Along the columns: cosines and sines, each with real and imaginary parts.
-    parts = np.concatenate([along.real, along.imag]) @ totals  # (..., strips, 2, 2 span, lanes)
-    re = parts[..., 0, :span, :] - parts[..., 1, span:, :]
-    im = parts[..., 0, span:, :] + parts[..., 1, :span, :]
-    lines = [
-        part.swapaxes(-1, -2).reshape(*totals.shape[:2], transform[0], span) for part in (re, im)
-    ]
-    found: Array = down.real @ lines[0] - down.imag @ lines[1]
-    return found / (transform[0] * transform[1])
+    found = np.zeros((*totals.shape[:2], *lags))
+    for total, goal, first in zip(totals, found, firsts, strict=True):
+        waves, span = along[first:], lags[1] - first
+        # Along the columns: cosines and sines, each with real and imaginary parts.
+        parts = np.concatenate([waves.real, waves.imag]) @ total  # (..., strips, 2, 2 span, lanes)
+        re = parts[..., 0, :span, :] - parts[..., 1, span:, :]
+        im = parts[..., 0, span:, :] + parts[..., 1, :span, :]
+        lines = [part.swapaxes(-1, -2).reshape(len(total), transform[0], span) for part in (re, im)]
+        goal[..., first:] = down.real @ lines[0] - down.imag @ lines[1]
+    found /= transform[0] * transform[1]
+    return found
 
 
 @lru_cache(16)

@@ -83,7 +83,7 @@ def lag_sums(
     seens: int,
     *,
     threads: int | None,
-    besides: Sequence[Callable[[], None]] = (),
+    besides: Sequence[Callable[[], object]] = (),
 ) -> tuple[Array, Array]:
     """Return ``T[m, p, c, d] = sum of own[m][i, j] * seen[p][i + c, j + d]`` over all tiles.
 
@@ -119,7 +119,7 @@ def lag_sums(
     if tall < size[0]:
         tiles = _tiles(lag_panels.tile_of((size[0] - tall, size[1])), (tall, size[0]), size[1])
         parts.append(PanelParts(load, tiles, lags, firsts, seens))
-    tasks = [task for each in parts for task in each.tasks] + list(besides)
+    tasks = [*(task for each in parts for task in each.tasks), *besides]
 
     def work(begin: int, end: int) -> None:
         for task in tasks[begin:end]:

@@ -243,10 +243,7 @@ def _gram(x: Any, used: Any, number: int, shape: Sides) -> Array:
             two = one
             if q > p:
                 two = lag_products(x[q, :height, :width], x[p, :, :], shape[0], columns)
-            strips = StripProducts(first, borders[q])
-            for task in strips.tasks:
-                task()
-            block = lag_gram(one, two, strips)
+            block = lag_gram(one, two, StripProducts(first, borders[q]))
             to = slice(q * taps, (q + 1) * taps)
             gram[at, to] = block.reshape(taps, taps)
             gram[to, at] = gram[at, to].T

@@ -8,8 +8,9 @@ about 2 kh kw lag products are summed over the image, and the rest is bookkeepin
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 from numba import njit
@@ -38,52 +39,81 @@ class Border:
     left: Array
     right: Array
 
+    @cached_property
+    def moves(self) -> tuple[Array, Array]:
+        """What the sum under a window gains as it moves right (kw,), and then down (kh - 1, kw)."""
+        kh, kw = len(self.top) + 1, len(self.left) + 1
+        height, width = self.left.shape[1] - kh + 1, self.top.shape[1] - kw + 1
+        right, left = self.right[kw - 1 :, :height], self.left[:, :height]
+        across = np.append(0.0, np.cumsum(right.sum(axis=1) - left.sum(axis=1)))
+        moves = []
+        for rows in (self.bottom, self.top):
+            ends = np.zeros((kh - 1, kw))
+            np.cumsum(rows[:, width:] - rows[:, : kw - 1], axis=1, out=ends[:, 1:])
+            moves.append(rows[:, :width].sum(axis=1)[:, np.newaxis] + ends)
+        return across, np.cumsum(moves[0] - moves[1], axis=0)
+
 
 class StripProducts:
-    """Products of the strips at the borders of two planes, each of them a task of its own.
+    """Products of the strips at the borders of two planes, each found when it is first asked for.
 
     Parameters
     ----------
     first, second : Border
         Of x and z.
-
-    Attributes
-    ----------
-    tasks : list of callable
-        To be called in any order, by any thread, before `lag_gram` needs what they find.
     """
 
     def __init__(self, first: Border, second: Border) -> None:
-        self.first, self.second = first, second
-        self.same = second is first
-        kh, kw = len(first.top) + 1, len(first.left) + 1
-        self.height = first.left.shape[1] - kh + 1
-        self.width = first.top.shape[1] - kw + 1
-        asked = []
-        for x, z in ((first, second),) if self.same else ((first, second), (second, first)):
-            asked += [
-                (x.right[kw - 1 :], z.right, self.height, kh),
-                (x.left, z.left, self.height, kh),
-                (x.bottom, z.bottom, self.width, kw),
-                (x.top, z.top, self.width, kw),
-            ]
-        self._found: list[Array] = [np.empty(0)] * len(asked)
-        self.tasks = [partial(self._find, n, *each) for n, each in enumerate(asked)]
+        self.first, self.second, self.same = first, second, second is first
 
     @property
-    def there(self) -> list[Array]:
-        """Products of x with z to the right, left, bottom and top."""
-        return self._found[:4]
+    def tasks(self) -> list[Callable[[], object]]:
+        """What finds them ahead: to be called in any order, by any thread."""
+        return [partial(getattr, self, side) for side in ("right", "left", "bottom", "top")]
 
-    @property
-    def back(self) -> list[Array]:
-        """Those of z with x."""
-        return self._found[-4:]
+    @cached_property
+    def right(self) -> tuple[Array, Array]:
+        """The last columns of x with those of z, moved up and down; and those of z with x."""
+        kw = len(self.first.left) + 1
+        return self._both(lambda border: border.right[kw - 1 :], lambda border: border.right)
 
-    def _find(self, n: int, x: Array, z: Array, length: int, shifts: int) -> None:
-        padded = np.zeros((-(-len(x) // _SIDE_BY_SIDE) * _SIDE_BY_SIDE, x.shape[1]))
-        padded[: len(x)] = x
-        self._found[n] = _shifted_products(padded, z, length, shifts)[:, : len(x)]
+    @cached_property
+    def left(self) -> tuple[Array, Array]:
+        """The first columns likewise."""
+        return self._both(lambda border: border.left, lambda border: border.left)
+
+    @cached_property
+    def bottom(self) -> Array:
+        """The last rows with one another, each moved by any tap: see `_row_products`."""
+        there, back = self._both(lambda border: border.bottom, lambda border: border.bottom, 1)
+        return _row_products(there, back, self.first.bottom, self.second.bottom)
+
+    @cached_property
+    def top(self) -> Array:
+        """The first rows likewise."""
+        there, back = self._both(lambda border: border.top, lambda border: border.top, 1)
+        return _row_products(there, back, self.first.top, self.second.top)
+
+    def _both(
+        self,
+        strip: Callable[[Border], Array],
+        other: Callable[[Border], Array],
+        axis: int = 0,
+    ) -> tuple[Array, Array]:
+        """Return the products of strips of x with others of z, moved along an axis; and back."""
+        shifts = len((self.first.top, self.first.left)[axis]) + 1
+        there = _padded_products(strip(self.first), other(self.second), shifts)
+        if self.same:
+            return there, there
+        return there, _padded_products(strip(self.second), other(self.first), shifts)
+
+
+def _padded_products(x: Array, z: Array, shifts: int) -> Array:
+    """Return what `_shifted_products` does, for any number of rows."""
+    padded = np.zeros((-(-len(x) // _SIDE_BY_SIDE) * _SIDE_BY_SIDE, x.shape[1]))
+    padded[: len(x)] = x
+    found: Array = _shifted_products(padded, z, x.shape[1] - shifts + 1, shifts)[:, : len(x)]
+    return found
 
 
 def lag_gram(lags: Array, others: Array, strips: StripProducts) -> Array:
@@ -97,7 +127,7 @@ def lag_gram(lags: Array, others: Array, strips: StripProducts) -> Array:
     others : ndarray
         The same with x and z exchanged.
     strips : StripProducts
-        Of x and z, whose tasks are done.
+        Of x and z.
 
     Returns
     -------
@@ -105,18 +135,14 @@ def lag_gram(lags: Array, others: Array, strips: StripProducts) -> Array:
         ``G[a, b, c, d] = sum_ij x[i + a, j + b] * z[i + c, j + d]``.
     """
     kh, kw = len(lags), (lags.shape[1] + 1) // 2
-    (right, left, bottom, top), back = strips.there, strips.back
-    block = _first_block_row(lags, right, left)
-    other = block if strips.same else _first_block_row(others, *back[:2])
+    block = _first_block_row(lags, strips.right[0], strips.left[0])
+    other = block if strips.same else _first_block_row(others, strips.right[1], strips.left[1])
     gram = np.empty((kh, kw, kh, kw))
     gram[0] = block
     gram[:, :, 0, :] = other.transpose(1, 2, 0)
     if kh > 1:
-        first, second = strips.first, strips.second
         # One step down both windows takes a row out at the top and a row in at the bottom.
-        change = _row_products(bottom, back[2], first.bottom, second.bottom)
-        change -= _row_products(top, back[3], first.top, second.top)
-        _go_down(gram, change)
+        _go_down(gram, strips.bottom - strips.top)
     return gram
 
 
@@ -203,18 +229,9 @@ def window_sums(total: float, border: Border) -> Array:
         ``sum over i < H, j < W of x[i, j]``.
     border : Border
     """
-    kh, kw = len(border.top) + 1, len(border.left) + 1
-    height, width = border.left.shape[1] - kh + 1, border.top.shape[1] - kw + 1
-    sums = np.empty((kh, kw))
-    change = border.right[kw - 1 :, :height].sum(axis=1) - border.left[:, :height].sum(axis=1)
-    sums[0] = total + np.append(0.0, np.cumsum(change))
-    moves = []
-    for rows in (border.bottom, border.top):
-        ends = np.zeros((kh - 1, kw))
-        np.cumsum(rows[:, width:] - rows[:, : kw - 1], axis=1, out=ends[:, 1:])
-        moves.append(rows[:, :width].sum(axis=1)[:, np.newaxis] + ends)
-    sums[1:] = sums[0] + np.cumsum(moves[0] - moves[1], axis=0)
-    return sums
+    across, down = border.moves
+    first = total + across
+    return np.vstack([first, first + down])
 
 
 def sum_of_squares(values: Array) -> float:

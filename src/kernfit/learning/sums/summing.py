@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations_with_replacement
 from typing import NoReturn
 
@@ -218,6 +219,7 @@ def _by_lags(pair: _Pair, threads: int | None) -> tuple[Array, Array, Array]:
         for p, q in combinations_with_replacement(range(inputs), 2)
     }
     besides = [task for each in strips.values() for task in each.tasks]
+    besides += [partial(getattr, border, "moves") for border in borders]
     lags, (plain, squares) = lag_sums(
         pair.tile, pair.size, (kh, 2 * kw - 1), firsts, inputs, threads=threads, besides=besides
     )
