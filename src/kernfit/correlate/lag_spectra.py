@@ -19,6 +19,7 @@ from kernfit.arrays import Array
 from kernfit.correlate.blocks import PAD, scratch
 from kernfit.correlate.fft import order_of, transform_columns, transform_row, twiddles_of
 from kernfit.correlate.lag_tile import SPARE, LagTile
+from kernfit.correlate.pointers import after, pointer_to
 from kernfit.heap import empty_in_lines
 
 _DOUBLE = np.dtype(np.float64)
@@ -172,24 +173,23 @@ def _add_pair(
                 _add_product(totals[m, p, s], stack[s], stacks[p][s], fresh)
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@njit(nogil=True, fastmath={"contract"})  # type: ignore[untyped-decorator]
 def _add_product(total: Array, own: Array, seen: Array, fresh: bool) -> None:
-    """Add the product of a strip of a spectrum with the conjugate of another one's."""
+    """Add the product of a strip of a spectrum with the conjugate of another one's.
+
+    All are contiguous, and have real parts first.
+    """
+    a, c, re = pointer_to(own), pointer_to(seen), pointer_to(total)
+    size, half = total.shape[1], total.shape[1] * total.itemsize
+    b, d, im = after(a, half), after(c, half), after(re, half)
     if fresh:
         # Here, for to clear all of it beforehand would fetch it once more.
-        for part in total:
-            for i in range(len(part)):
-                part[i] = 0.0
-    a, b = own[0].reshape(-1), own[1].reshape(-1)
-    c, d = seen[0].reshape(-1), seen[1].reshape(-1)
-    _add_two(total[0], a, c, b, d, 1.0)
-    _add_two(total[1], a, d, b, c, -1.0)
-
-
-@njit(nogil=True, cache=True, fastmath={"contract"})  # type: ignore[untyped-decorator]
-def _add_two(total: Array, a: Array, b: Array, c: Array, d: Array, sign: float) -> None:
-    for i in range(len(total)):
-        total[i] += a[i] * b[i] + sign * (c[i] * d[i])
+        for i in range(2 * size):
+            re[i] = 0.0
+    for i in range(size):
+        re[i] += a[i] * c[i] + b[i] * d[i]
+    for i in range(size):
+        im[i] += a[i] * d[i] - b[i] * c[i]
 
 
 def lags_of(totals: Array, transform: Pair, lags: Pair, firsts: Sequence[int]) -> Array:
