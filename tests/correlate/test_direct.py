@@ -13,7 +13,7 @@ import pytest
 
 from kernfit.correlate.definition import corr2d
 from kernfit.correlate.direct import SUPPORTED_PAIRS, correlate_rows
-from kernfit.correlate.threads import for_strips
+from kernfit.correlate.threads import at_once, for_strips
 from kernfit.errors import InvalidInput
 
 PAIRS = sorted(SUPPORTED_PAIRS, key=str)
@@ -352,6 +352,11 @@ def test_a_strip_may_ask_for_strips_of_its_own():
 
     for_strips(lambda first, stop: for_strips(inner, stop - first, 8), 1000, 40)
     assert sum(done) == 1000
+
+
+def test_calls_at_once_give_what_each_gives():
+    for threads in (1, 2):
+        assert at_once(lambda: 1, lambda: "two", lambda: None, threads=threads) == [1, "two", None]
 
 
 def _check_in_child(image, taps, expected):

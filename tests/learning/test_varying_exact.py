@@ -4,10 +4,13 @@ import numpy as np
 import pytest
 from numpy.lib.stride_tricks import sliding_window_view
 
+from kernfit import learn_varying
 from kernfit.learning.pairs.equations import Equations
+from kernfit.learning.varying import solution
 from kernfit.learning.varying.exact import exact_equations
 from kernfit.learning.varying.polynomial import Polynomial
 from kernfit.learning.varying.sums import Design
+from kernfit.lesson import scene
 
 
 def pair(shape, size, unused=0.0):
@@ -60,3 +63,19 @@ def test_what_nothing_that_counts_sees_does_not_matter():
     spoilt = exact_equations(design, equations, (1, 1), threads=1)
     for each, other in zip(plain, spoilt, strict=True):
         np.testing.assert_allclose(other, each, rtol=1e-11, atol=1e-11 * np.abs(each).max())
+
+
+@pytest.mark.parametrize(("noise", "looks"), [(1.0, 1), (0.0, 3)])
+def test_needs_few_looks_at_the_residual(monkeypatch, noise, looks):
+    rng = np.random.default_rng(0)
+    before = scene((80, 90)) + rng.normal(0, 3, (80, 90))
+    after = before + np.linspace(0, 1, 90) * (np.roll(before, 1, axis=1) - before)
+    after += noise * rng.normal(size=after.shape)
+    count = []
+    look = solution.block_residual
+    monkeypatch.setattr(
+        solution, "block_residual", lambda *given, **more: count.append(1) or look(*given, **more)
+    )
+    fit = learn_varying(before, after, shape=3, degree=1, background=1)
+    assert len(count) <= looks
+    assert fit.residual_rms < 1.02 * noise + 1e-10
