@@ -329,12 +329,14 @@ def _correlate(
         i, j = n // across * height, n % across * width
         k = i + half
         if look:
-            peaks[-3:] = ranges[n - start]
+            for c in range(3):  # not as slices: Numba would compile what says that they differ
+                peaks[c - 3] = ranges[n - start, c]
         columns_there(
             a, i - top, b, k - top, j - left, down, strips, stack, look, peaks
         )  # fmt: skip
         if look:
-            ranges[n - start] = peaks[-3:]
+            for c in range(3):
+                ranges[n - start, c] = peaks[c - 3]
         # While the processor is busy, memory has time for what comes next.
         after = (n + 1) // across * height - top, (n + 1) % across * width - left
         for s in range(len(stack)):
