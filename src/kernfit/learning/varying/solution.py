@@ -49,19 +49,21 @@ def normal(design: Design, matrix: Array) -> Normal:
     """Invert a normal matrix, on what it sees, under the design's constraint."""
     scale = np.sqrt(np.diagonal(matrix))
     scale = np.where(scale > 0, scale, 1.0)
-    scaled = matrix / np.outer(scale, scale)
+    scaled = matrix / scale / scale[:, np.newaxis]
     determined = np.ones(len(matrix), bool)
     factor, failed = lapack.dpotrf(scaled, lower=1)
     rcond = 0.0 if failed else lapack.dpocon(factor, np.abs(scaled).sum(axis=0).max(), uplo="L")[0]
     if rcond > _CONDITION:
-        inverse = lapack.dpotri(factor, lower=1)[0]
-        inverse = np.tril(inverse) + np.tril(inverse, -1).T
+        half = lapack.dpotri(factor, lower=1, overwrite_c=1)[0]  # 0 above its diagonal
+        inverse = half + half.T
+        inverse[np.diag_indices_from(inverse)] /= 2
     else:
         values, vectors = np.linalg.eigh(scaled)
         seen = values > _CONDITION * values[-1]
         inverse = (vectors[:, seen] / values[seen]) @ vectors[:, seen].T
         determined = (np.abs(vectors[:, ~seen]) < _TOUCHED).all(axis=1)
-    inverse /= np.outer(scale, scale)
+    inverse /= scale
+    inverse /= scale[:, np.newaxis]
     if design.constant_sum and len(design.kernel) > 1:
         # The sums of all terms but the first are held at 0.
         sums = np.zeros((len(design.kernel) - 1, len(design)))
