@@ -24,7 +24,7 @@ from kernfit.learning.varying.polynomial import Polynomial
 from kernfit.learning.varying.sums import Design
 
 # Outputs that are taken off are summed up so many together at least, in so many parts at most.
-_TOGETHER, _MOST_PARTS = 1000, 16
+_TOGETHER, _MOST_PARTS = 500, 8
 
 
 def exact_equations(
@@ -243,13 +243,16 @@ def _of_outputs(
     found = np.zeros((count, len(design), len(design)))
 
     def work(first: int, stop: int) -> None:
+        room, split = np.empty((_TOGETHER, len(design))), len(design.kernel) * design.taps
         for n in range(first, stop):
             part = places[len(places) * n // count : len(places) * (n + 1) // count]
-            for some in np.array_split(part, -(-len(part) // _TOGETHER)):
+            for begin in range(0, len(part), _TOGETHER):
+                some = part[begin : begin + _TOGETHER]
+                rows, where = room[: len(some)], (some + origin).T
+                terms = rows[:, :split].reshape(len(some), len(design.kernel), -1)
                 seen = patches[some[:, 0], some[:, 1]].reshape(len(some), 1, -1)
-                where = (some + origin).T
-                terms = design.kernel.at(*where)[:, :, np.newaxis] * seen
-                rows = np.hstack([terms.reshape(len(some), -1), design.background.at(*where)])
+                np.multiply(design.kernel.at(*where)[:, :, np.newaxis], seen, out=terms)
+                rows[:, split:] = design.background.at(*where)
                 found[n] += rows.T @ rows
 
     for_strips(work, count, thread_count(threads))

@@ -20,8 +20,8 @@ _SHARE = 0.03
 _STEPS = 30
 # An output that is taken off costs as many multiply-adds as there are numbers, squared and
 # halved; a step of refinement costs each output about four times as many as there are numbers.
-# Some four steps are saved.
-_WORTH_IT = 16
+# Some four steps are saved, one of which pays for the rest of the exact matrix.
+_WORTH_IT = 12
 # The images' own rounding, as a share of their energy: below it there is nothing to gain.
 _ROUNDING = 1e-25
 # Reciprocal condition, each number measured by its own power, below which there is only rounding.
