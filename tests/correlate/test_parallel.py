@@ -140,6 +140,20 @@ def test_scratch_memory_stays_below_32_mib(method, size, options, threads):
     assert peak - result.nbytes < 32 << 20
 
 
+@pytest.mark.parametrize(("dtype", "side"), [("f8", 700), ("f4", 700), ("u1", 400)])
+def test_scratch_memory_of_large_kernels_stays_below_32_mib(dtype, side):
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 99, (1300, 1400)).astype(dtype)
+    taps = rng.integers(-9, 9, (side, side)).astype("i2" if dtype == "u1" else dtype)
+    options = {"mode": "same", "threads": 2, "method": "fourier"}
+    correlate2d(image[:300, :300], taps[:30, :30], **options)  # compile first
+    tracemalloc.start()
+    result = correlate2d(image, taps, **options)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak - result.nbytes < 32 << 20  # with the spectra, which are kept
+
+
 def test_scratch_memory_of_layers_stays_below_32_mib():
     image = np.ones((16, 500, 600), "f4")
     for side in (3, 5, 21):

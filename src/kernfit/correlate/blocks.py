@@ -20,6 +20,7 @@ from kernfit.heap import empty_in_lines
 Pair = tuple[int, int]
 Dtype = np.dtype[Any]
 
+_LARGEST = 5 << 19  # bytes of a stack that is kept for the next call
 _SHEET = 256  # bytes of a row of strips that are read together: a few cache lines
 PAD = 8  # rows after those of a strip, lest all strips of a stack meet in the same cache lines
 
@@ -42,35 +43,31 @@ def spectrum_of(taps: Array, size: Pair, dtype: Dtype) -> Array:
     ndarray
         A stack of strips.
     """
+    whole = np.zeros(size, "c16")
     if taps.dtype.kind == "c":
-        return _in_lines(_spectra(taps.astype("c16"), size, dtype))
-    # As `_correlate` folds blocks: the lower half of the rows becomes imaginary parts.
-    lower = taps[size[0] :]
-    folded = np.zeros((min(size[0], len(taps)), taps.shape[1]), "c16")
-    folded.real = taps[: size[0]]
-    folded.imag[: len(lower)] = lower
-    folded *= np.exp(np.arange(len(folded)) * 0.5j * np.pi / size[0])[:, None]
-    return _in_lines(_spectra(folded.conj(), size, dtype))
+        whole[: len(taps), : taps.shape[1]] = taps.conj()
+    else:
+        # As `_correlate` folds blocks: the lower half of the rows becomes imaginary parts. The
+        # spectrum of the flipped kernel is the conjugate of that of the conjugate taps.
+        lower = taps[size[0] :]
+        whole.real[: len(taps), : taps.shape[1]] = taps[: size[0]]
+        whole.imag[: len(lower), : taps.shape[1]] = lower
+        whole *= np.exp(np.arange(size[0]) * 0.5j * np.pi / size[0])[:, None]
+    return _strips_of(fft2(whole, overwrite_x=True), dtype)
 
 
-def _in_lines(spectrum: Array) -> Array:
-    copy = empty_in_lines(spectrum.shape, spectrum.dtype)
-    copy[:] = spectrum
-    return copy
-
-
-def _spectra(taps: Array, size: Pair, dtype: Dtype) -> Array:
-    """Return the spectra of kernels, shape (..., strips, 2, columns, lanes)."""
-    # In double precision whatever the dtype: its error then counts once. The spectrum of the
-    # flipped kernel is the conjugate of that of the conjugate taps.
-    found = fft2(taps.conj().astype("c16" if taps.dtype.kind == "c" else "f8"), size).conj()
-    found /= size[0] * size[1]
-    down, along = (order_of(n) for n in size)
-    found = found[..., down[:, None], along]
-    # Lanes are rows of frequencies, dealt out to vectors.
-    parts = np.stack([found.real, found.imag], -3).astype(dtype)
-    lanes = parts.reshape(*taps.shape[:-2], 2, -1, _lanes(dtype), size[1])
-    return np.moveaxis(lanes, (-3, -4, -1, -2), (-4, -3, -2, -1))
+def _strips_of(spectrum: Array, dtype: Dtype) -> Array:
+    """Return the conjugate of a spectrum, over its size, in the order of a stack."""
+    # In double precision whatever the dtype: its error then counts once.
+    (rows, columns), wide = spectrum.shape, _lanes(dtype)
+    down, along = order_of(rows), order_of(columns)
+    strips = empty_in_lines((rows // wide, 2, columns, wide), dtype)
+    for n, strip in enumerate(strips):
+        # Lanes are rows of frequencies, dealt out to vectors.
+        lanes = spectrum[down[n * wide : (n + 1) * wide]].T[along]
+        np.divide(lanes.real, rows * columns, out=strip[0], casting="same_kind")
+        np.divide(lanes.imag, -rows * columns, out=strip[1], casting="same_kind")
+    return strips
 
 
 def correlate_blocks(
@@ -136,7 +133,8 @@ def correlate_blocks(
         *(twiddles_of(size[0], dtype, folded), twiddles_of(size[1], dtype), strips, stack),
         *(out[0], out[-1], add, first, stop, peaks, ranges),
     )
-    _idle.append((size, dtype, memory))
+    if stack.nbytes <= _LARGEST:
+        _idle.append((size, dtype, memory))
 
 
 # A few megabytes, of the last calls: what is taken anew has to be cleared by the system.
@@ -175,7 +173,8 @@ def layer_spectra(weights: Array, size: Pair, dtype: Dtype) -> Array:
     even = outputs + outputs % 2
     spectra = np.zeros((size[0] // wide, size[1], even, inputs, 2, wide), dtype)
     for o, taps in enumerate(weights):
-        spectra[:, :, o] = _spectra(taps, size, dtype).transpose(1, 3, 0, 2, 4)
+        for c, each in enumerate(fft2(taps.astype("f8"), size)):
+            spectra[:, :, o, c] = _strips_of(each, dtype).transpose(0, 2, 1, 3)
     return spectra
 
 

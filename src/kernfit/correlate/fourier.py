@@ -9,18 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from math import prod
 from typing import Any
 
 import numpy as np
 
 from kernfit.arrays import Array
+from kernfit.correlate.fourier_blocks import KEPT
 from kernfit.correlate.spikes import add_spikes, is_sparse, reach_of, take_out_spikes
 from kernfit.correlate.steps import ONE, Pair, correlate_steps
 from kernfit.correlate.threads import one_at_a_time
 
 Dtype = np.dtype[Any]
+Planes = tuple[Array, Array] | tuple[Array]
 
 # How many times brighter than a cell of 16x16 pixels the brightest pixel of a tile may be, for
 # transforms in single and double precision, and for single results through double precision. The
@@ -53,30 +54,63 @@ class Fourier:
             return
         source = source.astype(sums.dtype, copy=False)
         dense = sums if self.stride == ONE else self._dense(source)
-        if source.dtype.kind == "c" or self.transform(source, dense):
+        if source.dtype.kind == "c" or not self.transform(source, dense):
             self.correlate_uneven(source, sums)
         elif dense is not sums:
             sums[...] = dense[self._steps]
 
-    def transform(
-        self, source: Array, out: Array, before: Pair = (0, 0), which: Pair | None = None
-    ) -> list[int]:
-        """Write every pixel of a real correlation, of blocks from a first up to another one.
+    def transform(self, source: Array, out: Array) -> bool:
+        """Write every pixel of a real correlation, if nothing speaks against it.
 
-        Returns those of them that are nothing to go by: there may be NaN, or pixels that would
-        drown others. As many zeros come `before` the source as there are rows and columns.
+        Otherwise return False: there may be NaN, or pixels that would drown others.
         """
-        first, stop = which or (0, self.count_blocks(out.shape))
-        ranges = np.empty((stop - first, 3), source.dtype)
+        ranges = self.no_ranges(self.count_blocks(out.shape), source.dtype)
+        for n in range(self.count_parts()):
+            self.add_part(n, source, out, ranges=ranges)
+        return not self.uneven_blocks(source, out.shape, ranges)
+
+    def count_parts(self) -> int:
+        """Return how many parts of the taps go through transforms one after another."""
+        return prod(-(-n // m) for n, m in zip(self.spread.shape, self.part, strict=True))
+
+    def no_ranges(self, count: int, dtype: Dtype) -> Array:
+        """Return what `add_part` has found in so many blocks before any part was added."""
+        ranges = np.empty((count, 3), dtype)
         ranges[:] = np.inf, 0, 0
-        self._transform(source, out, self.spare, before, (first, stop), ranges)
+        return ranges
+
+    def add_part(
+        self,
+        n: int,
+        source: Array,
+        out: Array,
+        *,
+        before: Pair = (0, 0),
+        which: Pair | None = None,
+        ranges: Array | None = None,
+    ) -> None:
+        """Write what the first part of the taps gives, or add what another gives.
+
+        The parameters are those of `correlate_blocks`.
+        """
+        self._add_part(n, (source,), (out,), self.spare, before, which, ranges)
+
+    def uneven_blocks(
+        self,
+        source: Array,
+        shape: tuple[int, ...],
+        ranges: Array,
+        *,
+        before: Pair = (0, 0),
+    ) -> list[int]:
+        """Return the blocks of so many outputs that are nothing to go by."""
         span = RANGE[source.dtype.char]
-        bad = []
-        for n, (least, most, zeros) in enumerate(ranges.tolist(), first):
+        found = []
+        for n, (least, most, zeros) in enumerate(ranges.tolist()):
             even = most <= least * span and most < np.inf
-            if not even or (zeros and is_sparse(self._seen(source, out.shape, n, before))):
-                bad.append(n)
-        return bad
+            if not even or (zeros and is_sparse(self._seen(source, shape, n, before))):
+                found.append(n)
+        return found
 
     def count_blocks(self, shape: tuple[int, ...]) -> int:
         """Return how many real blocks there are to so many outputs."""
@@ -153,49 +187,60 @@ class Fourier:
         size = (n - k + 1 for n, k in zip(source.shape, self.spread.shape, strict=True))
         return np.empty(tuple(size), source.dtype)
 
-    def _transform(
+    def _transform(self, source: Array, out: Array, spare: Pair) -> None:
+        """Write every pixel of the correlation, in the dtype of `source`."""
+        is_real = source.dtype.kind == "f"
+        planes: Planes = (source,) if is_real else (source.real, source.imag)
+        # Complex numbers are taken apart; a view of them is not what is written to.
+        target: Planes = (out,)
+        if not is_real:
+            target = np.empty(out.shape, out.real.dtype), np.empty(out.shape, out.real.dtype)
+        for n in range(self.count_parts()):
+            self._add_part(n, planes, target, spare)
+        if not is_real:
+            out.real, out.imag = target[0], target[-1]
+
+    def _add_part(
         self,
-        source: Array,
-        out: Array,
+        n: int,
+        planes: Planes,
+        target: Planes,
         spare: Pair,
         before: Pair = (0, 0),
         which: Pair | None = None,
         ranges: Array | None = None,
     ) -> None:
-        """Write every pixel of the correlation, in the dtype of `source`."""
         from kernfit.correlate.blocks import correlate_blocks  # Numba takes long to import
 
-        is_real = source.dtype.kind == "f"
-        planes = (source,) if is_real else (source.real, source.imag)
-        # Complex numbers are taken apart; a view of them is not what is written to.
-        target = (out,) if is_real else tuple(np.empty((2, *out.shape), out.real.dtype))
+        spectrum = self.spectrum(n, target[0].dtype)
+        along = -(-self.spread.shape[1] // self.part[1])
+        a, b = n // along * self.part[0], n % along * self.part[1]
         reach = self.part[0] - spare[0], self.part[1] - spare[1]
-        for n, (a, b, _) in enumerate(parts_of(self.spread, self.part)):
-            spectrum = self.spectrum(n, target[0].dtype)
-            start = before[0] - a, before[1] - b
-            correlate_blocks(
-                planes, spectrum, reach, target, before=start, add=n > 0, which=which, ranges=ranges
-            )
-        if not is_real:
-            out.real, out.imag = target
+        start = before[0] - a, before[1] - b
+        correlate_blocks(
+            planes, spectrum, reach, target, before=start, add=n > 0, which=which, ranges=ranges
+        )
 
     def spectrum(self, n: int, dtype: Dtype) -> Array:
         """Return the spectrum of part `n` of the taps, in a dtype of real numbers."""
-        size = 2 * self.block[0] * self.block[1] * dtype.itemsize
-        return (_small_spectrum if size <= _SMALL else _large_spectrum)(self, n, dtype)
+        from kernfit.correlate.blocks import spectrum_of
+
+        key = self, n, dtype
+        found = _kept.get(key)
+        if found is None:
+            # The oldest go first; other threads may do the same, and a lock is not worth it.
+            room = KEPT - 2 * self.block[0] * self.block[1] * dtype.itemsize
+            for old in list(_kept):
+                if sum(spectrum.nbytes for spectrum in list(_kept.values())) <= room:
+                    break
+                _kept.pop(old, None)
+            *_, part = list(parts_of(self.spread, self.part))[n]
+            found = _kept[key] = spectrum_of(part, self.block, dtype)
+        return found
 
 
-def _spectrum(worker: Fourier, n: int, dtype: Dtype) -> Array:
-    from kernfit.correlate.blocks import spectrum_of
-
-    *_, part = list(parts_of(worker.spread, worker.part))[n]
-    return spectrum_of(part, worker.block, dtype)
-
-
-# A few megabytes of each are kept. A layer has many kernels, and would not find the first again.
-_SMALL = 1 << 17  # bytes
-_small_spectrum = lru_cache(maxsize=128)(_spectrum)
-_large_spectrum = lru_cache(maxsize=4)(_spectrum)
+# A layer has many kernels, and would not find the first again.
+_kept: dict[tuple[Fourier, int, Dtype], Array] = {}
 
 
 def parts_of(taps: Array, part: Pair) -> Iterator[tuple[int, int, Array]]:

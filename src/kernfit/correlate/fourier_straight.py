@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from math import prod
 from typing import Any
 
@@ -49,18 +50,34 @@ class StraightFourier:
         if image.strides[-1] != image.itemsize or out.strides[-1] != out.itemsize:
             return False
         batch = image.shape[:-2]
-        before = self._rows.before, self._columns.before
+        worker, before = self._worker, (self._rows.before, self._columns.before)
+        samples = prod(batch)
+        ranges = worker.no_ranges(samples * self._count, image.dtype)
 
-        def blocks(start: int, stop: int) -> None:
+        def blocks(start: int, stop: int, part: int) -> None:
             while start < stop:
                 sample, first = divmod(start, self._count)
-                which = first, min(first + min(stop - start, _AT_ONCE), self._count)
+                count = min(stop - start, _AT_ONCE, self._count - first)
                 at = np.unravel_index(sample, batch) if batch else ()
-                for n in self._worker.transform(image[at], out[at], before, which):
-                    self._sum_block(image[at], out[at], n)
-                start += which[1] - first
+                worker.add_part(
+                    part,
+                    image[at],
+                    out[at],
+                    before=before,
+                    which=(first, first + count),
+                    ranges=ranges[start : start + count],
+                )
+                start += count
 
-        for_strips(blocks, self._count * prod(batch), threads, each=_BLOCKS_EACH)
+        # Part after part, so that the spectra of a large kernel need not all be there at once.
+        for part in range(worker.count_parts()):
+            worker.spectrum(part, image.dtype)  # by one thread, for all
+            for_strips(partial(blocks, part=part), len(ranges), threads, each=_BLOCKS_EACH)
+        for sample in range(samples):
+            at = np.unravel_index(sample, batch) if batch else ()
+            found = ranges[sample * self._count :][: self._count]
+            for n in worker.uneven_blocks(image[at], out.shape[-2:], found, before=before):
+                self._sum_block(image[at], out[at], n)
         if self.bias is not None:
             out += self.bias
         return True

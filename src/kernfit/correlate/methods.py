@@ -79,13 +79,21 @@ def _fourier(problem: Problem, taps: Array) -> Iterator[Method]:
     counts = problem.rows.outputs, problem.columns.outputs
     rows, columns = ((n - 1) * s + 1 for n, s in zip(counts, stride, strict=True))
     wide = np.dtype(np.float64) if numbers.are_integers else taps.dtype
-    blocks = best_blocks((rows, columns), extent, problem.zeros, wide, numbers.are_integers)
+    straight = wide == numbers.sums == problem.image and wide.kind == "f"
+    straight = straight and stride == (1, 1) and problem.reads_zeros
+    blocks = best_blocks(
+        *((rows, columns), extent, problem.zeros, wide),
+        more=numbers.are_integers,
+        straight=straight,
+    )
     if numbers.are_integers:
         if bounds.fourier_worst(taps, blocks.size) * largest_of(problem.image) > 0.25:
             return
         numbers = replace(numbers, load=np.dtype("f8"))
-    spread = np.zeros(extent, wide)
-    spread[:: problem.dilation[0], :: problem.dilation[1]] = taps
+    spread = taps.astype(wide, copy=False)
+    if spread.shape != extent:
+        spread = np.zeros(extent, wide)
+        spread[:: problem.dilation[0], :: problem.dilation[1]] = taps
     worker = Fourier(taps, spread, blocks.size, blocks.part, stride, problem.dilation, blocks.spare)
     parts = [taps for _, _, taps in parts_of(spread, blocks.part)]
 
@@ -98,9 +106,7 @@ def _fourier(problem: Problem, taps: Array) -> Iterator[Method]:
     make = partial(_made, problem, worker, bound)
     # A tile has as many outputs as whole blocks give; what lies between steps is left out then.
     tall, broad = ((n - 1) // s + 1 for n, s in zip(blocks.tile, stride, strict=True))
-    alone = None
-    if wide == numbers.sums and wide.kind == "f" and stride == (1, 1) and problem.reads_zeros:
-        alone = partial(StraightFourier, worker)
+    alone = partial(StraightFourier, worker) if straight else None
     yield Method(
         *("fourier", blocks.seconds, make, numbers),
         block=(tall, broad),
