@@ -24,12 +24,12 @@ from kernfit.heap import empty_in_lines
 
 _DOUBLE = np.dtype(np.float64)
 # Rows or columns of a transform, and how many numbers of it the second-level cache has room for.
-_SIDES = (64, 128, 256, 512)
+_SIDES = (64, 96, 128, 192, 256, 384, 512)
 _ROOM = 1 << 15
 # Nanoseconds for a number of a complex transform, for each doubling of its size; for a product of
 # two; for the way back; and for each tile, whatever its size. Only their ratio to the cost in
 # `lag_panels` matters.
-_COST, _PRODUCT, _WAY_BACK, _EACH = 0.28, 1.2, 6.0, 20_000
+_COST, _PRODUCT, _WAY_BACK, _EACH = 0.2, 0.95, 5.0, 12_000
 
 Pair = tuple[int, int]
 
