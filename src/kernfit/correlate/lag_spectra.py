@@ -24,7 +24,7 @@ from kernfit.heap import empty_in_lines
 
 _DOUBLE = np.dtype(np.float64)
 # Rows or columns of a transform, and how many numbers of it the second-level cache has room for.
-_SIDES = (64, 96, 128, 192, 256, 384, 512)
+_SIDES = (64, 128, 192, 256, 512)
 _ROOM = 1 << 15
 # Nanoseconds for a number of a complex transform, for each doubling of its size; for a product of
 # two; for the way back; and for each tile, whatever its size. Only their ratio to the cost in
