@@ -18,9 +18,8 @@ from kernfit.learning.varying.sums import Block, BlockResidual, Design, block_re
 # errors, in the mean square, or after so many steps.
 _SHARE = 0.03
 _STEPS = 30
-# An output that is taken off costs as many multiply-adds as there are numbers, squared and
-# halved; a step of refinement costs each output about four times as many as there are numbers.
-# Some four steps are saved, one of which pays for the rest of the exact matrix.
+# An output that is taken off costs as many multiply-adds as half the square of how many numbers
+# there are; a step of refinement costs each output two for each number, and three steps are saved.
 _WORTH_IT = 12
 # The images' own rounding, as a share of their energy: below it there is nothing to gain.
 _ROUNDING = 1e-25
