@@ -19,12 +19,15 @@ from kernfit.correlate.lags import lag_sums
 from kernfit.correlate.threads import for_strips, thread_count
 from kernfit.learning.pairs.equations import Equations
 from kernfit.learning.sums.footprint import seen_by
+from kernfit.learning.sums.gram import Border
 from kernfit.learning.sums.origin import usual_level
 from kernfit.learning.varying.polynomial import Polynomial
 from kernfit.learning.varying.sums import Design
 
 # Outputs that are taken off are summed up so many together at least, in so many parts at most.
 _TOGETHER, _MOST_PARTS = 500, 8
+# Rows of an image that are turned into float64 together.
+_STRIP = 256
 
 
 def exact_equations(
@@ -52,14 +55,13 @@ def exact_equations(
     kh, kw = design.shape
     used = equations.used[0]
     height, width = used.shape
-    image = equations.x[0].astype(np.float64)
-    y = equations.y[0]
-    if not used.all():
-        image[~seen_by(used, design.shape)] = 0.0
-        y = np.where(used, y, 0)
+    image, y = equations.x[0], equations.y[0]
     # Counted from its usual level, an image on a pedestal loses no digits to its lags.
     level = usual_level(image)
-    image -= level
+    if not used.all():
+        image = np.where(seen_by(used, design.shape), image, image.dtype.type(level))
+        y = np.where(used, y, 0)
+    border = _border(image, level, design.shape)
     degree = design.kernel.degree + max(design.kernel.degree, design.background.degree)
     down, across = (
         _Axis(length, degree, begin, count, taps)
@@ -68,15 +70,14 @@ def exact_equations(
         )
     )
     powers = degree + 1
-    lags, cross = _lags(design, image, y, origin, threads)
-    gram = _go_down(_first_rows(lags, image, down, across), image, down, across)
-    patches = (down.windows @ image @ across.windows.T).reshape(powers, kh, powers, kw)
-    patches = patches.transpose(0, 2, 1, 3).reshape(powers, powers, -1)
-    places = np.outer(down.inside.sum(axis=1), across.inside.sum(axis=1))
+    lags, cross = _lags(design, image, level, y, origin, threads)
+    gram = _go_down(_first_rows(lags, border, down, across), border, down, across)
     gram = gram.reshape(powers, powers, kh * kw, kh * kw)
+    moments = _seen(image, down, across).reshape(powers, kh, powers, kw)
+    patches = moments.transpose(0, 2, 1, 3).reshape(powers, powers, kh * kw)
+    places = np.outer(down.inside.sum(axis=1), across.inside.sum(axis=1))
     gram += level * (patches[..., np.newaxis] + patches[..., np.newaxis, :])
-    gram += level**2 * places[..., np.newaxis, np.newaxis]
-    patches += level * places[..., np.newaxis]
+    gram -= level**2 * places[..., np.newaxis, np.newaxis]
     rows, columns = (slice(at, at + n) for at, n in zip(origin, used.shape, strict=True))
     own = used.size * design.background.mean_products(design.background, rows, columns)
     matrix = design.joined(
@@ -85,7 +86,6 @@ def exact_equations(
         own,
     )
     if not used.all():
-        image += level
         matrix -= _of_outputs(design, image, ~used, origin, threads)
     cross += level * design.kernel.products(y, rows, columns)[:, np.newaxis]
     return matrix, np.append(cross, design.background.products(y, rows, columns))
@@ -119,10 +119,45 @@ class _Axis:
         self.windows = windows.reshape(-1, count + taps - 1)
 
 
+def _border(image: Array, level: float, shape: tuple[int, int]) -> Border:
+    """Return what lies at the border of an image, less its level."""
+    kh, kw = shape
+    height, width = (side - k + 1 for side, k in zip(image.shape, shape, strict=True))
+
+    def pixels(rows: slice, columns: slice) -> Array:
+        return np.subtract(image[rows, columns], level, dtype=np.float64)
+
+    everything = slice(None)
+    near = max(0, width - kw + 1)
+    right = np.zeros((2 * (kw - 1), len(image)))
+    right[2 * (kw - 1) - (width + kw - 1 - near) :] = pixels(everything, slice(near, None)).T
+    return Border(
+        pixels(slice(kh - 1), everything),
+        pixels(slice(height, None), everything),
+        np.ascontiguousarray(pixels(everything, slice(kw - 1)).T),
+        right,
+    )
+
+
+def _seen(image: Array, down: _Axis, across: _Axis) -> Array:
+    """Return the sums of what is under each tap, (powers * kh, powers * kw)."""
+    lines = np.zeros((len(down.windows), image.shape[1]))
+    for top in range(0, len(image), _STRIP):
+        part = slice(top, top + _STRIP)
+        lines += down.windows[:, part] @ image[part].astype(np.float64, copy=False)
+    found: Array = lines @ across.windows.T
+    return found
+
+
 def _lags(
-    design: Design, image: Array, y: Array, origin: tuple[int, int], threads: int | None
+    design: Design,
+    image: Array,
+    level: float,
+    y: Array,
+    origin: tuple[int, int],
+    threads: int | None,
 ) -> tuple[Array, Array]:
-    """Return lag products of the image with itself times polynomials, and with the after image.
+    """Return lag products of an image with itself times polynomials, and with the after image.
 
     Returns
     -------
@@ -142,14 +177,14 @@ def _lags(
             (len(products) + len(design.kernel), height, width),
         )
         seen[0, :, :lacking] = seen[0, :, -SPARE:] = 0.0
-        seen[0, :, lacking:-SPARE] = image[
-            rows.start : rows.stop + kh - 1, begin : columns.stop + kw - 1
-        ]
+        reach = slice(rows.start, rows.stop + kh - 1), slice(begin, columns.stop + kw - 1)
+        np.subtract(image[reach], level, out=seen[0, :, lacking:-SPARE])
         down, across = (
             slice(start + part.start, start + part.stop)
             for start, part in zip(origin, at, strict=True)
         )
-        products.times(image[at], down, across, own[: len(products)])
+        middle = seen[0, :height, kw - 1 : kw - 1 + width]
+        products.times(middle, down, across, own[: len(products)])
         design.kernel.times(y[at], down, across, own[len(products) :])
         return LagTile(seen, own, None, np.zeros(0))
 
@@ -161,26 +196,19 @@ def _lags(
     return lags, found[len(products) :, :, kw - 1 :].reshape(len(design.kernel), -1)
 
 
-def _first_rows(lags: Array, image: Array, down: _Axis, across: _Axis) -> Array:
+def _first_rows(lags: Array, border: Border, down: _Axis, across: _Axis) -> Array:
     """Return the products of the top row of taps with every tap, (powers, powers, kw, kh, kw)."""
     powers, _, kh, span = lags.shape
-    kw = (span + 1) // 2
-    height, width = down.inside.shape[1], across.inside.shape[1]
-    # The columns before the first step, and those after the last with as many before them.
-    near = max(0, width - kw + 1)
-    right = np.zeros((len(image), 2 * (kw - 1)))
-    right[:, 2 * (kw - 1) - (width + kw - 1 - near) :] = image[:, near:]
-    left = image[:, : kw - 1]
+    kw, height = (span + 1) // 2, down.inside.shape[1]
 
     def products(mine: Array, others: Array) -> Array:
-        heavy = (down.inside[:, np.newaxis] * mine[:height].T).reshape(-1, height)
-        found = [heavy @ others[c : c + height] for c in range(kh)]
-        shape = (kh, powers, kw - 1, others.shape[1])
-        return np.array(found).reshape(shape).transpose(1, 2, 0, 3)
+        heavy = (down.inside[:, np.newaxis] * mine[:, :height]).reshape(-1, height)
+        found = [heavy @ others[:, c : c + height].T for c in range(kh)]
+        return np.array(found).reshape(kh, powers, kw - 1, len(others)).transpose(1, 2, 0, 3)
 
-    ends = products(right[:, kw - 1 :], right)  # (powers, kw - 1, kh, 2 (kw - 1))
+    ends = products(border.right[kw - 1 :], border.right)  # (powers, kw - 1, kh, 2 (kw - 1))
     change = np.multiply.outer(across.beyond[:, 0], ends[..., kw - 1 :])
-    change -= np.multiply.outer(across.first, products(left, left))
+    change -= np.multiply.outer(across.first, products(border.left, border.left))
     change = change.swapaxes(0, 1)
     block = np.empty((powers, powers, kw, kh, kw))
     block[:, :, 0] = lags[..., kw - 1 :]
@@ -197,10 +225,10 @@ def _first_rows(lags: Array, image: Array, down: _Axis, across: _Axis) -> Array:
     return block
 
 
-def _go_down(block: Array, image: Array, down: _Axis, across: _Axis) -> Array:
+def _go_down(block: Array, border: Border, down: _Axis, across: _Axis) -> Array:
     """Return the products of all taps, shape (powers, powers, kh, kw, kh, kw)."""
     powers, _, kw, kh, _ = block.shape
-    height, width = down.inside.shape[1], across.inside.shape[1]
+    width = across.inside.shape[1]
 
     def products(rows: Array) -> Array:
         patches = sliding_window_view(rows, width, axis=1).reshape(-1, width)
@@ -212,7 +240,7 @@ def _go_down(block: Array, image: Array, down: _Axis, across: _Axis) -> Array:
     gram[:, :, 0] = block
     gram[:, :, :, :, 0] = block.transpose(0, 1, 3, 4, 2)
     if kh > 1:
-        bottom, top = products(image[height:]), products(image[: kh - 1])
+        bottom, top = products(border.bottom), products(border.top)
         for a in range(kh - 1):
             before = gram[:, :, a, :, :-1] + np.multiply.outer(down.beyond[:, 0], bottom[:, a])
             before -= np.multiply.outer(down.first, top[:, a])
