@@ -96,11 +96,10 @@ def block_influence(
 
     The variance of any combination of numbers is the sum over the blocks of its influence
     squared: the bias-reduced cluster-robust variance (CR2), as for a kernel that is the same
-    everywhere; see `kernfit.learning.certainty.uncertainty.from_blocks`. For
-    that correction taps and bias are taken to be constant over a block, each of which then needs
-    only a small matrix, and no more is known from one block than from all: with ``G = L L^T``,
-    what the block sees, and V the inverse of the sum of ``D^T G D``, its leverage has the
-    eigenvalues of ``L^T D V D^T L``.
+    everywhere; see `kernfit.learning.certainty.uncertainty.from_blocks`. For that correction taps
+    and bias are taken to be constant over a block, so that a small matrix does for each, and no
+    block can know more than all. With ``G = L L^T``, what a block sees, and V the inverse of the
+    sum of ``D^T G D``, its leverage has the eigenvalues of ``L^T D V D^T L``.
     """
     design, inverse = solution.design, solution.normal.inverse
     pulls = solution.residual.pulls

@@ -24,7 +24,7 @@ from kernfit.learning.sums.origin import usual_level
 from kernfit.learning.varying.polynomial import Polynomial
 from kernfit.learning.varying.sums import Design
 
-# Outputs that are taken off are summed up so many together at least, in so many parts at most.
+# Outputs that are taken off are summed up so many together, in so many parts at most.
 _TOGETHER, _MOST_PARTS = 500, 8
 # Rows of an image that are turned into float64 together.
 _STRIP = 256
@@ -140,7 +140,7 @@ def _border(image: Array, level: float, shape: tuple[int, int]) -> Border:
 
 
 def _seen(image: Array, down: _Axis, across: _Axis) -> Array:
-    """Return the sums of what is under each tap, (powers * kh, powers * kw)."""
+    """Return the sums of what is under each tap times polynomials, (powers * kh, powers * kw)."""
     lines = np.zeros((len(down.windows), image.shape[1]))
     for top in range(0, len(image), _STRIP):
         part = slice(top, top + _STRIP)
