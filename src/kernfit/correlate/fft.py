@@ -30,7 +30,8 @@ import numpy as np
 from numba import from_dtype, njit, types
 
 from kernfit.arrays import Array
-from kernfit.correlate.lanes import copy, fetch, join, multiply, peak, split, transpose
+from kernfit.correlate.lanes import join, multiply, peak, split, transpose
+from kernfit.correlate.sheets import clear, fetch, fill, give
 
 CELL = 16
 """Rows and columns of a cell, of which the largest magnitude is looked at."""
@@ -158,24 +159,6 @@ def turn(strip: Array, spectrum: Array, twiddles: Array, there: bool, back: bool
 
 
 @njit(inline="always")  # type: ignore[untyped-decorator]
-def _fill(source: Array, i: int, j: int, strips: Array, part: int) -> None:
-    """Copy a sheet of `source`, from (i, j) on, into a part of strips, with zeros around it."""
-    count, _, rows, wide = strips.shape
-    height, width = source.shape
-    inside = 0 <= j <= width - count * wide  # as nearly always: it spares a test for each vector
-    for n in range(rows):
-        there = 0 <= i + n < height
-        for s in range(count):
-            k = j + s * wide
-            if there and (inside or 0 <= k <= width - wide):
-                copy(source, i + n, k, strips[s, part], n, 0)
-                continue
-            for l in range(wide):
-                seen = there and 0 <= k + l < width
-                strips[s, part, n, l] = source[i + n, k + l] if seen else 0
-
-
-@njit(inline="always")  # type: ignore[untyped-decorator]
 def _look(source: Array, i: int, j: int, strips: Array, part: int, peaks: Array) -> None:
     """Find the least and the greatest of the largest magnitudes of cells that are not all zeros.
 
@@ -202,26 +185,6 @@ def _look(source: Array, i: int, j: int, strips: Array, part: int, peaks: Array)
 
 
 @njit(inline="always")  # type: ignore[untyped-decorator]
-def _empty(strips: Array, j: int, a: Array, b: Array, add: bool) -> None:
-    """Write what of strips belongs into `a` and `b`, from column `j` on, or add it."""
-    count, parts, _, wide = strips.shape
-    for part in range(parts):
-        target = b if part else a
-        height, width = target.shape
-        inside = j + count * wide <= width and not add
-        for i in range(height):
-            for s in range(count):
-                if inside:
-                    copy(strips[s, part], i, 0, target, i, j + s * wide)
-                    continue
-                for l in range(min(wide, width - j - s * wide)):
-                    if add:
-                        target[i, j + s * wide + l] += strips[s, part, i, l]
-                    else:
-                        target[i, j + s * wide + l] = strips[s, part, i, l]
-
-
-@njit(inline="always")  # type: ignore[untyped-decorator]
 def columns_there(
     a: Array,
     i: int,
@@ -243,13 +206,11 @@ def columns_there(
         if j + m >= max(a.shape[1], b.shape[1]) or j + m + count * wide <= 0:
             for n in range(len(stack)):
                 for part in range(parts):
-                    for l in range(m, m + count * wide):
-                        for o in range(wide):
-                            stack[n, part, l, o] = 0
+                    clear(stack, n, part, m, count * wide)
             continue
         for part in range(parts):
             source, first = (b, k) if part else (a, i)
-            _fill(source, first, j + m, strips, part)
+            fill(source, first, j + m, strips, part)
             if look:
                 _look(source, first, j + m, strips, part, peaks)
         for s in range(count):
@@ -274,7 +235,8 @@ def columns_back(
                 for part in range(parts):
                     transpose(stack[n, part], j + s * wide, 0, strip[part], n * wide, 0)
             turn(strip, strip, twiddles, NO, YES)
-        _empty(strips, j, a, b, add)
+        give(strips, 0, j, a, add)
+        give(strips, 1, j, b, add)
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
@@ -287,15 +249,6 @@ def transform_columns(a: Array, b: Array, down: Array, strips: Array, stack: Arr
 def transform_row(strip: Array, along: Array) -> None:
     """Transform a strip of rows in a stack, after the columns."""
     turn(strip, strip, along, YES, NO)
-
-
-@njit(inline="always")  # type: ignore[untyped-decorator]
-def _fetch(source: Array, i: int, j: int, rows: int, columns: int, wide: int) -> None:
-    """Have so many rows and columns fetched, from (i, j) on, row after row as memory likes it."""
-    height, width = source.shape
-    for n in range(max(i, 0), min(i + rows, height)):
-        for k in range(max(j, 0), min(j + columns, width), wide):
-            fetch(source, n, k)
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
@@ -342,8 +295,8 @@ def _correlate(
         after = (n + 1) // across * height - top, (n + 1) % across * width - left
         for s in range(len(stack)):
             turn(stack[s], spectrum[s], along, YES, YES)
-            _fetch(a, after[0] + s * wide, after[1], wide, columns, wide)
-            _fetch(b, after[0] + half + s * wide, after[1], wide, columns, wide)
+            fetch(a, after[0] + s * wide, after[1], wide, columns)
+            fetch(b, after[0] + half + s * wide, after[1], wide, columns)
         columns_back(
             stack,
             down,

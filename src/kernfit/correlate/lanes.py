@@ -288,21 +288,6 @@ def copy(typing: Any, source: Any, i: Any, j: Any, target: Any, k: Any, l: Any) 
 
 
 @intrinsic  # type: ignore[untyped-decorator]
-def fetch(typing: Any, array: Any, i: Any, j: Any) -> Any:
-    """Have the cache line of an element of a 2-D array fetched; it may be outside."""
-
-    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        place = _Planes(context, builder, array, args[0]).address(args[1], args[2])
-        place = builder.bitcast(place, ir.IntType(8).as_pointer())
-        kind = ir.FunctionType(ir.VoidType(), [place.type] + [ir.IntType(32)] * 3)
-        function = builder.module.declare_intrinsic("llvm.prefetch", [place.type], kind)
-        builder.call(function, [place, *(ir.Constant(ir.IntType(32), n) for n in (0, 2, 1))])
-        return context.get_dummy_value()
-
-    return types.void(array, types.intp, types.intp), emit
-
-
-@intrinsic  # type: ignore[untyped-decorator]
 def transpose(typing: Any, source: Any, i: Any, j: Any, target: Any, k: Any, l: Any) -> Any:
     """Copy a square block, as wide as a vector, so that its rows become columns; 2-D arrays."""
 
