@@ -18,7 +18,7 @@ Pair = tuple[int, int]
 Load = Callable[[tuple[slice, slice], Room], LagTile]
 
 # So many parts at most, each of so many tiles at least, their spectra of so many bytes.
-_MOST_PARTS, _LEAST_TILES, _SPECTRA_BYTES = 16, 4, 32 << 20
+_MOST_PARTS, _LEAST_TILES, _SPECTRA_BYTES = 16, 6, 32 << 20
 # To wake a thread takes longer than to sum up so many bytes.
 _ALONE_BYTES = 4 << 20
 
