@@ -17,6 +17,8 @@ from kernfit.arrays import Array
 
 LARGE = 1 << 25
 """Bytes from which on an array's memory is lent: what is less, glibc keeps itself."""
+LINE = 1 << 6
+"""Bytes of a line of the cache."""
 PAGE = 1 << 12
 """Bytes of a page: to much of a processor, addresses that differ by whole pages are alike."""
 _LINE = 64  # bytes of a line of the cache, and of the widest vectors

@@ -13,6 +13,8 @@ from kernfit.correlate import conv2d, correlate2d, make_plan
 from kernfit.correlate.direct import COMPILED_PAIRS, compiled_planes, compiled_strip
 from kernfit.correlate.run import run_samples
 from kernfit.errors import InvalidInput
+from kernfit.heap import LARGE
+from kernfit.kernel import Kernel
 
 BOUNDARIES = ["constant", "edge", "reflect", "symmetric", "wrap"]
 DTYPES = [("f4", "f4"), ("f8", "f8"), ("u1", "i8")]
@@ -149,6 +151,39 @@ def test_no_read_beyond_the_image_nor_before_it(dtypes):
                     )
 
 
+@pytest.mark.parametrize("dtype", ["f4", "f8", "u1"])
+@pytest.mark.parametrize("width", [2048, 2055])  # rows of whole lines of the cache, and others
+def test_results_too_large_for_the_cache_have_the_same_bits(dtype, width):
+    rng = np.random.default_rng(4)
+    each = 2 if dtype == "u1" else np.dtype(dtype).itemsize
+    height = LARGE // (each * width) + 9
+    x = rng.integers(0, 256, (height, width)).astype(dtype)
+    taps = rng.integers(-4, 5, (4, 3)).astype("i4" if dtype == "u1" else dtype)
+    half = height // 2
+    top = correlate2d(x[: half + 2], taps, mode="same", threads=1)[:half]
+    bottom = correlate2d(x[half - 2 :], taps, mode="same", threads=1)[2:]
+    assert max(top.nbytes, bottom.nbytes) < LARGE
+    right = np.concatenate([top, bottom])
+    assert right.nbytes >= LARGE
+    out = np.zeros(right.size + 64, right.dtype)[3 : right.size + 3].reshape(right.shape)
+    for result in (
+        correlate2d(x, taps, mode="same", threads=1),
+        correlate2d(x, taps, mode="same", threads=2),
+        correlate2d(x, taps, mode="same", threads=2, out=out),
+    ):
+        np.testing.assert_array_equal(result, right)
+
+
+def test_many_planes_too_large_for_the_cache_have_the_same_bits():
+    rng = np.random.default_rng(5)
+    x = rng.standard_normal((300, 1024)).astype("f4")
+    taps = rng.standard_normal((30, 1, 3, 3)).astype("f4")
+    result = correlate2d(x[None], Kernel(taps), mode="same", threads=2)
+    assert result.nbytes >= LARGE
+    for plane, kernel in zip(result, taps, strict=True):
+        np.testing.assert_array_equal(plane, correlate2d(x, kernel[0], mode="same", threads=1))
+
+
 def test_what_would_leave_memory_is_refused():
     f4 = np.dtype("f4")
     assert (f4, f4) in COMPILED_PAIRS
@@ -161,6 +196,7 @@ def test_what_would_leave_memory_is_refused():
             "image": image, "taps": taps, "out": out, "strip": strip,
             "rows": rows, "columns": columns, "down": 0, "right": 0, "fill": 0,
             "image_step": 0, "out_step": 0, "each": 1, "begin": 0, "end": 1, "first": 0, "stop": 3,
+            "large": 0,
         }  # fmt: skip
         call(*vars(SimpleNamespace(**right | changes)).values())
 

@@ -108,7 +108,7 @@ def correlate_planes(images: Array, taps: Array, out: Array) -> None:
     steps = images.strides[0], out.strides[0], each
     strip = compiled_strip(images.dtype, taps.dtype)
     compiled_planes()(
-        images[0], taps, out[0], strip, *places, 0, 0, 0, *steps, 0, count, 0, out.shape[1]
+        images[0], taps, out[0], strip, *places, 0, 0, 0, *steps, 0, count, 0, out.shape[1], False
     )
 
 
@@ -144,7 +144,7 @@ def compiled_planes() -> Any:
     )
     out = types.Array(types.voidptr, 2, "A")
     places = types.Array(number, 1, "C", readonly=True)
-    return correlate_planes.compile((image, taps, out, number, places, places, *([number] * 10)))
+    return correlate_planes.compile((image, taps, out, number, places, places, *([number] * 11)))
 
 
 @cache
@@ -165,7 +165,7 @@ def as_integer(value: Any, dtype: np.dtype[Any]) -> int:
 
 def _compiled_strip(compiled: Any, strip: int, image: Array, taps: Array, out: Array) -> None:
     places = [_numbers_up_to(n) for n in image.shape]
-    compiled(image, taps[None], out, strip, *places, 0, 0, 0, 0, 0, 1, 0, 1, 0, len(out))
+    compiled(image, taps[None], out, strip, *places, 0, 0, 0, 0, 0, 1, 0, 1, 0, len(out), False)
 
 
 @lru_cache(maxsize=64)

@@ -13,7 +13,7 @@ from kernfit.correlate.problem import Straight
 from kernfit.correlate.run import Work, run_samples
 from kernfit.display import pairs_as_html
 from kernfit.errors import InvalidInput
-from kernfit.heap import PAGE, lend
+from kernfit.heap import LINE, PAGE, lend
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -147,14 +147,12 @@ class Plan:
         return out
 
     def _lend(self, image: Array) -> Array:
-        """Return memory for a large result, where it is written quickest.
+        """Return memory for a large result: whole lines of the cache, half a page from the image.
 
-        Windows that begin at whole vectors of the image are then summed into whole vectors. Half a
-        page lies between, or a processor that compares the last 12 bits of addresses would take
-        what it is about to read for what it has just written.
+        A processor that compares the last 12 bits of addresses would else take what it is about to
+        read for what it has just written.
         """
-        first: int = image.ctypes.data // image.itemsize - self.work.columns.before
-        return lend(self.shape, self.dtype, like=first * self.dtype.itemsize + PAGE // 2)
+        return lend(self.shape, self.dtype, like=image.ctypes.data // LINE * LINE + PAGE // 2)
 
 
 def _check_out(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any], image: Array) -> None:

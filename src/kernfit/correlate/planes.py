@@ -55,6 +55,7 @@ def correlate_planes(
     end: int,
     first: int,
     stop: int,
+    large: int,
 ) -> None:
     """Correlate planes with kernels, and write some rows of some planes of the output.
 
@@ -86,6 +87,8 @@ def correlate_planes(
         Planes of the image. The caller knows that there are as many.
     first, stop : int
         Rows of the output.
+    large : int
+        Whether the whole output is too large for the cache.
     """
     (height, width), (tall, broad) = out.shape, taps.shape[1:]
     if taps.size == 0:
@@ -140,7 +143,9 @@ def correlate_planes(
         scratch[:] = 0  # what lies beside narrow rows is summed as well, and left behind
 
     pixels, sums = start_of(scratch), start_of(paper)
-    pixels = after(pixels, -address_of(pixels) & (vector * size - 1))  # whole vectors load faster
+    # Whole vectors are loaded and stored faster: windows that begin with one have sums that do.
+    start = address_of(start_of(out)) // total * size
+    pixels = after(pixels, (start - address_of(pixels)) & (vector * size - 1))
     pitch *= size
     for n in range(begin, end):
         plane = after(start_of(image), n * image_step)
@@ -175,12 +180,12 @@ def correlate_planes(
                         done = done - 1 if falls else 0
                     correlate_strip(
                         strip, source, stride, weights, tall, broad, target, out.strides[0],
-                        done, wide,
+                        done, wide, large,
                     )  # fmt: skip
                     if not sums_fit:
                         correlate_strip(
                             strip, after(source, done * stride), stride, weights, tall, broad,
-                            sums, most * total, i1 - i - done, wide,
+                            sums, most * total, i1 - i - done, wide, 0,
                         )  # fmt: skip
                         for a in range(done, i1 - i):
                             line = after(target, a * out.strides[0])

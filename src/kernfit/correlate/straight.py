@@ -11,6 +11,7 @@ from kernfit.arrays import Array
 from kernfit.correlate.axes import Axis
 from kernfit.correlate.direct import as_integer, compiled_planes, compiled_strip
 from kernfit.correlate.threads import for_strips
+from kernfit.heap import LARGE
 
 _PLANES_EACH = 4  # for every thread: with so many, planes are shared out, with fewer rows
 
@@ -63,15 +64,15 @@ class StraightPlanes:
             self._strip = compiled_strip(self.pixels, self._taps.dtype)
             call = self._compiled = compiled_planes()
         if threads == 1 and image.ndim == 2:
-            call(image, self._taps, out, self._strip, *self._alone)
+            call(image, self._taps, out, self._strip, *self._alone, out.nbytes >= LARGE)
         else:
             for planes, results in _stacks(image, out):
-                self._run_stack(planes, results, threads)
+                self._run_stack(planes, results, threads, out.nbytes >= LARGE)
         if self.bias is not None:
             out += self.bias
         return True
 
-    def _run_stack(self, planes: Array, out: Array, threads: int) -> None:
+    def _run_stack(self, planes: Array, out: Array, threads: int, large: bool) -> None:
         """Do so for arrays of three axes."""
         count, rows = len(planes), out.shape[1]
         if not count or not len(out):
@@ -80,10 +81,10 @@ class StraightPlanes:
         steps = planes.strides[0], out.strides[0], self._each
 
         def of_planes(begin: int, end: int) -> None:
-            self._compiled(planes[0], *options, *steps, begin, end, 0, rows)
+            self._compiled(planes[0], *options, *steps, begin, end, 0, rows, large)
 
         def of_rows(first: int, stop: int) -> None:
-            self._compiled(planes[0], *options, *steps, 0, count, first, stop)
+            self._compiled(planes[0], *options, *steps, 0, count, first, stop, large)
 
         if count >= _PLANES_EACH * threads:
             for_strips(of_planes, count, threads)

@@ -46,6 +46,7 @@ _VECTORS = {
     32: {5: 2, 3: 3, 1: 4},
     16: {5: 2, 3: 3, 1: 4},
 }
+_LINE = 64  # bytes of a line of the cache
 _SHIFTS = 8  # of the pixels in registers, before they are loaded again
 
 
@@ -67,7 +68,8 @@ class _Block(Emitter):
         # than to put them together from registers; narrower ones seldom do.
         self.shuffles = self.vectors > 1 and vector_bytes() == 64 and self.is_float
         self.pairs = takes_pairs(self)
-        self.pixels, self.stride, self.taps, self.tall, self.broad, self.out, self.out_stride = args
+        self.pixels, self.stride, self.taps, self.tall, self.broad, *results = args
+        self.out, self.out_stride, self.passes_by = results
 
     # Memory
 
@@ -105,11 +107,25 @@ class _Block(Emitter):
             sums = self.image_row(self.builder.add(self.tall, number(n)), n + 1, last, sums)
         if self.pairs:
             sums = in_order(self, sums)
+        builder = self.builder
+        place = builder.or_(builder.ptrtoint(self.out, INT), self.out_stride)
+        is_line = builder.icmp_signed("==", builder.and_(place, number(_LINE - 1)), number(0))
+        with builder.if_else(builder.and_(is_line, self.passes_by)) as (lines, others):
+            with lines:
+                self.store(sums, _LINE)
+            with others:
+                self.store(sums, 1)
+
+    def store(self, sums: list[Any], align: int) -> None:
+        """Store the sums; if they lie in whole lines, past the cache."""
         for n, total in enumerate(sums):
             row, vector = divmod(n, self.vectors)
             place = self.at(self.out_row(row), number(vector * self.lanes * self.sum_bytes))
             place = self.builder.bitcast(place, total.type.as_pointer())
-            self.builder.store(total, place, align=1)
+            stored = self.builder.store(total, place, align=min(align, vector_bytes()))
+            if align == _LINE:
+                yes = self.builder.module.add_metadata([ir.Constant(ir.IntType(32), 1)])
+                stored.set_metadata("nontemporal", yes)
 
     def out_row(self, row: int) -> Any:
         return self.at(self.out, self.builder.mul(number(row), self.out_stride))
@@ -183,7 +199,7 @@ class _Block(Emitter):
         return merged
 
 
-_STRIP = [BYTES, INT, BYTES, INT, INT, BYTES, INT, INT, INT]
+_STRIP = [BYTES, INT, BYTES, INT, INT, BYTES, INT, INT, INT, INT]
 
 
 class _Strip:
@@ -204,6 +220,9 @@ class _Strip:
     out_stride : int
         Bytes from one row of sums to the next.
     height, width : int
+    large : int
+        Whether there are so many sums that those written first would be gone from the cache before
+        they are read: where they fill whole lines they need not be read into it either.
     """
 
     def __init__(self, context: Any, module: Any, kinds: tuple[Any, Any]) -> None:
@@ -215,7 +234,10 @@ class _Strip:
     def emit(self) -> Any:
         """Emit it: rows by fives, then by threes, then one by one; return the function."""
         builder = self.builder
-        pixels, stride, taps, tall, broad, out, out_stride, height, width = self.function.args
+        pixels, stride, taps, tall, broad, out, out_stride, height, width, large = (
+            self.function.args
+        )
+        self.large = builder.icmp_signed("!=", large, number(0))
         i = variable(builder, number(0))
         for rows in (5, 3, 1):
             # A block has no more rows than the kernel, see _Block.emit.
@@ -231,6 +253,8 @@ class _Strip:
                 target = builder.gep(out, [builder.mul(at, out_stride)])
                 self.sweep(rows, width, source, stride, taps, tall, broad, target, out_stride)
                 builder.store(builder.add(at, number(rows)), i)
+        with builder.if_then(self.large):
+            builder.fence("seq_cst")  # or other threads might not see what went past the cache
         builder.ret_void()
         return self.function
 
@@ -250,12 +274,17 @@ class _Strip:
             start = builder.select(builder.icmp_signed("<", j, last), j, last)
             source = builder.gep(pixels, [builder.mul(start, number(self.pixel_bytes))])
             target = builder.gep(out, [builder.mul(start, number(self.sum_bytes))])
-            memory = source, stride, taps, tall, broad, target, out_stride
+            memory = source, stride, taps, tall, broad, target, out_stride, self.large
             _Block(self.context, builder, self.kinds, (rows, vectors), *memory).emit()
             return start
 
-        # The second block begins at a whole vector of the image's memory; these load faster.
-        place = builder.udiv(builder.ptrtoint(pixels, INT), number(self.pixel_bytes))
+        # The second block begins at a whole vector of the image's memory, for these load faster, or
+        # of the output's where it passes by the cache.
+        places = (
+            builder.udiv(builder.ptrtoint(memory, INT), number(size))
+            for memory, size in ((out, self.sum_bytes), (pixels, self.pixel_bytes))
+        )
+        place = builder.select(self.large, *places)
         step = variable(builder, builder.sub(number(wide), builder.urem(place, number(narrow))))
         j = variable(builder, number(0))
         room = builder.icmp_signed("<=", number(wide), width)
@@ -294,8 +323,8 @@ def address_of_strip(pixels: Any, sums: Any) -> int:
 @intrinsic  # type: ignore[untyped-decorator]
 def correlate_strip(
     typing: Any, strip: Any, pixels: Any, stride: Any, taps: Any, tall: Any, broad: Any,
-    out: Any, out_stride: Any, height: Any, width: Any,
+    out: Any, out_stride: Any, height: Any, width: Any, large: Any,
 ) -> Any:  # fmt: skip
     """Call the function at the address `strip`; see `_Strip`."""
     n, p = types.intp, types.voidptr
-    return types.void(n, p, n, p, n, n, p, n, n, n), calling(_STRIP)
+    return types.void(n, p, n, p, n, n, p, n, n, n, n), calling(_STRIP)
