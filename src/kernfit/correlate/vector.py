@@ -107,17 +107,20 @@ class _Block(Emitter):
             sums = self.image_row(self.builder.add(self.tall, number(n)), n + 1, last, sums)
         if self.pairs:
             sums = in_order(self, sums)
+        if self.vectors * vector_bytes() % _LINE:
+            self.store(sums, 1)
+            return
         builder = self.builder
         place = builder.or_(builder.ptrtoint(self.out, INT), self.out_stride)
-        is_line = builder.icmp_signed("==", builder.and_(place, number(_LINE - 1)), number(0))
-        with builder.if_else(builder.and_(is_line, self.passes_by)) as (lines, others):
+        in_lines = builder.icmp_signed("==", builder.and_(place, number(_LINE - 1)), number(0))
+        with builder.if_else(builder.and_(in_lines, self.passes_by)) as (lines, others):
             with lines:
                 self.store(sums, _LINE)
             with others:
                 self.store(sums, 1)
 
     def store(self, sums: list[Any], align: int) -> None:
-        """Store the sums; if they lie in whole lines, past the cache."""
+        """Store the sums; if they fill lines of the cache, past it."""
         for n, total in enumerate(sums):
             row, vector = divmod(n, self.vectors)
             place = self.at(self.out_row(row), number(vector * self.lanes * self.sum_bytes))
