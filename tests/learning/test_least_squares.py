@@ -7,6 +7,7 @@ from patches import patches
 from kernfit import Statistics
 from kernfit.learning.certainty.uncertainty import white_noise
 from kernfit.learning.certainty.undetermined import describe_undetermined
+from kernfit.learning.sums import least_squares
 from kernfit.lesson import black_bar
 
 
@@ -37,6 +38,51 @@ def test_smallest_norm_where_there_is_a_choice(bias):
     assert len(found.undetermined) == 6
     assert not found.determined[:-1].any()
     assert np.abs(patches(x[np.newaxis], (3, 3)).T @ found.undetermined.T).max() < 1e-8
+
+
+@pytest.mark.parametrize("level", [0.0, 1e5])
+def test_the_quick_way_says_what_eigenvalues_say(monkeypatch, level):
+    rng = np.random.default_rng(6)
+    x, y = level + rng.normal(size=(90, 80)), rng.normal(size=(80, 70))
+    statistics = Statistics.of(x, y, 11)
+    quick = statistics.solve()
+    gone = []
+    monkeypatch.setattr(least_squares, "_inverse_if_seen", lambda *_: gone.append(1))
+    slow = statistics.solve()
+    assert gone
+    for name in ("weights", "inverse", "local"):
+        one, other = getattr(quick, name), getattr(slow, name)
+        assert np.abs(one - other).max() < 1e-9 * np.abs(other).max()
+    assert np.array_equal(quick.determined, slow.determined)
+    assert quick.undetermined.shape == slow.undetermined.shape == (0, 122)
+    centred = patches(x[np.newaxis], (11, 11))[:-1]
+    centred = centred - centred.mean(axis=1, keepdims=True)
+    for found in (quick, slow):
+        assert found.condition == pytest.approx(np.linalg.cond(centred @ centred.T), rel=1e-4)
+
+
+def test_the_quick_way_is_left_where_a_direction_might_drown(monkeypatch):
+    # A ramp besides a little noise, less and less of it: first every direction is surely seen.
+    rng = np.random.default_rng(7)
+    noise, ramp = rng.normal(size=(40, 40)), np.add.outer(np.arange(40.0), np.arange(40.0))
+    seen = []
+    kept = least_squares._inverse_if_seen
+
+    def watch(gram, least):
+        found = kept(gram, least)
+        seen.append(found is not None)
+        values = np.linalg.eigvalsh(gram)
+        assert found is None or values[0] > least
+        return found
+
+    monkeypatch.setattr(least_squares, "_inverse_if_seen", watch)
+    unseen = [
+        len(Statistics.of(ramp + size * noise, ramp[1:-1, 1:-1], 3).solve().undetermined)
+        for size in 10.0 ** -np.arange(9)
+    ]
+    assert seen[0]
+    assert not seen[-1]
+    assert unseen[0] == 0 < unseen[-1]
 
 
 def test_flat_image_tells_the_bias_alone():
