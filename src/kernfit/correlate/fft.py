@@ -240,18 +240,6 @@ def columns_back(
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def transform_columns(a: Array, b: Array, down: Array, strips: Array, stack: Array) -> None:
-    """Write the transform of the columns of ``a + i b`` into `stack`; that of the rows is left."""
-    columns_there(a, 0, b, 0, 0, down, strips, stack, NO, strips[0, 0, 0])
-
-
-@njit(nogil=True)  # type: ignore[untyped-decorator]
-def transform_row(strip: Array, along: Array) -> None:
-    """Transform a strip of rows in a stack, after the columns."""
-    turn(strip, strip, along, YES, NO)
-
-
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
 def _correlate(
     a: Array,
     b: Array,

@@ -11,13 +11,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import product
+from typing import Any
 
 import numpy as np
-from numba import njit
+from numba import njit, types
 
 from kernfit.arrays import Array
 from kernfit.correlate.blocks import PAD, scratch
-from kernfit.correlate.fft import order_of, transform_columns, transform_row, twiddles_of
+from kernfit.correlate.fft import NO, YES, columns_there, order_of, turn, twiddles_of
 from kernfit.correlate.lag_tile import SPARE, LagTile
 from kernfit.correlate.pointers import after, pointer_to
 from kernfit.heap import empty_in_lines
@@ -95,7 +96,7 @@ class Scratch:
     def __init__(self, transform: Pair, seens: int) -> None:
         stacks = _stacks(transform, seens + 1)
         factors = (twiddles_of(n, _DOUBLE) for n in transform)
-        self.arrays = *factors, scratch(transform, _DOUBLE)[0], stacks[1:], stacks[0]
+        self.arrays = *factors, scratch(transform, _DOUBLE)[0], stacks, stacks[:, :, :, :-PAD]
 
 
 def sum_spectra(tiles: Iterator[LagTile], memory: Scratch, totals: Array) -> None:
@@ -106,11 +107,16 @@ def sum_spectra(tiles: Iterator[LagTile], memory: Scratch, totals: Array) -> Non
     fresh = True
     for tile in tiles:
         partner = next(tiles, None) or _nothing_like(tile)
-        _add_pair(
-            *(tile.seen, tile.others, partner.seen, partner.others),
-            *(-1 if tile.middle is None else tile.middle, *memory.arrays, totals, fresh),
-        )
+        _compiled()(*_planes(tile), *_planes(partner), *memory.arrays, totals, fresh)
         fresh = False
+
+
+def _planes(tile: LagTile) -> tuple[Array, Array, Array]:
+    """Return the seen planes, what of them are own planes too, and the other own ones."""
+    if tile.middle is None:
+        return tile.seen[:, :, :-SPARE], tile.seen[:0], tile.others
+    end = tile.middle + tile.width
+    return tile.seen[:, :, :-SPARE], tile.seen[:, : tile.height, tile.middle : end], tile.others
 
 
 def _nothing_like(tile: LagTile) -> LagTile:
@@ -126,51 +132,57 @@ def _stacks(transform: Pair, count: int) -> Array:
     return stacks
 
 
+@lru_cache
+def _compiled() -> Any:
+    """Return `_add_pair`, past Numba's search for the right types."""
+    planes, factors, stacks = (
+        types.Array(types.float64, axes, layout, readonly=readonly)
+        for axes, layout, readonly in ((3, "A", True), (2, "C", True), (5, "C", False))
+    )
+    strips, columns = (types.Array(types.float64, axes, "A") for axes in (4, 5))
+    return _add_pair.compile(
+        types.void(*[planes] * 6, factors, factors, strips, stacks, columns, stacks, types.boolean)
+    )
+
+
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
 def _add_pair(
     seen: Array,
+    own: Array,
     others: Array,
     seen_too: Array,
+    own_too: Array,
     others_too: Array,
-    middle: int,
     down: Array,
     along: Array,
     strips: Array,
     stacks: Array,
-    stack: Array,
+    columns: Array,
     totals: Array,
     fresh: bool,
 ) -> None:
     """Transform the planes of two tiles and add the products of their spectra to `totals`.
 
-    It is one function so that threads seldom wait for Python's lock. `middle` is -1 for none. If
-    `totals` are fresh, there may be anything in them.
+    It is one function so that threads seldom wait for Python's lock. The last of the stacks is for
+    own planes; `columns` are the stacks without what pads them. If `totals` are fresh, there may be
+    anything in them.
     """
-    columns = stack.shape[2] - PAD
-    height, width = others.shape[1:]
-    height_too = others_too.shape[1]
-    own = stack[:, :, :columns]
-    wide, wide_too = seen.shape[2] - SPARE, seen_too.shape[2] - SPARE
-    for p in range(len(seen)):
-        a, b = seen[p, :, :wide], seen_too[p, :, :wide_too]
-        met = stacks[p][:, :, :columns]
-        transform_columns(a, b, down, strips, met)
-        for n in range(len(met)):
-            transform_row(met[n], along)
-    for m in range(len(totals)):
-        n = m if middle >= 0 else m + len(seen)
-        if n < len(seen):
-            a = seen[n, :height, middle : middle + width]
-            b = seen_too[n, :height_too, middle : middle + others_too.shape[2]]
+    for n in range(len(seen) + len(totals)):
+        m = n - len(seen)
+        k = min(n, len(seen))
+        if m < 0:
+            a, b = seen[n], seen_too[n]
+        elif m < len(own):
+            a, b = own[m], own_too[m]
         else:
-            a = others[n - len(seen), :, :width]
-            b = others_too[n - len(seen), :, : others_too.shape[2]]
-        transform_columns(a, b, down, strips, own)
-        for s in range(len(own)):
-            # While the strip is still in the first-level cache.
-            transform_row(own[s], along)
-            for p in range(len(seen)):
-                _add_product(totals[m, p, s], stack[s], stacks[p][s], fresh)
+            a, b = others[m - len(own)], others_too[m - len(own)]
+        columns_there(a, 0, b, 0, 0, down, strips, columns[k], NO, strips[0, 0, 0])
+        for s in range(columns.shape[1]):
+            turn(columns[k, s], columns[k, s], along, YES, NO)
+            if m >= 0:
+                # While the strip is still in the first-level cache.
+                for p in range(len(seen)):
+                    _add_product(totals[m, p, s], stacks[k, s], stacks[p, s], fresh)
 
 
 @njit(nogil=True, fastmath={"contract"})  # type: ignore[untyped-decorator]
