@@ -83,16 +83,14 @@ class StripProducts:
         return self._both(lambda border: border.left, lambda border: border.left)
 
     @cached_property
-    def bottom(self) -> Array:
-        """The last rows with one another, each moved by any tap: see `_row_products`."""
-        there, back = self._both(lambda border: border.bottom, lambda border: border.bottom, 1)
-        return _row_products(there, back, self.first.bottom, self.second.bottom)
+    def bottom(self) -> tuple[Array, Array]:
+        """The last rows with one another, moved left and right; and back."""
+        return self._both(lambda border: border.bottom, lambda border: border.bottom, 1)
 
     @cached_property
-    def top(self) -> Array:
+    def top(self) -> tuple[Array, Array]:
         """The first rows likewise."""
-        there, back = self._both(lambda border: border.top, lambda border: border.top, 1)
-        return _row_products(there, back, self.first.top, self.second.top)
+        return self._both(lambda border: border.top, lambda border: border.top, 1)
 
     def _both(
         self,
@@ -141,8 +139,11 @@ def lag_gram(lags: Array, others: Array, strips: StripProducts) -> Array:
     gram[0] = block
     gram[:, :, 0, :] = other.transpose(1, 2, 0)
     if kh > 1:
+        first, second = strips.first, strips.second
         # One step down both windows takes a row out at the top and a row in at the bottom.
-        _go_down(gram, strips.bottom - strips.top)
+        change = _row_products(*strips.bottom, first.bottom, second.bottom)
+        change -= _row_products(*strips.top, first.top, second.top)
+        _go_down(gram, change)
     return gram
 
 

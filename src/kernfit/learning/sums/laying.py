@@ -53,7 +53,7 @@ def lay_tile(
         For each plane the sum of its values and that of their squares.
     """
     if x.dtype != y.dtype or x.dtype not in _DTYPES:
-        x, y = x.astype(np.float64), y.astype(np.float64)
+        x, y = x.astype(np.float64, copy=False), y.astype(np.float64, copy=False)
     x, y = (each if each.strides[2] == each.itemsize else each.copy() for each in (x, y))
     sums = np.empty((2, len(x) + len(y)))
     _compiled(x.dtype)(x, less, seen, left, column, y, less_y, own, sums)

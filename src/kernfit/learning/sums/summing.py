@@ -223,6 +223,7 @@ def _by_lags(pair: _Pair, threads: int | None) -> tuple[Array, Array, Array]:
     lags, (plain, squares) = lag_sums(
         pair.tile, pair.size, (kh, 2 * kw - 1), firsts, inputs, threads=threads, besides=besides
     )
+    del besides  # so that strips are let go of one after another
     gram = np.empty((inputs * taps + 1, inputs * taps + 1))
     cross = np.empty((inputs * taps + 1, outputs))
     places = pair.size[0] * pair.size[1]
@@ -231,7 +232,7 @@ def _by_lags(pair: _Pair, threads: int | None) -> tuple[Array, Array, Array]:
         at = slice(p * taps, (p + 1) * taps)
         gram[at, -1] = gram[-1, at] = window_sums(plain[p], border).ravel()
         for q in range(p, inputs):
-            block = lag_gram(lags[p, q], lags[q, p], strips[p, q])
+            block = lag_gram(lags[p, q], lags[q, p], strips.pop((p, q)))
             to = slice(q * taps, (q + 1) * taps)
             gram[at, to] = block.reshape(taps, taps)
             gram[to, at] = gram[at, to].T
