@@ -155,6 +155,16 @@ def test_what_does_not_fit_is_refused():
     ):
         with pytest.raises(InvalidInput):
             correlate_blocks((x,), spectrum, taps, (out,), **options)
+    still = out.copy()
+    still.flags.writeable = False
+    for source, target in (
+        *((x.astype("f4"), out), (x, out.astype("f4")), (x, still)),
+        *((x, np.zeros((60, 120))[:, ::2]), (x, np.asfortranarray(out))),
+    ):
+        with pytest.raises(InvalidInput):
+            correlate_blocks((source,), spectrum, (5, 5), (target,))
+    with pytest.raises(InvalidInput):
+        correlate_blocks((x,), spectrum, (5, 5), (out,), ranges=np.zeros((1, 3), "f4"))
     with pytest.raises(InvalidInput):
         correlate_blocks((x, x[1:]), spectrum, (5, 5), (out, out))
     with pytest.raises(InvalidInput):

@@ -114,14 +114,18 @@ def correlate_blocks(
         raise InvalidInput(f"taps must be 1x1 to {spans[0]}x{spans[1]}, got {taps[0]}x{taps[1]}")
     if source[0].shape != source[-1].shape or shape != out[-1].shape:
         raise InvalidInput("real and imaginary parts must have one shape")
+    if not all(x.dtype == dtype for x in (*source, *out)):
+        raise InvalidInput(f"source and out must be {dtype}, as the spectrum is")
+    if not all(x.strides[1] == x.itemsize and x.flags.writeable for x in out):
+        raise InvalidInput("out must be writeable, and the pixels of a row next to each other")
     count = prod(-(-n // (b - t + 1)) for n, b, t in zip(shape, spans, taps, strict=True))
     first, stop = which or (0, count)
     if not 0 <= first <= stop <= count:
         raise InvalidInput(f"there are {count} blocks, got {first} to {stop}")
     if ranges is None:
         ranges = np.empty((0, 3), dtype)
-    elif ranges.shape != (stop - first, 3):
-        raise InvalidInput("ranges must have three numbers for every block")
+    elif ranges.shape != (stop - first, 3) or ranges.dtype != dtype:
+        raise InvalidInput(f"ranges must have three numbers for every block, {dtype}")
     # Vectors are loaded and stored whole.
     a, b = (
         x if x.strides[1] == x.itemsize else np.ascontiguousarray(x)
