@@ -19,7 +19,7 @@ class Notice(Listener):  # type: ignore[misc]
         ours = event.data["dispatcher"].py_func.__module__.startswith("kernfit.")
         if ours and not self.said and sys.stderr is not None and sys.stderr.isatty():
             self.said = True
-            print("kernfit: compiling for this processor, once (about 10 s)", file=sys.stderr)
+            print("kernfit: compiling for this processor, once (a few seconds)", file=sys.stderr)
 
     def on_end(self, event: Event) -> None:
         """Say nothing."""

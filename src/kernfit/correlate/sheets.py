@@ -30,9 +30,8 @@ class _Function:
 
     def within(self, n: Any, count: Any) -> Any:
         """Return whether ``0 <= n < count``."""
-        return self.builder.icmp_unsigned("<", n, self.builder.select(
-            self.builder.icmp_signed("<", count, number(0)), number(0), count
-        ))  # fmt: skip
+        none = self.builder.icmp_signed("<", count, number(0))
+        return self.builder.icmp_unsigned("<", n, self.builder.select(none, number(0), count))
 
     def at(self, pointer: Any, *steps: tuple[Any, Any]) -> Any:
         """Return the address so many times so many bytes further on."""
