@@ -96,12 +96,11 @@ def _sums(before: np.ndarray, after: np.ndarray, threads: int) -> np.ndarray:
     half = SIDE // 2
     inner = after[half:-half, half:-half]
     weights = Statistics.of(before, inner, SIDE, threads=threads).solve().weights[:, 0]
-    found = np.full(after.shape, np.nan)
-    difference = found[half:-half, half:-half]
     taps = weights[:-1].reshape(SIDE, SIDE)
-    correlate2d(before, taps, threads=threads, out=difference)
-    np.subtract(inner, difference, out=difference)
-    difference -= weights[-1]
+    found = np.full(after.shape, np.nan)
+    correlate2d(before, taps, threads=threads, out=found[half:-half, half:-half])
+    np.subtract(after, found, out=found)
+    found -= weights[-1]
     return found
 
 
