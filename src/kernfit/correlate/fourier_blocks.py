@@ -9,6 +9,7 @@ zeros around it needs no room for all of them.
 from __future__ import annotations
 
 import os
+from functools import lru_cache
 from itertools import product
 from math import ceil, log2, prod
 from typing import Any, NamedTuple
@@ -79,6 +80,7 @@ class _Side(NamedTuple):
         return min(max(most // self.span, 1), self.blocks)
 
 
+@lru_cache(maxsize=256)
 def best_blocks(
     outputs: Pair,
     taps: Pair,
