@@ -144,7 +144,7 @@ def correlate_planes(
 
     pixels, sums = start_of(scratch), start_of(paper)
     # Whole vectors are loaded and stored faster: windows that begin with one have sums that do.
-    start = address_of(start_of(out)) // total * size
+    start = (address_of(start_of(out)) & (_VECTOR - 1)) // total * size
     pixels = after(pixels, (start - address_of(pixels)) & (vector * size - 1))
     pitch *= size
     for n in range(begin, end):

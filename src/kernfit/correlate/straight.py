@@ -53,7 +53,8 @@ class StraightPlanes:
             axis.sources(*axis.window(0, axis.outputs)).astype(np.intp) for axis in (rows, columns)
         )
         self._border = *places, rows.before, columns.before, as_integer(fill, pixels)
-        self._alone = *self._border, 0, 0, 1, 0, 1, 0, rows.outputs  # of one plane
+        large = rows.outputs * columns.outputs * taps.itemsize >= LARGE
+        self._alone = *self._border, 0, 0, 1, 0, 1, 0, rows.outputs, int(large)  # of one plane
         self._compiled: Any = None
         self._strip = 0
 
@@ -64,7 +65,7 @@ class StraightPlanes:
             self._strip = compiled_strip(self.pixels, self._taps.dtype)
             call = self._compiled = compiled_planes()
         if threads == 1 and image.ndim == 2:
-            call(image, self._taps, out, self._strip, *self._alone, out.nbytes >= LARGE)
+            call(image, self._taps, out, self._strip, *self._alone)
         else:
             for planes, results in _stacks(image, out):
                 self._run_stack(planes, results, threads, out.nbytes >= LARGE)
