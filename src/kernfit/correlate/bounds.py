@@ -19,6 +19,8 @@ from kernfit.correlate.dtypes import Numbers
 
 Dtype = np.dtype[Any]
 
+_ROWS = 64  # of taps that are looked at together, for a large kernel would take much memory
+
 
 def unit(dtype: Dtype) -> float:
     """Return the unit roundoff of a floating or complex dtype, half its epsilon."""
@@ -54,16 +56,21 @@ def sum_bound(taps: Array, sums: Dtype) -> float:
 def separable_bound(taps: Array, terms: tuple[tuple[Array, Array], ...], sums: Dtype) -> float:
     """Bound the sum of the terms, each a pass along the rows and one along the columns."""
     wide = np.clongdouble if sums.kind == "c" else np.longdouble
-    left = taps.astype(wide)
+    left = 0.0
+    for first in range(0, len(taps), _ROWS):
+        part = slice(first, first + _ROWS)
+        rest = taps[part].astype(wide)
+        for column, row in terms:
+            rest -= column[part].astype(wide) * row.astype(wide)
+        left += total_of(rest)
     size = passes = 0.0
     for column, row in terms:
-        left = left - column.astype(wide) * row.astype(wide)
         size += total_of(column) * total_of(row)
         across, down = direct_bound(row, sums), direct_bound(column, sums)
         passes += across * total_of(column) + down * (total_of(row) + across)
     adds = gamma(len(terms) - 1, sums) * (size + passes)
     # The last term is for the rounding of `left` itself.
-    return passes + adds + total_of(left) + size * 2 * float(np.finfo(wide).eps)
+    return passes + adds + left + size * 2 * float(np.finfo(wide).eps)
 
 
 def fourier_bound(taps: Array, spectrum: Array, block: tuple[int, int], sums: Dtype) -> float:

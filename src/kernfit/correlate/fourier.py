@@ -48,12 +48,12 @@ class Fourier:
         """Write the correlation of `source` into `sums`."""
         if sums.dtype.kind == "i":
             # The planner has made sure that the error is below a half: the integer is exact.
-            dense = self._dense(source)
-            self._transform(source, dense, self.spare)
+            dense = self._dense(source, np.dtype("f8"))
+            self._transform_integers(source, dense)
             sums[...] = np.rint(dense, out=dense)[self._steps]
             return
         source = source.astype(sums.dtype, copy=False)
-        dense = sums if self.stride == ONE else self._dense(source)
+        dense = sums if self.stride == ONE else self._dense(source, source.dtype)
         if source.dtype.kind == "c" or not self.transform(source, dense):
             self.correlate_uneven(source, sums)
         elif dense is not sums:
@@ -170,7 +170,7 @@ class Fourier:
         if rest is None:
             correlate_steps(source, self.taps, sums, self.stride, self.dilation)
             return
-        dense = self._dense(rest)
+        dense = self._dense(rest, rest.dtype)
         self._transform(rest, dense, spare)
         if spikes[0].size:
             add_spikes(spikes, self.taps.astype(dense.dtype), self.dilation, dense)
@@ -182,10 +182,21 @@ class Fourier:
     def _steps(self) -> tuple[slice, slice]:
         return slice(None, None, self.stride[0]), slice(None, None, self.stride[1])
 
-    def _dense(self, source: Array) -> Array:
+    def _dense(self, source: Array, dtype: Dtype) -> Array:
         """Return memory for every pixel of the valid correlation."""
         size = (n - k + 1 for n, k in zip(source.shape, self.spread.shape, strict=True))
-        return np.empty(tuple(size), source.dtype)
+        return np.empty(tuple(size), dtype)
+
+    def _transform_integers(self, source: Array, out: Array) -> None:
+        """Write every pixel of the correlation, of which a part at a time is made a float."""
+        for n in range(self.count_parts()):
+            place = self._place(n)
+            rows, columns = (
+                slice(first, first + count + taps - 1)
+                for first, count, taps in zip(place, out.shape, self.part, strict=True)
+            )
+            window = source[rows, columns].astype(out.dtype)
+            self._add_part(n, (window,), (out,), self.spare, before=place)
 
     def _transform(self, source: Array, out: Array, spare: Pair) -> None:
         """Write every pixel of the correlation, in the dtype of `source`."""
@@ -213,13 +224,17 @@ class Fourier:
         from kernfit.correlate.blocks import correlate_blocks  # Numba takes long to import
 
         spectrum = self.spectrum(n, target[0].dtype)
-        along = -(-self.spread.shape[1] // self.part[1])
-        a, b = n // along * self.part[0], n % along * self.part[1]
+        a, b = self._place(n)
         reach = self.part[0] - spare[0], self.part[1] - spare[1]
         start = before[0] - a, before[1] - b
         correlate_blocks(
             planes, spectrum, reach, target, before=start, add=n > 0, which=which, ranges=ranges
         )
+
+    def _place(self, n: int) -> Pair:
+        """Return the first row and column of part `n` of the taps."""
+        along = -(-self.spread.shape[1] // self.part[1])
+        return n // along * self.part[0], n % along * self.part[1]
 
     def spectrum(self, n: int, dtype: Dtype) -> Array:
         """Return the spectrum of part `n` of the taps, in a dtype of real numbers."""

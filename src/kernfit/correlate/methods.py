@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -86,10 +85,8 @@ def _fourier(problem: Problem, taps: Array) -> Iterator[Method]:
         more=numbers.are_integers,
         straight=straight,
     )
-    if numbers.are_integers:
-        if bounds.fourier_worst(taps, blocks.size) * largest_of(problem.image) > 0.25:
-            return
-        numbers = replace(numbers, load=np.dtype("f8"))
+    if numbers.are_integers and _may_miss_an_integer(problem, taps, blocks.size):
+        return
     spread = taps.astype(wide, copy=False)
     if spread.shape != extent:
         spread = np.zeros(extent, wide)
@@ -113,6 +110,11 @@ def _fourier(problem: Problem, taps: Array) -> Iterator[Method]:
         threads=blocks.threads,
         straight=alone,
     )
+
+
+def _may_miss_an_integer(problem: Problem, taps: Array, block: tuple[int, int]) -> bool:
+    """Say whether a sum of floats may be too far from the integer it stands for."""
+    return bounds.fourier_worst(taps, block) * largest_of(problem.image) > 0.25
 
 
 def _made(

@@ -15,6 +15,10 @@ import numpy as np
 from kernfit.arrays import Array
 from kernfit.correlate.steps import ONE, Pair, correlate_steps
 
+_LARGE = 1 << 17  # taps, beyond which all singular values take too much time and memory
+_MOST_TERMS = 32  # of such a kernel
+_ROWS = 64  # of its taps looked at together
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Separable:
@@ -58,7 +62,8 @@ def terms_of(taps: Array, dtype: np.dtype[Any]) -> tuple[tuple[Array, Array], ..
     taps : ndarray, shape (kh, kw)
         Finite.
     dtype : numpy.dtype
-        Of the sums. For integers there is one exact term, or none.
+        Of the sums. For integers there is one exact term, or none; nor are there any for large
+        kernels of a rank beyond 32, which no other method finds slow.
 
     Returns
     -------
@@ -67,8 +72,16 @@ def terms_of(taps: Array, dtype: np.dtype[Any]) -> tuple[tuple[Array, Array], ..
     """
     if dtype.kind == "i":
         return _exact_term(taps, dtype)
-    wide = taps.astype(np.complex128 if dtype.kind == "c" else np.float64)
+    wide = taps.astype(np.complex128 if dtype.kind == "c" else np.float64, copy=False)
+    basis = None
+    if wide.size > _LARGE:
+        basis = _basis(wide, float(np.finfo(dtype).eps))
+        if basis is None:
+            return ()
+        wide = basis.conj().T @ wide
     columns, values, rows = np.linalg.svd(wide, full_matrices=False)
+    if basis is not None:
+        columns = basis @ columns
     # A singular value below the rounding of the taps themselves is not there: it is noise.
     rank = max(int((values > values[0] * np.finfo(dtype).eps).sum()), 1)
     terms = []
@@ -78,6 +91,23 @@ def terms_of(taps: Array, dtype: np.dtype[Any]) -> tuple[tuple[Array, Array], ..
         column = columns[:, n : n + 1] * (values[n] * size)
         terms.append((column.astype(dtype), (rows[n : n + 1] / size).astype(dtype)))
     return tuple(terms)
+
+
+def _basis(taps: Array, eps: float) -> Array | None:
+    """Return orthonormal columns whose sums all columns of taps are, or None if they are too many.
+
+    What random sums of the columns span (N. Halko et al., SIAM Review 53, 2011, section 4.1).
+    """
+    sums = np.random.default_rng(0).standard_normal((taps.shape[1], _MOST_TERMS + 8))
+    basis: Array = np.linalg.qr(taps @ sums)[0]
+    products = basis.conj().T @ taps
+    rest = size = 0.0
+    for first in range(0, len(taps), _ROWS):
+        part = taps[first : first + _ROWS]
+        found = basis[first : first + _ROWS] @ products
+        rest, size = rest + np.square(abs(part - found)).sum(), size + np.square(abs(part)).sum()
+    # The products above are rounded several times.
+    return basis if rest <= (10 * eps) ** 2 * size else None
 
 
 def _exact_term(taps: Array, dtype: np.dtype[Any]) -> tuple[tuple[Array, Array], ...]:
