@@ -17,7 +17,7 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from kernfit.correlate.vector import vector_bytes
+from kernfit.correlate.vectors.strips import vector_bytes
 
 _SUMS = 12  # vectors; enough to hide the delay of each addition, and they fit the registers
 _STEPS = 20_000

@@ -7,8 +7,9 @@ import pytest
 from threadpoolctl import threadpool_info
 
 from kernfit import InvalidInput, Kernel
-from kernfit.correlate import blas, correlate2d, make_plan
-from kernfit.correlate.channels import OUTPUTS
+from kernfit.correlate import correlate2d, make_plan
+from kernfit.correlate.direct import blas
+from kernfit.correlate.direct.channels import OUTPUTS
 from kernfit.correlate.planner import plan_for
 from kernfit.correlate.run import run_samples
 from kernfit.correlate.taps import taps_of_layer
@@ -82,7 +83,7 @@ def test_any_strides_of_the_result():
 
 
 def test_what_vector_code_refuses():
-    from kernfit.correlate.channels import compiled_channels, compiled_sums
+    from kernfit.correlate.direct.channels import compiled_channels, compiled_sums
 
     call = compiled_channels()
     sum_products, add = compiled_sums(np.dtype("f8"))

@@ -14,8 +14,8 @@ import pytest
 from numba.core.event import Event, EventStatus
 
 from kernfit import Kernel, correlate2d
-from kernfit.correlate.compiling import Notice
-from kernfit.correlate.lags import lag_products
+from kernfit.correlate.lags.sums import lag_products
+from kernfit.correlate.vectors.compiling import Notice
 
 
 class Terminal(io.StringIO):
@@ -57,7 +57,7 @@ def test_code_kept_by_different_processes_works_together(tmp_path):
     program = textwrap.dedent("""
         import sys
         import numpy as np
-        from kernfit.correlate.direct import correlate_planes, correlate_rows
+        from kernfit.correlate.direct.rows import correlate_planes, correlate_rows
 
         rng = np.random.default_rng(0)
         for dtype in sys.argv[1:]:
@@ -80,8 +80,8 @@ def test_code_kept_by_different_processes_works_together(tmp_path):
 
 
 def test_what_does_not_depend_on_the_dtype_compiles_once():
-    from kernfit.correlate.planes import correlate_planes
-    from kernfit.correlate.products import correlate_channels
+    from kernfit.correlate.direct.planes import correlate_planes
+    from kernfit.correlate.direct.products import correlate_channels
 
     rng = np.random.default_rng(0)
     for dtype in ("f4", "f8", "u1", "i8"):

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from kernfit.correlate.definition import corr2d
-from kernfit.correlate.direct import SUPPORTED_PAIRS, correlate_rows
+from kernfit.correlate.direct.rows import SUPPORTED_PAIRS, correlate_rows
 from kernfit.correlate.threads import at_once, for_strips
 from kernfit.errors import InvalidInput
 
@@ -383,9 +383,9 @@ def test_works_after_a_fork():
 NARROW = """
 import numpy as np
 from kernfit.correlate.definition import corr2d
-from kernfit.correlate.direct import SUPPORTED_PAIRS, correlate_rows
+from kernfit.correlate.direct.rows import SUPPORTED_PAIRS, correlate_rows
 from kernfit import Kernel, correlate2d
-from kernfit.correlate.vector import vector_bytes
+from kernfit.correlate.vectors.strips import vector_bytes
 assert vector_bytes() == {width}, vector_bytes()
 rng = np.random.default_rng(0)
 for pixels, sums in [("f4", "f4"), ("u1", "i2"), ("i2", "i4"), ("i8", "i8")]:

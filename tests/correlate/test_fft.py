@@ -10,8 +10,8 @@ import sys
 import numpy as np
 import pytest
 
-from kernfit.correlate.blocks import correlate_blocks, spectrum_of
-from kernfit.correlate.cells import cell_range
+from kernfit.correlate.fourier.blocks import correlate_blocks, spectrum_of
+from kernfit.correlate.fourier.cells import cell_range
 from kernfit.errors import InvalidInput
 
 SIZES = [(n, max(n, 32)) for n in (16, 32, 48, 64, 128, 192, 256, 512)]
@@ -219,7 +219,7 @@ NARROW = """
 import numpy as np
 from kernfit import Kernel
 from kernfit.correlate import correlate2d
-from kernfit.correlate.vector import vector_bytes
+from kernfit.correlate.vectors.strips import vector_bytes
 assert vector_bytes() == {width}, vector_bytes()
 rng = np.random.default_rng(0)
 image, taps = rng.normal(size=(90, 170)), rng.normal(size=(7, 10))

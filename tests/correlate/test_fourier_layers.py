@@ -9,8 +9,8 @@ import pytest
 
 from kernfit import Kernel
 from kernfit.correlate import conv2d, correlate2d, make_plan
-from kernfit.correlate.blocks import correlate_layer, layer_spectra
-from kernfit.correlate.fourier_layers import FourierLayer
+from kernfit.correlate.fourier.blocks import correlate_layer, layer_spectra
+from kernfit.correlate.fourier.layers import FourierLayer
 from kernfit.correlate.planner import plan_for
 from kernfit.correlate.taps import taps_of_layer
 from kernfit.errors import InvalidInput

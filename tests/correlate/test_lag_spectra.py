@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-import kernfit.correlate.lags as room
+import kernfit.correlate.lags.sums as room
 from kernfit import Statistics
-from kernfit.correlate.lag_parts import PanelParts, Parts, SpectralParts
-from kernfit.correlate.lag_spectra import cheapest_transform
-from kernfit.correlate.lags import lag_products, lag_products_of_all, spectral_size
+from kernfit.correlate.lags.parts import PanelParts, Parts, SpectralParts
+from kernfit.correlate.lags.spectra import cheapest_transform
+from kernfit.correlate.lags.sums import lag_products, lag_products_of_all, spectral_size
 
 
 @pytest.fixture

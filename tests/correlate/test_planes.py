@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from kernfit.correlate import conv2d, correlate2d, make_plan
-from kernfit.correlate.direct import COMPILED_PAIRS, compiled_planes, compiled_strip
+from kernfit.correlate.direct.rows import COMPILED_PAIRS, compiled_planes, compiled_strip
 from kernfit.correlate.run import run_samples
 from kernfit.errors import InvalidInput
 from kernfit.heap import LARGE

@@ -61,7 +61,7 @@ def separable_bound(taps: Array, terms: tuple[tuple[Array, Array], ...], sums: D
         part = slice(first, first + _ROWS)
         rest = taps[part].astype(wide)
         for column, row in terms:
-            rest -= column[part].astype(wide) * row.astype(wide)
+            rest = rest - column[part].astype(wide) * row.astype(wide)
         left += total_of(rest)
     size = passes = 0.0
     for column, row in terms:

@@ -212,7 +212,9 @@ def _geometry(
 def _strip(window: Array, gradient: Array, rows: Axis, columns: Axis, threads: int) -> Array:
     """Return the gradient from one strip of outputs and the pixels under them."""
     if window.dtype.kind == "f" and np.isfinite(window).all() and np.isfinite(gradient).all():
-        from kernfit.correlate.lags import lag_products  # only where it is used: it loads Numba
+        from kernfit.correlate.lags.sums import (
+            lag_products,  # only where it is used: it loads Numba
+        )
 
         lags = lag_products(
             _stuffed(gradient, rows, columns),

@@ -14,15 +14,15 @@ import numpy as np
 
 from kernfit.arrays import Array
 from kernfit.correlate import bounds, cost
-from kernfit.correlate.blas import Blas
-from kernfit.correlate.channels import OUTPUTS, channels_of
-from kernfit.correlate.direct import correlate_planes
+from kernfit.correlate.direct.blas import Blas
+from kernfit.correlate.direct.channels import OUTPUTS, channels_of
+from kernfit.correlate.direct.rows import correlate_planes
+from kernfit.correlate.direct.straight import StraightPlanes
 from kernfit.correlate.dtypes import Dtype, largest_of
-from kernfit.correlate.fourier_layers import FourierLayer
+from kernfit.correlate.fourier.layers import FourierLayer
 from kernfit.correlate.methods import methods_for_plane
 from kernfit.correlate.problem import Method, Pair, Problem
 from kernfit.correlate.run import Apply
-from kernfit.correlate.straight import StraightPlanes
 
 _BANK = 1 << 18  # bytes of pixels that all kernels of a bank read, one after another
 

@@ -10,16 +10,16 @@ import numpy as np
 from kernfit.arrays import Array
 from kernfit.correlate import bounds, cost
 from kernfit.correlate.definition import correlate_by_definition
-from kernfit.correlate.direct import SUPPORTED_PAIRS
+from kernfit.correlate.direct.rows import SUPPORTED_PAIRS
+from kernfit.correlate.direct.separable import Separable, terms_of
+from kernfit.correlate.direct.steps import correlate_steps
+from kernfit.correlate.direct.straight import StraightPlanes
 from kernfit.correlate.dtypes import largest_of
-from kernfit.correlate.fourier import Fourier, parts_of
-from kernfit.correlate.fourier_blocks import best_blocks
-from kernfit.correlate.fourier_straight import StraightFourier
+from kernfit.correlate.fourier.sizes import best_blocks
+from kernfit.correlate.fourier.straight import StraightFourier
+from kernfit.correlate.fourier.worker import Fourier, parts_of
 from kernfit.correlate.problem import Method, Problem
 from kernfit.correlate.run import Apply
-from kernfit.correlate.separable import Separable, terms_of
-from kernfit.correlate.steps import correlate_steps
-from kernfit.correlate.straight import StraightPlanes
 
 
 def methods_for_plane(problem: Problem) -> Iterator[Method]:

@@ -14,7 +14,7 @@ from numpy.typing import DTypeLike
 from kernfit.arrays import one_of
 from kernfit.correlate.axes import axes_of
 from kernfit.correlate.bounds import whole_bound
-from kernfit.correlate.direct import COMPILED_PAIRS
+from kernfit.correlate.direct.rows import COMPILED_PAIRS
 from kernfit.correlate.dtypes import Dtype, Numbers, fill_of, numbers_for
 from kernfit.correlate.layers import methods_for_channels
 from kernfit.correlate.methods import methods_for_plane

@@ -96,7 +96,7 @@ def _product(a: Any, b: Any) -> float:
 
 
 def _by_spectra(y: Any, x: Any, rows: int, span: int) -> Array:
-    """Add up the products of both spectra over tiles; see `kernfit.correlate.lag_spectra`."""
+    """Add up the products of both spectra over tiles; see `kernfit.correlate.lags.spectra`."""
     xp = namespace(y)
     height, width = (int(n) for n in y.shape)
     tile = _tile(height, rows), _tile(width, span)

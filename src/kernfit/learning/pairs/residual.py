@@ -10,7 +10,7 @@ import numpy as np
 
 from kernfit.arrays import Array
 from kernfit.correlate import correlate2d
-from kernfit.correlate.lags import lag_products
+from kernfit.correlate.lags.sums import lag_products
 from kernfit.learning.pairs.equations import Equations, EquationSource
 from kernfit.learning.sums.gram import sum_of_squares
 

@@ -9,8 +9,8 @@ import numpy as np
 from numba import from_dtype, njit, types
 
 from kernfit.arrays import Array
-from kernfit.correlate.compiling import announce_compiling
-from kernfit.correlate.pointers import after, fetch, pointer_to
+from kernfit.correlate.vectors.compiling import announce_compiling
+from kernfit.correlate.vectors.pointers import after, fetch, pointer_to
 
 announce_compiling()
 

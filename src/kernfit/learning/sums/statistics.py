@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from kernfit.arrays import Array, as_mask, as_numbers, as_pair_of_ints, as_planes, one_of
-from kernfit.correlate.blas import one_blas_thread
+from kernfit.correlate.direct.blas import one_blas_thread
 from kernfit.errors import InvalidInput
 from kernfit.learning.sums.checks import as_weight, check_detail, check_memory, either, not_negative
 from kernfit.learning.sums.descent import Descent, descend

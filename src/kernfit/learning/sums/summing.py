@@ -10,8 +10,8 @@ from typing import NoReturn
 import numpy as np
 
 from kernfit.arrays import Array
-from kernfit.correlate.lag_tile import SPARE, LagTile, Room
-from kernfit.correlate.lags import lag_products, lag_sums
+from kernfit.correlate.lags.sums import lag_products, lag_sums
+from kernfit.correlate.lags.tile import SPARE, LagTile, Room
 from kernfit.errors import InvalidInput
 from kernfit.learning.sums.footprint import any_under_kernel, seen_by
 from kernfit.learning.sums.gram import Border, StripProducts, lag_gram, window_sums

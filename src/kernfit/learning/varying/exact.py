@@ -14,8 +14,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.polynomial.legendre import leggauss, legmul, legvander
 
 from kernfit.arrays import Array
-from kernfit.correlate.lag_tile import SPARE, LagTile, Room
-from kernfit.correlate.lags import lag_sums
+from kernfit.correlate.lags.sums import lag_sums
+from kernfit.correlate.lags.tile import SPARE, LagTile, Room
 from kernfit.correlate.threads import for_strips, thread_count
 from kernfit.learning.pairs.equations import Equations
 from kernfit.learning.sums.footprint import seen_by

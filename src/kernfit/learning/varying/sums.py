@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kernfit.arrays import Array
-from kernfit.correlate.lags import lag_products_of_all
+from kernfit.correlate.lags.sums import lag_products_of_all
 from kernfit.correlate.threads import for_strips, thread_count
 from kernfit.learning.pairs.equations import Equations, block_grid
 from kernfit.learning.pairs.residual import ResidualStrip

@@ -24,7 +24,7 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
-from kernfit.correlate.emit import (
+from kernfit.correlate.vectors.emit import (
     BYTES,
     INT,
     Emitter,
@@ -35,8 +35,8 @@ from kernfit.correlate.emit import (
     repeated,
     variable,
 )
-from kernfit.correlate.emit import vector_bytes as vector_bytes
-from kernfit.correlate.tap_pairs import add_row, in_order, takes_pairs
+from kernfit.correlate.vectors.emit import vector_bytes as vector_bytes
+from kernfit.correlate.vectors.tap_pairs import add_row, in_order, takes_pairs
 
 # How many vectors of sums a block of so many rows has side by side. With these the sums, the
 # pixels and a tap fit into 32 registers (16 below 64 bytes), and enough sums are under way at once

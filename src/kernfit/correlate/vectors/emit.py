@@ -10,7 +10,7 @@ from llvmlite import ir
 from numba.core import cgutils
 from numba.core.registry import cpu_target
 
-from kernfit.correlate.compiling import announce_compiling
+from kernfit.correlate.vectors.compiling import announce_compiling
 
 announce_compiling()
 

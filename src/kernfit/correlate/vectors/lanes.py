@@ -4,7 +4,7 @@ Complex numbers are kept as two planes, real and imaginary parts: an array of sh
 ``(2, rows, columns)``. A *strip* is a vector wide. Its columns are transformed side by side, one
 in each lane, so nothing ever has to move between lanes but in `transpose`.
 
-None of these functions checks an index: the callers are in `fft.py`, and nowhere else.
+None of these functions checks an index: the callers are in `fourier/`, and nowhere else.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from kernfit.correlate.vector import vector_bytes
+from kernfit.correlate.vectors.strips import vector_bytes
 
 _CONTRACT = ("contract",)  # a product and a sum may become one instruction, where there is one
 

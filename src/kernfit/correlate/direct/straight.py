@@ -9,7 +9,7 @@ import numpy as np
 
 from kernfit.arrays import Array
 from kernfit.correlate.axes import Axis
-from kernfit.correlate.direct import as_integer, compiled_planes, compiled_strip
+from kernfit.correlate.direct.rows import as_integer, compiled_planes, compiled_strip
 from kernfit.correlate.threads import for_strips
 from kernfit.heap import LARGE
 

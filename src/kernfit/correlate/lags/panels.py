@@ -8,8 +8,8 @@ import numpy as np
 from numba import njit
 
 from kernfit.arrays import Array
-from kernfit.correlate.compiling import announce_compiling
-from kernfit.correlate.lag_tile import LagTile
+from kernfit.correlate.lags.tile import LagTile
+from kernfit.correlate.vectors.compiling import announce_compiling
 
 announce_compiling()
 
@@ -20,12 +20,12 @@ _PANELS = (4, 3)
 # Rows and columns of a tile, of narrow images more rows: both images' stay in the second-level
 # cache.
 TILE = (32, 2048)
-# Nanoseconds for a multiply-add; only its ratio to the cost in `lag_spectra` matters.
+# Nanoseconds for a multiply-add; only its ratio to the cost in `spectra` matters.
 _COST = 0.042
 
 
 def cost(rows: int, spans: Sequence[int], seen: int, size: tuple[int, ...]) -> float:
-    """Return about how many nanoseconds an image takes; see `lag_spectra.cheapest_transform`."""
+    """Return about how many nanoseconds an image takes; see `spectra.cheapest_transform`."""
     lags = sum(min(_sums(rows, span, panel) for panel in _PANELS) for span in spans) * seen
     return _COST * lags * size[0] * size[1]
 

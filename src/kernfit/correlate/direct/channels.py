@@ -14,7 +14,7 @@ import numpy as np
 
 from kernfit.arrays import Array
 from kernfit.correlate.axes import Axis
-from kernfit.correlate.direct import as_integer
+from kernfit.correlate.direct.rows import as_integer
 from kernfit.correlate.problem import Problem
 from kernfit.correlate.threads import for_strips
 
@@ -182,7 +182,7 @@ def compiled_channels() -> Any:
     """Return `products.correlate_channels`, past Numba's search for the right types."""
     from numba import types
 
-    from kernfit.correlate.products import correlate_channels
+    from kernfit.correlate.direct.products import correlate_channels
 
     number, unknown = types.intp, types.voidptr
 
@@ -199,7 +199,7 @@ def compiled_channels() -> Any:
 @cache
 def compiled_sums(dtype: np.dtype[Any]) -> tuple[int, int]:
     """Return the addresses of the code that depends on the dtype."""
-    from kernfit.correlate.products import addresses_of_sums
+    from kernfit.correlate.direct.products import addresses_of_sums
 
     sums, addition = addresses_of_sums(dtype)
     return sums, addition

@@ -1,7 +1,7 @@
 """Sheets of strips, copied from images and to them, in code emitted through Numba.
 
 What is copied here needs no index checked and no loop unrolled: each is a small function of its
-own, which takes Numba and LLVM much less time than as a part of `fft.py`.
+own, which takes Numba and LLVM much less time than as a part of `fourier/transform.py`.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from kernfit.correlate.emit import BYTES, INT, function_in, number, repeated, variable
-from kernfit.correlate.vector import vector_bytes
+from kernfit.correlate.vectors.emit import BYTES, INT, function_in, number, repeated, variable
+from kernfit.correlate.vectors.strips import vector_bytes
 
 
 class _Function:

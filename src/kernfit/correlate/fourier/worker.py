@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from kernfit.arrays import Array
-from kernfit.correlate.fourier_blocks import KEPT
-from kernfit.correlate.spikes import add_spikes, is_sparse, reach_of, take_out_spikes
-from kernfit.correlate.steps import ONE, Pair, correlate_steps
+from kernfit.correlate.direct.steps import ONE, Pair, correlate_steps
+from kernfit.correlate.fourier.sizes import KEPT
+from kernfit.correlate.fourier.spikes import add_spikes, is_sparse, reach_of, take_out_spikes
 from kernfit.correlate.threads import one_at_a_time
 
 Dtype = np.dtype[Any]
@@ -221,7 +221,7 @@ class Fourier:
         which: Pair | None = None,
         ranges: Array | None = None,
     ) -> None:
-        from kernfit.correlate.blocks import correlate_blocks  # Numba takes long to import
+        from kernfit.correlate.fourier.blocks import correlate_blocks  # Numba takes long to import
 
         spectrum = self.spectrum(n, target[0].dtype)
         a, b = self._place(n)
@@ -238,7 +238,7 @@ class Fourier:
 
     def spectrum(self, n: int, dtype: Dtype) -> Array:
         """Return the spectrum of part `n` of the taps, in a dtype of real numbers."""
-        from kernfit.correlate.blocks import spectrum_of
+        from kernfit.correlate.fourier.blocks import spectrum_of
 
         key = self, n, dtype
         found = _kept.get(key)

@@ -12,9 +12,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from kernfit.arrays import Array
-from kernfit.correlate import lag_panels, lag_spectra
-from kernfit.correlate.lag_parts import Load, Pair, PanelParts, Parts, SpectralParts
-from kernfit.correlate.lag_tile import SPARE, LagTile, Room
+from kernfit.correlate.lags import panels, spectra
+from kernfit.correlate.lags.parts import Load, Pair, PanelParts, Parts, SpectralParts
+from kernfit.correlate.lags.tile import SPARE, LagTile, Room
 from kernfit.correlate.threads import for_strips, thread_count
 
 
@@ -114,10 +114,10 @@ def lag_sums(
     tall = 0 if transform is None else _rows_through(transform, size, lags, firsts, seens)
     parts: list[Parts] = []
     if transform is not None:
-        tiles = _tiles(lag_spectra.tile_of(transform, lags), (0, tall), size[1])
+        tiles = _tiles(spectra.tile_of(transform, lags), (0, tall), size[1])
         parts.append(SpectralParts(transform, load, tiles, lags, firsts, seens))
     if tall < size[0]:
-        tiles = _tiles(lag_panels.tile_of((size[0] - tall, size[1])), (tall, size[0]), size[1])
+        tiles = _tiles(panels.tile_of((size[0] - tall, size[1])), (tall, size[0]), size[1])
         parts.append(PanelParts(load, tiles, lags, firsts, seens))
     tasks = [*(task for each in parts for task in each.tasks), *besides]
 
@@ -147,14 +147,14 @@ def _rows_through(
     transform: Pair, size: tuple[int, ...], lags: Pair, firsts: Sequence[int], seens: int
 ) -> int:
     """Return how many rows go through transforms: a few that are left over cost less in panels."""
-    high, wide = lag_spectra.tile_of(transform, lags)
+    high, wide = spectra.tile_of(transform, lags)
     rest = size[0] % high
     if rest in (0, size[0]):
         return size[0]
     tiles = -(-size[1] // wide)
-    spectral = lag_spectra.cost(transform, len(firsts), seens, tiles)
-    panels = lag_panels.cost(lags[0], [lags[1] - first for first in firsts], seens, (rest, size[1]))
-    return size[0] if spectral < panels else size[0] - rest
+    spectral = spectra.cost(transform, len(firsts), seens, tiles)
+    alone = panels.cost(lags[0], [lags[1] - first for first in firsts], seens, (rest, size[1]))
+    return size[0] if spectral < alone else size[0] - rest
 
 
 def spectral_size(
@@ -162,6 +162,6 @@ def spectral_size(
 ) -> tuple[int, int] | None:
     """Return the size of the transforms if they cost less than panels, else None."""
     height, width = size
-    spectral, transform = lag_spectra.cheapest_transform(lags, len(firsts), seens, (height, width))
-    direct = lag_panels.cost(lags[0], [lags[1] - first for first in firsts], seens, size)
+    spectral, transform = spectra.cheapest_transform(lags, len(firsts), seens, (height, width))
+    direct = panels.cost(lags[0], [lags[1] - first for first in firsts], seens, size)
     return transform if spectral < direct else None

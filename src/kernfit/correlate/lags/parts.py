@@ -10,8 +10,8 @@ from functools import partial
 import numpy as np
 
 from kernfit.arrays import Array
-from kernfit.correlate import lag_panels, lag_spectra
-from kernfit.correlate.lag_tile import LagTile, Room
+from kernfit.correlate.lags import panels, spectra
+from kernfit.correlate.lags.tile import LagTile, Room
 from kernfit.correlate.threads import for_strips
 
 Pair = tuple[int, int]
@@ -47,7 +47,7 @@ class Parts(ABC):
         rounds = -(-len(tiles) // together)
         self._edges = [together * (rounds * n // count) for n in range(count + 1)]
         self._asides: list[list[Array]] = [[] for _ in range(count)]
-        self._free: list[tuple[Room, lag_spectra.Scratch | None]] = []  # from parts that are done
+        self._free: list[tuple[Room, spectra.Scratch | None]] = []  # from parts that are done
         self.sums = self.room_for_sums(count)
 
     @abstractmethod
@@ -59,7 +59,7 @@ class Parts(ABC):
         """Return memory for the sums of so many parts."""
 
     @abstractmethod
-    def scratch(self) -> lag_spectra.Scratch | None:
+    def scratch(self) -> spectra.Scratch | None:
         """Return what a thread needs besides memory for tiles."""
 
     @abstractmethod
@@ -81,7 +81,7 @@ class Parts(ABC):
         return [aside for kept in self._asides for aside in kept]
 
     @contextmanager
-    def memory(self) -> Iterator[tuple[Room, lag_spectra.Scratch | None]]:
+    def memory(self) -> Iterator[tuple[Room, spectra.Scratch | None]]:
         """Give memory for tiles, and what `scratch` does, used by one part at a time."""
         try:
             kept = self._free.pop()
@@ -116,7 +116,7 @@ class PanelParts(Parts):
         """Sum up a part."""
         with self.memory() as (room, _):
             for tile in self.loaded(n, room):
-                self.sums[n] += lag_panels.panel_products(tile, *self.lags, self.firsts)
+                self.sums[n] += panels.panel_products(tile, *self.lags, self.firsts)
 
     def total(self, threads: int) -> Array:
         """Return the sum of all parts."""
@@ -148,24 +148,24 @@ class SpectralParts(Parts):
 
     def shares(self) -> Pair:
         """Have room for the spectra of all parts; two tiles go through one transform."""
-        each = lag_spectra.spectra_bytes(self.transform, len(self.firsts), self.seens)
+        each = spectra.spectra_bytes(self.transform, len(self.firsts), self.seens)
         count = min(_MOST_PARTS, len(self.tiles) // _LEAST_TILES, _SPECTRA_BYTES // each)
         return max(1, count), 2
 
     def room_for_sums(self, count: int) -> Array:
         """Return memory for the spectra of each part."""
         planes = self.transform, len(self.firsts), self.seens
-        return lag_spectra.room_for_spectra(*planes, count)
+        return spectra.room_for_spectra(*planes, count)
 
-    def scratch(self) -> lag_spectra.Scratch:
+    def scratch(self) -> spectra.Scratch:
         """Return what tiles are transformed with."""
-        return lag_spectra.Scratch(self.transform, self.seens)
+        return spectra.Scratch(self.transform, self.seens)
 
     def add(self, n: int) -> None:
         """Sum up the spectra of a part."""
         with self.memory() as (room, scratch):
             assert scratch is not None
-            lag_spectra.sum_spectra(self.loaded(n, room), scratch, self.sums[n])
+            spectra.sum_spectra(self.loaded(n, room), scratch, self.sums[n])
 
     def total(self, threads: int) -> Array:
         """Return what the sum of all spectra transforms back to."""
@@ -178,4 +178,4 @@ class SpectralParts(Parts):
 
         for_strips(work, len(total), threads if self.sums.nbytes > _ALONE_BYTES else 1)
         total = total.reshape(self.sums.shape[1:])
-        return lag_spectra.lags_of(total, self.transform, self.lags, self.firsts)
+        return spectra.lags_of(total, self.transform, self.lags, self.firsts)

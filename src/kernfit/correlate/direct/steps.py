@@ -7,7 +7,7 @@ from math import gcd
 import numpy as np
 
 from kernfit.arrays import Array
-from kernfit.correlate.direct import correlate_rows
+from kernfit.correlate.direct.rows import correlate_rows
 
 Pair = tuple[int, int]
 ONE = (1, 1)

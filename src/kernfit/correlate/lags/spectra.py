@@ -17,10 +17,10 @@ import numpy as np
 from numba import njit, types
 
 from kernfit.arrays import Array
-from kernfit.correlate.blocks import PAD, scratch
-from kernfit.correlate.fft import NO, YES, columns_there, order_of, turn, twiddles_of
-from kernfit.correlate.lag_tile import SPARE, LagTile
-from kernfit.correlate.pointers import after, pointer_to
+from kernfit.correlate.fourier.blocks import PAD, scratch
+from kernfit.correlate.fourier.transform import NO, YES, columns_there, order_of, turn, twiddles_of
+from kernfit.correlate.lags.tile import SPARE, LagTile
+from kernfit.correlate.vectors.pointers import after, pointer_to
 from kernfit.heap import empty_in_lines
 
 _DOUBLE = np.dtype(np.float64)
@@ -29,7 +29,7 @@ _SIDES = (64, 128, 192, 256, 512)
 _ROOM = 1 << 15
 # Nanoseconds for a number of a complex transform, for each doubling of its size; for a product of
 # two; for the way back; and for each tile, whatever its size. Only their ratio to the cost in
-# `lag_panels` matters.
+# `panels` matters.
 _COST, _PRODUCT, _WAY_BACK, _EACH = 0.2, 0.95, 5.0, 12_000
 
 Pair = tuple[int, int]

@@ -4,8 +4,8 @@ Where windows lie within the image, its own memory is read. Elsewhere, and where
 as vector code wants it, a piece of the padded image is laid out first, small enough to stay in the
 cache. Which is which depends on the shapes alone; every piece sums a pixel in the same way.
 
-Of what dtype pixels and sums are, only the code for a strip knows (`vector.py`), and that is called
-by its address: so this is compiled once for all of them, and moves bytes.
+Of what dtype pixels and sums are, only the code for a strip knows (`vectors/strips.py`), and that
+is called by its address: so this is compiled once for all of them, and moves bytes.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from numba import njit
 from numpy import empty, uint8
 
 from kernfit.arrays import Array
-from kernfit.correlate.laying_out import check_places, lay_out
-from kernfit.correlate.pointers import (
+from kernfit.correlate.vectors.laying_out import check_places, lay_out
+from kernfit.correlate.vectors.pointers import (
     address_of,
     after,
     copy_bytes,
@@ -24,7 +24,7 @@ from kernfit.correlate.pointers import (
     pointer_to,
     start_of,
 )
-from kernfit.correlate.vector import correlate_strip, vector_bytes, vectors_of_blocks
+from kernfit.correlate.vectors.strips import correlate_strip, vector_bytes, vectors_of_blocks
 from kernfit.errors import InvalidInput
 
 _VECTOR, _BLOCKS = vector_bytes(), vectors_of_blocks()

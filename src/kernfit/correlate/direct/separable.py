@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from kernfit.arrays import Array
-from kernfit.correlate.steps import ONE, Pair, correlate_steps
+from kernfit.correlate.direct.steps import ONE, Pair, correlate_steps
 
 _LARGE = 1 << 17  # taps, beyond which all singular values take too much time and memory
 _MOST_TERMS = 32  # of such a kernel

@@ -14,8 +14,8 @@ import numpy as np
 from numba import from_dtype, njit, types
 
 from kernfit.arrays import Array
-from kernfit.correlate.fft import NO, YES, columns_back, columns_there, turn
-from kernfit.correlate.lanes import copy, mix
+from kernfit.correlate.fourier.transform import NO, YES, columns_back, columns_there, turn
+from kernfit.correlate.vectors.lanes import copy, mix
 
 PAIRS = 4
 """Of how many pairs of blocks the spectra of a frequency share each load of a kernel's."""

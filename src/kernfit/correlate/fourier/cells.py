@@ -9,7 +9,7 @@ import numpy as np
 from numba import from_dtype, njit, types
 
 from kernfit.arrays import Array
-from kernfit.correlate.lanes import lanes, raise_to
+from kernfit.correlate.vectors.lanes import lanes, raise_to
 
 
 def cell_range(block: Array, cell: int) -> tuple[float, float, bool] | None:

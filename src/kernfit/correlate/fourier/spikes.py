@@ -68,7 +68,7 @@ def is_even(block: Array, span: float) -> bool:
     """
     if block.dtype.char not in "fd":
         return False
-    from kernfit.correlate.cells import cell_range  # here, since Numba takes long to import
+    from kernfit.correlate.fourier.cells import cell_range  # here, since Numba takes long to import
 
     found = cell_range(block, _CELL)
     if found is None:

@@ -16,7 +16,7 @@ from numba.extending import intrinsic
 from numpy import empty, uint8
 
 from kernfit.arrays import Array
-from kernfit.correlate.emit import (
+from kernfit.correlate.vectors.emit import (
     BYTES,
     INT,
     Emitter,
@@ -28,8 +28,8 @@ from kernfit.correlate.emit import (
     variable,
     vector_bytes,
 )
-from kernfit.correlate.laying_out import check_places, lay_out
-from kernfit.correlate.pointers import after, copy_bytes, keep, pointer_to, start_of
+from kernfit.correlate.vectors.laying_out import check_places, lay_out
+from kernfit.correlate.vectors.pointers import after, copy_bytes, keep, pointer_to, start_of
 from kernfit.errors import InvalidInput
 
 OUTPUTS = 8

@@ -14,7 +14,7 @@ from typing import Any
 from llvmlite import ir
 from numba.core import cgutils
 
-from kernfit.correlate.emit import Emitter, cpu_features, lane_numbers, number, vector_bytes
+from kernfit.correlate.vectors.emit import Emitter, cpu_features, lane_numbers, number, vector_bytes
 
 # By the bytes of a pixel, whether it is signed, and the bytes of a vector: the feature that the CPU
 # must have, and LLVM's name for the instruction.

@@ -30,8 +30,8 @@ import numpy as np
 from numba import from_dtype, njit, types
 
 from kernfit.arrays import Array
-from kernfit.correlate.lanes import join, multiply, peak, split, transpose
-from kernfit.correlate.sheets import clear, fetch, fill, give
+from kernfit.correlate.vectors.lanes import join, multiply, peak, split, transpose
+from kernfit.correlate.vectors.sheets import clear, fetch, fill, give
 
 CELL = 16
 """Rows and columns of a cell, of which the largest magnitude is looked at."""

@@ -11,7 +11,7 @@ import numpy as np
 from kernfit.arrays import Array
 from kernfit.correlate.axes import Axis
 from kernfit.correlate.boundary import gather
-from kernfit.correlate.fourier import Fourier
+from kernfit.correlate.fourier.worker import Fourier
 from kernfit.correlate.threads import for_strips
 
 _BLOCKS_EACH = 64  # for every thread: beyond that several go together

@@ -8,9 +8,9 @@ from functools import lru_cache
 import numpy as np
 
 from kernfit.arrays import Array
-from kernfit.correlate.fourier import RANGE, Fourier
+from kernfit.correlate.fourier.spikes import needs_care
+from kernfit.correlate.fourier.worker import RANGE, Fourier
 from kernfit.correlate.problem import Pair
-from kernfit.correlate.spikes import needs_care
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,7 +25,7 @@ class FourierLayer:
 
     def __call__(self, source: Array, sums: Array) -> None:
         """Write the correlation of the planes of `source` into those of `sums`."""
-        from kernfit.correlate.blocks import correlate_layer  # Numba takes long to import
+        from kernfit.correlate.fourier.blocks import correlate_layer  # Numba takes long to import
 
         outputs, inputs = len(sums) // self.groups, self.weights.shape[1]
         extent = self.spread(0).shape[2:]
@@ -71,7 +71,7 @@ class FourierLayer:
 
 @lru_cache(maxsize=2)  # tens of megabytes each
 def _all_spectra(worker: FourierLayer, dtype: np.dtype[np.generic]) -> list[Array]:
-    from kernfit.correlate.blocks import layer_spectra
+    from kernfit.correlate.fourier.blocks import layer_spectra
 
     groups = range(worker.groups)
     return [layer_spectra(worker.spread(g), worker.block, dtype) for g in groups]

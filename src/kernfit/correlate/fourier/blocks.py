@@ -1,4 +1,4 @@
-"""Blocks of an image, two at a time, through the transform of `fft.py`."""
+"""Blocks of an image, two at a time, through the transform of `transform.py`."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import numpy as np
 from scipy.fft import fft2
 
 from kernfit.arrays import Array
-from kernfit.correlate import fft_layers
-from kernfit.correlate.fft import compiled, order_of, twiddles_of
-from kernfit.correlate.vector import vector_bytes
+from kernfit.correlate.fourier import layer_blocks
+from kernfit.correlate.fourier.transform import compiled, order_of, twiddles_of
+from kernfit.correlate.vectors.strips import vector_bytes
 from kernfit.errors import InvalidInput
 from kernfit.heap import empty_in_lines
 
@@ -210,7 +210,7 @@ def correlate_layer(source: Array, spectra: Array, taps: Pair, out: Array) -> No
     stacks, sums = (_stacks((pairs, planes), stack) for planes in (inputs, even))
     pixels = np.empty((inputs, pairs, 2, wide), dtype)
     down, along = (twiddles_of(n, dtype) for n in size)
-    fft_layers.compiled(dtype)(
+    layer_blocks.compiled(dtype)(
         *(source, *taps, spectra, down, along, strips, stacks, sums, pixels, out)
     )
 

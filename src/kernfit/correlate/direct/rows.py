@@ -135,7 +135,7 @@ def compiled_planes() -> Any:
     # Here, since Numba takes most of a second to import.
     from numba import types
 
-    from kernfit.correlate.planes import correlate_planes
+    from kernfit.correlate.direct.planes import correlate_planes
 
     number = types.intp
     # Of elements that nobody knows.
@@ -153,7 +153,7 @@ def compiled_strip(pixels: np.dtype[Any], sums: np.dtype[Any]) -> int:
 
     The pair must be one of `COMPILED_PAIRS`.
     """
-    from kernfit.correlate.vector import address_of_strip
+    from kernfit.correlate.vectors.strips import address_of_strip
 
     return int(address_of_strip(pixels, sums))
 

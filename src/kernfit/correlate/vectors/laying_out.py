@@ -1,7 +1,7 @@
 """Pieces of the padded image, laid out in scratch memory by compiled code.
 
 What a pixel means does not matter here, only how many bytes it has: there is a function for each
-size, emitted as in `vector.py`, so that the choice is made once for a piece.
+size, emitted as in `strips.py`, so that the choice is made once for a piece.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from kernfit.arrays import Array
-from kernfit.correlate.emit import BYTES, INT, function_in, number
+from kernfit.correlate.vectors.emit import BYTES, INT, function_in, number
 from kernfit.errors import InvalidInput
 
 _SIZES = (1, 2, 4, 8)

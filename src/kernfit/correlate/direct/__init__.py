@@ -1,0 +1,1 @@
+"""The direct method: every tap times every pixel, plane by plane or channels together."""

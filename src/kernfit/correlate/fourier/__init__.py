@@ -1,0 +1,1 @@
+"""The Fourier method: blocks of pixels times the spectrum of the taps."""

@@ -1,0 +1,1 @@
+"""Lag products: one image times another that is shifted, for every shift up to some taps."""

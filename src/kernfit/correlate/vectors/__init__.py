@@ -1,0 +1,1 @@
+"""Vector code, emitted through Numba: what all methods are made of."""
