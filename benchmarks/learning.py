@@ -265,7 +265,9 @@ def _memory(side: int, kernel: int) -> Line:
 
 def _against_sfft(side: int, degree: int, forward: float | None) -> Iterator[Line]:
     """Compare what gives a difference image, with two threads."""
-    wanted = 20 if degree else 50
+    # A kernel that varies is held against SFFT on large images only; the small one is of interest.
+    wanted = 50 if degree == 0 else 20 if side >= 1024 else None
+    target = f"{wanted} times quicker" if wanted else "no target"
     for noise in (False, True):
         before, after = sky.pair(side, degree, noise=noise)
         ours = (
@@ -279,7 +281,7 @@ def _against_sfft(side: int, degree: int, forward: float | None) -> Iterator[Lin
             try:
                 theirs = partial(sky._sfft(side, degree, 2), before, after)
             except ImportError:
-                yield _against_known(what, wanted, ours, _SFFT.get((side, degree)), forward)
+                yield _against_known(what, target, wanted, ours, _SFFT.get((side, degree)), forward)
                 continue
             inner = slice(sky.SIDE, -sky.SIDE)
             left, least = (float(np.std(call()[inner, inner])) for call in (ours, theirs))
@@ -288,26 +290,31 @@ def _against_sfft(side: int, degree: int, forward: float | None) -> Iterator[Lin
         small = left <= max(1.005 * least, 1e-9 * float(after.std()))
         yield Line(
             what,
-            f"{wanted} times quicker, residual at most 0.5 % larger",
+            f"{target}, residual at most 0.5 % larger",
             f"{1e3 * times['ours']['best']:.1f} ms against {times['sfft']['best']:.2f} s: "
             f"{ratio:.0f} times; residual {left:.4g}, SFFT's {least:.4g}",
-            ratio >= wanted and small,
+            small and (None if wanted is None else ratio >= wanted),
         )
 
 
 def _against_known(
-    what: str, wanted: int, ours: Callable[[], object], known: float | None, forward: float | None
+    what: str,
+    target: str,
+    wanted: int | None,
+    ours: Callable[[], object],
+    known: float | None,
+    forward: float | None,
 ) -> Line:
     """Compare with a known time, scaled by how quick this machine is."""
     seconds = _timed(ours=ours)["ours"]["best"]
     if known is None or forward is None:
-        return Line(what, f"{wanted} times quicker", f"{1e3 * seconds:.1f} ms", None)
+        return Line(what, target, f"{1e3 * seconds:.1f} ms", None)
     scaled = known * forward / _FORWARD_THEN
     found = (
         f"{1e3 * seconds:.1f} ms against {scaled:.2f} s, not measured but scaled from another "
         f"machine by PyTorch's forward pass: {scaled / seconds:.0f} times"
     )
-    return Line(what, f"{wanted} times quicker", found, scaled >= wanted * seconds)
+    return Line(what, target, found, None if wanted is None else scaled >= wanted * seconds)
 
 
 if __name__ == "__main__":
