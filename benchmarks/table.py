@@ -131,6 +131,7 @@ def _table(results: dict[str, Any]) -> Iterator[str]:
     names: dict[str, None] = {}
     for one in results.values():
         names |= dict.fromkeys((*one["times"], *one.get("left_out", {})))
+    names = dict.fromkeys(sorted(names, key=lambda name: not name.startswith(OURS)))
     yield from _header(["", *names])
     for title, one in sorted(results.items()):
         threads = 2 if title.endswith("t2") else 1
