@@ -16,7 +16,7 @@ from kernfit.correlate.taps import taps_of_layer
 
 
 def test_numbers_of_both_files():
-    from kernfit.correlate import products
+    from kernfit.correlate.direct import products
 
     assert OUTPUTS == products.OUTPUTS
 

@@ -135,13 +135,13 @@ def test_files_of_the_first_version_are_read(tmp_path):
 
 @pytest.mark.parametrize("share", [0.1, 0.9])
 def test_large_images_are_summed_in_tiles_and_bands(monkeypatch, share):
-    from kernfit.correlate import lag_panels
+    from kernfit.correlate.lags import panels
     from kernfit.learning.sums import patches, summing
 
     x = np.random.default_rng(7).normal(size=(90, 30))
     mask = np.random.default_rng(8).random((88, 28)) < share
     whole = Statistics.of(x, x[1:-1, 1:-1], 3, mask=mask)
-    monkeypatch.setattr(lag_panels, "TILE", (13, 11))
+    monkeypatch.setattr(panels, "TILE", (13, 11))
     monkeypatch.setattr(summing, "_BAND", 300)
     monkeypatch.setattr(patches, "_BAND", 100)
     monkeypatch.setattr(patches, "_CHUNK_BYTES", 2000)
