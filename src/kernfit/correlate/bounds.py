@@ -122,8 +122,11 @@ def whole_bound(method: float, taps: Array, bias: Array, image: Dtype, numbers: 
         return math.inf  # nothing is certain about taps that are not finite
     bound = method
     if not numbers.are_integers:
-        rounded = taps.astype(numbers.sums)
-        bound += total_of(taps.astype(np.result_type(taps, np.longdouble)) - rounded)
+        wide = np.result_type(taps, np.longdouble)
+        lines = taps.reshape(-1, taps.shape[-1])
+        for first in range(0, len(lines), _ROWS):
+            part = lines[first : first + _ROWS]
+            bound += total_of(part.astype(wide) - part.astype(numbers.sums))
         if image.kind in "iu" and image.itemsize * 8 > np.finfo(numbers.load).nmant:
             bound += unit(numbers.load) * total
         if bias.any():

@@ -185,13 +185,20 @@ def _smallest(least: int, most: int) -> Dtype | None:
 
 
 def _sums_of_taps(taps: Array, bias: Array) -> Sums:
-    # As Python integers, which do not overflow.
-    rows = [np.asarray(row).astype(object).ravel() for row in taps]
+    wide = safe_integers(taps)
+    rows = [np.ravel(row).astype(wide, copy=False) for row in taps]
     return Sums(
-        tuple(int(sum(tap for tap in row if tap > 0)) for row in rows),
-        tuple(int(sum(tap for tap in row if tap < 0)) for row in rows),
+        tuple(int(row.sum(where=row > 0, initial=0)) for row in rows),
+        tuple(int(row.sum(where=row < 0, initial=0)) for row in rows),
         tuple(int(value) for value in bias.tolist()),
     )
+
+
+def safe_integers(taps: Array) -> Dtype:
+    """Return a dtype in which sums and products of two taps do not overflow."""
+    if taps.size and int(taps.min()) > -(2**31) and int(taps.max()) < 2**31:
+        return _INT64
+    return np.dtype(object)  # Python's own
 
 
 def _floating_numbers(

@@ -87,9 +87,9 @@ def _fourier(problem: Problem, taps: Array) -> Iterator[Method]:
     )
     if numbers.are_integers and _may_miss_an_integer(problem, taps, blocks.size):
         return
-    spread = taps.astype(wide, copy=False)
+    spread = taps
     if spread.shape != extent:
-        spread = np.zeros(extent, wide)
+        spread = np.zeros(extent, taps.dtype)
         spread[:: problem.dilation[0], :: problem.dilation[1]] = taps
     worker = Fourier(taps, spread, blocks.size, blocks.part, stride, problem.dilation, blocks.spare)
     parts = [taps for _, _, taps in parts_of(spread, blocks.part)]

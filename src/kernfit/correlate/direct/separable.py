@@ -14,6 +14,7 @@ import numpy as np
 
 from kernfit.arrays import Array
 from kernfit.correlate.direct.steps import ONE, Pair, correlate_steps
+from kernfit.correlate.dtypes import safe_integers
 
 _LARGE = 1 << 17  # taps, beyond which all singular values take too much time and memory
 _MOST_TERMS = 32  # of such a kernel
@@ -112,12 +113,13 @@ def _basis(taps: Array, eps: float) -> Array | None:
 
 def _exact_term(taps: Array, dtype: np.dtype[Any]) -> tuple[tuple[Array, Array], ...]:
     """Return integers u, v with ``u[a] * v[b] == taps[a, b]``, or nothing if there are none."""
-    table = [[int(tap) for tap in row] for row in taps]
-    pivot = next((row for row in table if any(row)), table[0])
-    common = gcd(*pivot) or 1
-    row = [tap // common for tap in pivot]
-    at = next((b for b, tap in enumerate(row) if tap), 0)
-    column = [line[at] // (row[at] or 1) for line in table]
-    if table != [[u * v for v in row] for u in column]:
-        return ()
-    return ((np.array(column, dtype)[:, None], np.array(row, dtype)[None, :]),)
+    wide = safe_integers(taps)
+    first = np.flatnonzero((taps != 0).any(axis=1))[:1].sum()
+    pivot = taps[first].astype(wide)
+    row = pivot // (gcd(*pivot.tolist()) or 1)
+    at = np.flatnonzero(row != 0)[:1].sum()
+    column = taps[:, at].astype(wide) // (row[at] or 1)
+    for n, line in enumerate(taps):
+        if (line.astype(wide) != column[n] * row).any():
+            return ()
+    return ((column.astype(dtype)[:, None], row.astype(dtype)[None, :]),)
