@@ -18,10 +18,9 @@ from kernfit.arrays import Array
 LARGE = 1 << 25
 """Bytes from which on an array's memory is lent: what is less, glibc keeps itself."""
 LINE = 1 << 6
-"""Bytes of a line of the cache."""
+"""Bytes of a line of the cache, and of the widest vectors."""
 PAGE = 1 << 12
 """Bytes of a page: to much of a processor, addresses that differ by whole pages are alike."""
-_LINE = 64  # bytes of a line of the cache, and of the widest vectors
 _IDLE = 1 << 27  # bytes of memory, at most, that wait for their next use
 
 # By their identity. Threads take and put without a lock, which a forked child might find closed.
@@ -45,8 +44,8 @@ def empty_in_lines(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     ndarray
     """
     size = prod(shape) * dtype.itemsize
-    memory = np.empty(size + _LINE, np.uint8)
-    begin = -memory.ctypes.data % _LINE
+    memory = np.empty(size + LINE, np.uint8)
+    begin = -memory.ctypes.data % LINE
     return memory[begin : begin + size].view(dtype).reshape(shape)
 
 

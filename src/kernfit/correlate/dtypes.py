@@ -6,7 +6,7 @@ it on the way does not matter.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -151,18 +151,18 @@ def _integer_numbers(
         nonnegative = low == 0 and not any(sums.negative) and min(sums.bias) >= 0
         exact = _UINT64 if nonnegative else _INT64
         check = None if wanted is not None and overflow == "wrap" else sums
-    load, total = _working_dtypes(image, exact, taps)
+    load, total = _working_dtypes(image, exact, taps, sums)
     read = exact if exact == _UINT64 else total
     return Numbers(load, total, read, wanted or exact, overflow, check)
 
 
-def _working_dtypes(image: Dtype, exact: Dtype, taps: Array) -> tuple[Dtype, Dtype]:
+def _working_dtypes(image: Dtype, exact: Dtype, taps: Array, sums: Sums) -> tuple[Dtype, Dtype]:
     """Return those in which pixels are loaded, and sums kept."""
     load = np.dtype("u1") if image.char in "?B" else image
     if exact == _INT16 and load == np.dtype("u1") and _fit(taps, np.dtype("i1")):
         # Sums of two products, without the bias, are kept in 16 bits as well.
-        whole = _sums_of_taps(taps, np.zeros(len(taps), int)).limits(*range_of(load))
-        if _smallest(*whole) == _INT16:
+        alone = replace(sums, bias=(0,) * len(sums.bias))
+        if _smallest(*alone.limits(*range_of(load))) == _INT16:
             return load, _INT16
     fit = load == np.dtype("u2") or _fit(taps, _INT16)
     if exact in (_INT16, _INT32) and load.itemsize <= 2 and fit:

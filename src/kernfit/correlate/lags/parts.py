@@ -24,7 +24,7 @@ _ALONE_BYTES = 4 << 20
 
 
 class Parts(ABC):
-    """Tiles that are summed up in parts; see `kernfit.correlate.lags.lag_sums`.
+    """Tiles that are summed up in parts; see `kernfit.correlate.lags.sums.lag_sums`.
 
     Parameters
     ----------

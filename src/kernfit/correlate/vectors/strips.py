@@ -37,6 +37,7 @@ from kernfit.correlate.vectors.emit import (
 )
 from kernfit.correlate.vectors.emit import vector_bytes as vector_bytes
 from kernfit.correlate.vectors.tap_pairs import add_row, in_order, takes_pairs
+from kernfit.heap import LINE
 
 # How many vectors of sums a block of so many rows has side by side. With these the sums, the
 # pixels and a tap fit into 32 registers (16 below 64 bytes), and enough sums are under way at once
@@ -46,7 +47,6 @@ _VECTORS = {
     32: {5: 2, 3: 3, 1: 4},
     16: {5: 2, 3: 3, 1: 4},
 }
-_LINE = 64  # bytes of a line of the cache
 _SHIFTS = 8  # of the pixels in registers, before they are loaded again
 
 
@@ -107,15 +107,15 @@ class _Block(Emitter):
             sums = self.image_row(self.builder.add(self.tall, number(n)), n + 1, last, sums)
         if self.pairs:
             sums = in_order(self, sums)
-        if self.vectors * vector_bytes() % _LINE:
+        if self.vectors * vector_bytes() % LINE:
             self.store(sums, 1)
             return
         builder = self.builder
         place = builder.or_(builder.ptrtoint(self.out, INT), self.out_stride)
-        in_lines = builder.icmp_signed("==", builder.and_(place, number(_LINE - 1)), number(0))
+        in_lines = builder.icmp_signed("==", builder.and_(place, number(LINE - 1)), number(0))
         with builder.if_else(builder.and_(in_lines, self.passes_by)) as (lines, others):
             with lines:
-                self.store(sums, _LINE)
+                self.store(sums, LINE)
             with others:
                 self.store(sums, 1)
 
@@ -126,7 +126,7 @@ class _Block(Emitter):
             place = self.at(self.out_row(row), number(vector * self.lanes * self.sum_bytes))
             place = self.builder.bitcast(place, total.type.as_pointer())
             stored = self.builder.store(total, place, align=min(align, vector_bytes()))
-            if align == _LINE:
+            if align == LINE:
                 yes = self.builder.module.add_metadata([ir.Constant(ir.IntType(32), 1)])
                 stored.set_metadata("nontemporal", yes)
 

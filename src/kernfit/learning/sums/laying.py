@@ -11,14 +11,15 @@ from numba import from_dtype, njit, types
 from kernfit.arrays import Array
 from kernfit.correlate.vectors.compiling import announce_compiling
 from kernfit.correlate.vectors.pointers import after, fetch, pointer_to
+from kernfit.heap import LINE
 
 announce_compiling()
 
 # Others are turned into float64 first.
 _DTYPES = np.dtype("f4"), np.dtype("f8")
-# Rows that are asked of memory before their turn, and the bytes that come at a time. The rows of a
-# tile are short, and begin where no processor foresees it.
-_ROWS_AHEAD, _LINE = 4, 64
+# Rows that are asked of memory before their turn. The rows of a tile are short, and begin where no
+# processor foresees it.
+_ROWS_AHEAD = 4
 # Of NumPy, since for each literal that is passed to a function Numba compiles it anew.
 _NONE = np.intp(0)
 
@@ -105,7 +106,7 @@ def _lay_plane(
         pixels = after(pointer_to(source), i * source.strides[0])
         if i + _ROWS_AHEAD < rows:
             ahead = after(pixels, _ROWS_AHEAD * source.strides[0])
-            for n in range(0, wide * source.itemsize, _LINE):
+            for n in range(0, wide * source.itemsize, LINE):
                 fetch(after(ahead, n))
         row = after(pointer_to(plane), i * plane.strides[0])
         for j in range(left):
