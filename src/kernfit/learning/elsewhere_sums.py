@@ -57,16 +57,8 @@ class Part:
 
 def _border(plane: Any, shape: Sides) -> Border:
     """Return what stands at the border of a plane; it comes to the host."""
-    (kh, kw), (high, wide) = shape, (int(n) for n in plane.shape)
-    near = max(0, wide - 2 * (kw - 1))
-    right = np.zeros((2 * (kw - 1), high))
-    right[2 * (kw - 1) - wide + near :] = _strip(plane[:, near:]).T
-    return Border(
-        _strip(plane[: kh - 1, :]),
-        _strip(plane[high - kh + 1 :, :]),
-        np.ascontiguousarray(_strip(plane[:, : kw - 1]).T),
-        right,
-    )
+    high, wide = (int(n) for n in plane.shape)
+    return Border.of(lambda rows, columns: _strip(plane[rows, columns]), (high, wide), shape)
 
 
 def _strip(part: Any) -> Array:

@@ -39,6 +39,23 @@ class Border:
     left: Array
     right: Array
 
+    @classmethod
+    def of(
+        cls, pixels: Callable[[slice, slice], Array], size: tuple[int, int], shape: tuple[int, int]
+    ) -> Border:
+        """Return that of a plane of some size, whose rows and columns `pixels` gives in float64."""
+        (kh, kw), (high, wide) = shape, size
+        rows, columns = slice(0, high), slice(0, wide)
+        near = max(0, wide - 2 * (kw - 1))
+        right = np.zeros((2 * (kw - 1), high))
+        right[2 * (kw - 1) - wide + near :] = pixels(rows, slice(near, wide)).T
+        return cls(
+            pixels(slice(0, kh - 1), columns),
+            pixels(slice(high - kh + 1, high), columns),
+            np.ascontiguousarray(pixels(rows, slice(0, kw - 1)).T),
+            right,
+        )
+
     @cached_property
     def moves(self) -> tuple[Array, Array]:
         """What the sum under a window gains as it moves right (kw,), and then down (kh - 1, kw)."""

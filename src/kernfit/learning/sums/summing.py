@@ -165,19 +165,8 @@ class _Pair:
 
     def border(self, plane: int) -> Border:
         """Return the pixels of a plane at its border."""
-        (kh, kw), (height, width) = self.shape, self.size
-        rows, columns = slice(0, height + kh - 1), slice(0, width + kw - 1)
-        near = max(0, width - kw + 1)
-        right = np.zeros((2 * (kw - 1), rows.stop))
-        right[2 * (kw - 1) - columns.stop + near :] = self.pixels(
-            plane, rows, slice(near, columns.stop)
-        ).T
-        return Border(
-            self.pixels(plane, slice(0, kh - 1), columns),
-            self.pixels(plane, slice(height, rows.stop), columns),
-            np.ascontiguousarray(self.pixels(plane, rows, slice(0, kw - 1)).T),
-            right,
-        )
+        high, wide = (n + taps - 1 for n, taps in zip(self.size, self.shape, strict=True))
+        return Border.of(partial(self.pixels, plane), (high, wide), self.shape)
 
     def products(
         self, outputs: Array | None, weight: Array | None, threads: int | None

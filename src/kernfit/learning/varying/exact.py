@@ -61,7 +61,13 @@ def exact_equations(
     if not used.all():
         image = np.where(seen_by(used, design.shape), image, image.dtype.type(level))
         y = np.where(used, y, 0)
-    border = _border(image, level, design.shape)
+
+    def pixels(rows: slice, columns: slice) -> Array:
+        found: Array = np.subtract(image[rows, columns], level, dtype=np.float64)
+        return found
+
+    high, wide = image.shape
+    border = Border.of(pixels, (high, wide), design.shape)
     degree = design.kernel.degree + max(design.kernel.degree, design.background.degree)
     down, across = (
         _Axis(length, degree, begin, count, taps)
@@ -117,26 +123,6 @@ class _Axis:
         for tap in range(taps):
             windows[:, tap, tap : tap + count] = self.inside
         self.windows = windows.reshape(-1, count + taps - 1)
-
-
-def _border(image: Array, level: float, shape: tuple[int, int]) -> Border:
-    """Return what lies at the border of an image, less its level."""
-    kh, kw = shape
-    height, width = (side - k + 1 for side, k in zip(image.shape, shape, strict=True))
-
-    def pixels(rows: slice, columns: slice) -> Array:
-        return np.subtract(image[rows, columns], level, dtype=np.float64)
-
-    everything = slice(None)
-    near = max(0, width - kw + 1)
-    right = np.zeros((2 * (kw - 1), len(image)))
-    right[2 * (kw - 1) - (width + kw - 1 - near) :] = pixels(everything, slice(near, None)).T
-    return Border(
-        pixels(slice(kh - 1), everything),
-        pixels(slice(height, None), everything),
-        np.ascontiguousarray(pixels(everything, slice(kw - 1)).T),
-        right,
-    )
 
 
 def _seen(image: Array, down: _Axis, across: _Axis) -> Array:
