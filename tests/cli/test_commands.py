@@ -47,9 +47,9 @@ def test_demo_shows_the_lessons_numbers(capsys, tmp_path):
     for expected in (
         "[[19 25]",
         "[[ 0  1  0  0  0 -1  0]",
-        "step 0: loss 12.0000",
-        "step 2: loss 2.0133",
-        "step 8: loss 0.0095",
+        "start (0, 0): loss 12.0000",
+        "batch 2, loss 4.9152\n  batch 4, loss 0.8246\n  batch 6, loss 0.1384\n",
+        "batch 8, loss 0.0232\n  batch 10, loss 0.0039\n",
         "kernel (0.9884708, -0.9884708)",
         "[[ 1. -1.]]",
         "Each is the other flipped: True",
@@ -102,7 +102,7 @@ def test_learn_writes_a_report(capsys, pair, tmp_path):
     assert "<h1>before.png → after.png</h1>" in text
     assert "It is Pillow SHARPEN" in text
     options = ("--shape", "3x3", "--transfer", "srgb", "--clip-before", "3", "250")
-    assert run("learn", *pair, *options, "--report", tmp_path / "r.html") == 0
+    assert run("learn", *pair, *options, "--report", tmp_path / "r.html", "--overwrite") == 0
     assert "levels are those of linear light" in (tmp_path / "r.html").read_text(encoding="utf-8")
     capsys.readouterr()
     assert run("learn", *pair, "--report", tmp_path / "r.pdf") == 2
@@ -216,7 +216,7 @@ def test_negative_results_that_are_cut_off_are_said(tmp_path, capsys):
     assert run(*arguments, tmp_path / "out.png") == 0
     assert "note: uint8 has no levels below 0: --dtype float32" in capsys.readouterr().out
     assert run(*arguments, tmp_path / "out.tif", "--dtype", "float32") == 0
-    assert run("apply", "box_3", tmp_path / "in.png", tmp_path / "out.png") == 0
+    assert run("apply", "box_3", tmp_path / "in.png", tmp_path / "out.png", "--overwrite") == 0
     assert "note" not in capsys.readouterr().out
 
 

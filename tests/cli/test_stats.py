@@ -89,7 +89,7 @@ def test_files_are_exact_and_checked(tmp_path):
 def summed(folder, *options):
     """Sum up before.npy and after.npy, and return what is in the file."""
     files = (folder / "before.npy", folder / "after.npy")
-    assert run("stats", "sum", *files, "-o", folder / "s.npy", *options) == 0
+    assert run("stats", "sum", *files, "-o", folder / "s.npy", "--overwrite", *options) == 0
     return Statistics.load(folder / "s.npy")
 
 

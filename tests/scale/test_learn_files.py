@@ -198,7 +198,7 @@ def test_the_command_line(tmp_path, capsys, monkeypatch):
         if options:
             monkeypatch.setattr("kernfit.scale.images._WHOLE", 10**6)
         out = str(tmp_path / "k.json")
-        assert main(["learn", *files, "-o", out, "--threads", "1", *options]) == 0
+        assert main(["learn", *files, "-o", out, "--overwrite", "--threads", "1", *options]) == 0
         said.append(capsys.readouterr().out)
     assert said[0] == said[1] == said[2]
     assert "Every pixel lies within half a level" in said[0]

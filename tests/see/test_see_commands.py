@@ -54,7 +54,8 @@ def test_see_draws_a_chosen_element_and_the_maps_on_a_picture(files, capsys):
     assert f"picture written to {window}" in said
     assert f"picture written to {maps}" in said
     assert read_image(window).pixels.shape[0] == read_image(maps).pixels.shape[0] == 3
-    assert run("see", "sobel_x", "--maps", maps, "--image", files / "image.tif", "--json") == 0
+    arguments = ("--maps", maps, "--image", files / "image.tif", "--json", "--overwrite")
+    assert run("see", "sobel_x", *arguments) == 0
     assert json.loads(capsys.readouterr().out)[1]["size"] == [3, 3]
 
 

@@ -7,6 +7,7 @@ import typer
 from kernfit.cli.apply import apply
 from kernfit.cli.demo import demo
 from kernfit.cli.edges import edges
+from kernfit.cli.guard import guarded
 from kernfit.cli.kernels import kernels
 from kernfit.cli.lab import lab
 from kernfit.cli.learn import learn
@@ -48,6 +49,6 @@ def kernfit(
 
 
 for command in (demo, learn, apply, edges, show, kernels, see, tile, table, lab):
-    app.command()(command)
+    app.command()(guarded(command))
 app.add_typer(stats, name="stats")
 app.add_typer(plan, name="plan")

@@ -8,28 +8,39 @@ from typing import Annotated, Any
 
 import typer
 
+from kernfit.cli.guard import Overwrite
+
+# What --folder writes.
+FILES = ("before.png", "after.png", "sharpen.json")
+
 
 def demo(
     folder: Annotated[
         Path | None,
         typer.Option(help="Also write the last part's images and kernel into this folder."),
     ] = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Run the lesson, then find out what was done to a photograph."""
+    if folder is not None:
+        from kernfit.cli.guard import check_outputs
+
+        check_outputs((), [folder / name for name in FILES], overwrite=overwrite)
     for number, (title, part) in enumerate(
         (
             ("Cross-correlation", _correlation),
-            ("Edges", _edges),
             ("A convolutional layer", _layer),
-            ("Learning the kernel from (X, Y)", _learning),
+            ("Edges: where pixels change", _edges),
+            ("Learning the kernel from X and Y", _learning),
             ("Why correlation can stand in for convolution", _convolution),
-            ("Feature map and receptive field", _receptive_field),
+            ("Feature map", _feature_map),
+            ("Receptive field", _receptive_field),
         ),
         1,
     ):
         print(f"\n{number}. {title}\n{'-' * (len(title) + 3)}")
         part()
-    print("\n7. The same on a real photograph\n--------------------------------")
+    print("\n8. The same on a real photograph\n--------------------------------")
     _photograph(folder)
 
 
@@ -102,8 +113,10 @@ def _learning() -> None:
         take the sum of squared errors, go {RATE} times the gradient downhill (bias held at 0):"""
     )
     path = Statistics.of(x, y, (1, 2)).descend(RATE, STEPS, start=np.zeros((1, 2)), bias=False)
-    for step in range(0, STEPS, 2):
-        print(f"  step {step}: loss {path.losses[step]:.4f}")
+    print(f"  start (0, 0): loss {path.losses[0]:.4f}")
+    for step in range(2, STEPS + 1, 2):
+        # As the lesson has it: the loss of the prediction from which a batch's step is taken.
+        print(f"  batch {step}, loss {path.losses[step - 1]:.4f}")
     first, second = path.weights[-1][:2, 0]
     print(f"  after {STEPS} steps: kernel ({first:.7f}, {second:.7f})")
     _say(
@@ -133,12 +146,19 @@ def _convolution() -> None:
     print(f"  Each is the other flipped: {same}.")
 
 
+def _feature_map() -> None:
+    _say(
+        """A layer's output, seen as a picture of what it found where, is a feature map. Y above is
+        one, of edges."""
+    )
+
+
 def _receptive_field() -> None:
     from kernfit.see import LayerSpec, receptive_field
 
     _say(
-        """A layer's output, seen as a picture of what it found where, is a feature map. The
-        receptive field of one of its elements is every place of the input that may affect it."""
+        """The receptive field of an element of a feature map is every place of the input that may
+        affect it."""
     )
     one = [LayerSpec((2, 2))]
     for layers, name in ((one, "one 2x2 layer "), (one * 2, "two 2x2 layers")):
@@ -172,8 +192,9 @@ def _photograph(folder: Path | None) -> None:
         from kernfit.io.images import write_image
 
         folder.mkdir(parents=True, exist_ok=True)
-        write_image(folder / "before.png", np.asarray(before))
-        write_image(folder / "after.png", np.asarray(after))
-        fit.kernel.save(folder / "sharpen.json")
-        print(f"\nTry it: kernfit learn {folder / 'before.png'} {folder / 'after.png'}")
+        first, second, kernel = (folder / name for name in FILES)
+        write_image(first, np.asarray(before))
+        write_image(second, np.asarray(after))
+        fit.kernel.save(kernel)
+        print(f"\nTry it: kernfit learn {first} {second}")
         print("With --report page.html it draws what it finds.")

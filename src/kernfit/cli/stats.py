@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from kernfit.cli.guard import guarded
 from kernfit.cli.options import (
     BeforeVariance,
     Bias,
@@ -39,7 +40,6 @@ Output = Annotated[
 ]
 
 
-@stats.command("sum")
 def sum_up(
     before: Annotated[Path, typer.Argument(help="The image that went in.", show_default=False)],
     after: Annotated[Path, typer.Argument(help="The image that came out.", show_default=False)],
@@ -97,7 +97,6 @@ def sum_up(
         print(f"note: {note}")
 
 
-@stats.command()
 def add(parts: Parts, output: Output) -> None:
     """Add statistics files up into one."""
     from kernfit.learning.sums.statistics import Statistics
@@ -109,7 +108,6 @@ def add(parts: Parts, output: Output) -> None:
     print(f"{output}: {total.count:,} pixels")
 
 
-@stats.command()
 def subtract(
     whole: Annotated[Path, typer.Argument(help="A statistics file.", show_default=False)],
     parts: Parts,
@@ -126,7 +124,6 @@ def subtract(
     print(f"{output}: {total.count:,} pixels")
 
 
-@stats.command()
 def solve(
     parts: Parts,
     output: KernelFile = None,
@@ -149,3 +146,7 @@ def solve(
     if output is not None:
         fit.kernel.save(output)
     print_answer(fit, describe, json=json, written={"kernel": output})
+
+
+for name, command in (("sum", sum_up), ("add", add), ("subtract", subtract), ("solve", solve)):
+    stats.command(name)(guarded(command))
