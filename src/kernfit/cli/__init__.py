@@ -23,7 +23,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         0: done. 2: bad input, said in one line. 130: interrupted. 1: anything else.
     """
-    words = list(sys.argv[1:] if arguments is None else arguments)
+    status = _run(list(sys.argv[1:] if arguments is None else arguments))
+    _tell_what_compiles_again()
+    return status
+
+
+def _run(words: list[str]) -> int:
+    """Run one command, and say in one line why it could not be done."""
     try:
         from kernfit.cli.app import app
 
@@ -67,6 +73,17 @@ def _refuse(message: str, status: int = _BAD_INPUT) -> int:
     """Say in one line why there is no result."""
     print("kernfit: " + " ".join(message.split()), file=sys.stderr)
     return status
+
+
+def _tell_what_compiles_again() -> None:
+    """Say why the next start will take as long as this one, where that is so."""
+    kept = sys.modules.get("kernfit.compiled.kept")  # nothing was compiled without it
+    reason = kept.why_not_kept() if kept else None
+    if reason is not None:
+        _refuse(
+            f"note: compiled code could not be kept ({reason}), so each start takes some seconds: "
+            "set NUMBA_CACHE_DIR to a folder that can be written to"
+        )
 
 
 def run() -> None:

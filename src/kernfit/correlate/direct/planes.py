@@ -10,10 +10,10 @@ is called by its address: so this is compiled once for all of them, and moves by
 
 from __future__ import annotations
 
-from numba import njit
 from numpy import empty, uint8
 
 from kernfit.arrays import Array
+from kernfit.compiled import njit
 from kernfit.correlate.vectors.laying_out import check_places, lay_out
 from kernfit.correlate.vectors.pointers import (
     address_of,
@@ -37,7 +37,7 @@ _WIDE = 1 << 13  # bytes of a row of a piece, at most, besides those the kernel 
 _ROWS = 15  # a piece has a multiple of these: blocks have 3 or 5
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@njit(nogil=True, cache=True)
 def correlate_planes(
     image: Array,
     taps: Array,

@@ -11,11 +11,12 @@ from __future__ import annotations
 from typing import Any
 
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
 from numpy import empty, uint8
 
 from kernfit.arrays import Array
+from kernfit.compiled import njit
 from kernfit.correlate.vectors.emit import (
     BYTES,
     INT,
@@ -153,7 +154,7 @@ def _addresses(typing: Any, dtype: Any) -> Any:
     return types.UniTuple(types.intp, 2)(dtype), emit
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def addresses_of_sums(dtype: Any) -> tuple[int, int]:
     """Return where the functions that depend on the dtype lie, for `correlate_channels`."""
     return _addresses(dtype)  # type: ignore[no-any-return]
@@ -176,7 +177,7 @@ def _add(typing: Any, address: Any, line: Any, target: Any, term: Any, count: An
     return types.void(n, p, p, p, n), calling(_ADDITION)
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@njit(nogil=True, cache=True)
 def correlate_channels(
     image: Array,
     taps: Array,

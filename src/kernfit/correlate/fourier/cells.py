@@ -6,9 +6,10 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from numba import from_dtype, njit, types
+from numba import from_dtype, types
 
 from kernfit.arrays import Array
+from kernfit.compiled import njit
 from kernfit.correlate.vectors.lanes import lanes, raise_to
 
 
@@ -51,7 +52,7 @@ def _compiled(dtype: np.dtype[Any]) -> Any:
     return _cell_range.compile((bits, types.intp, row, number))
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@njit(nogil=True, cache=True)
 def _cell_range(bits: Array, cell: int, row: Array, infinite: int) -> tuple[int, int, bool]:
     height, width = bits.shape
     wide = lanes(row)

@@ -11,9 +11,10 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from numba import from_dtype, njit, types
+from numba import from_dtype, types
 
 from kernfit.arrays import Array
+from kernfit.compiled import njit
 from kernfit.correlate.fourier.transform import NO, YES, columns_back, columns_there, turn
 from kernfit.correlate.vectors.lanes import copy, mix
 
@@ -37,7 +38,7 @@ def compiled(dtype: np.dtype[Any]) -> Any:
     )
 
 
-@njit(inline="always")  # type: ignore[untyped-decorator]
+@njit(inline="always")
 def _mix(stacks: Array, spectra: Array, sums: Array, pixels: Array) -> None:
     """Multiply the spectra of all inputs by those of the kernels, and add up for each output."""
     pairs, inputs, strips = stacks.shape[:3]
@@ -57,7 +58,7 @@ def _mix(stacks: Array, spectra: Array, sums: Array, pixels: Array) -> None:
                     mix(1, pixels, factors, o, p, sums, n, k)
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@njit(nogil=True, cache=True)
 def _correlate(
     images: Array,
     tall: int,

@@ -27,9 +27,10 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from numba import from_dtype, njit, types
+from numba import from_dtype, types
 
 from kernfit.arrays import Array
+from kernfit.compiled import njit
 from kernfit.correlate.vectors.lanes import join, multiply, peak, split, transpose
 from kernfit.correlate.vectors.sheets import clear, fetch, fill, give
 
@@ -102,7 +103,7 @@ def first_radix(size: int) -> int:
     return 4 if size.bit_length() % 2 else 2
 
 
-@njit(inline="always")  # type: ignore[untyped-decorator]
+@njit(inline="always")
 def _split_rows(strip: Array, first: int, size: int, least: int, twiddles: Array) -> None:
     """Do the steps of radix 4 in `size` rows from `first` on, until parts have `least` rows."""
     rows = size
@@ -112,7 +113,7 @@ def _split_rows(strip: Array, first: int, size: int, least: int, twiddles: Array
         rows //= 4
 
 
-@njit(inline="always")  # type: ignore[untyped-decorator]
+@njit(inline="always")
 def _join_rows(strip: Array, first: int, size: int, least: int, twiddles: Array) -> None:
     """Undo `_split_rows`, but for the product of its radices."""
     rows = 4 * least
@@ -122,7 +123,7 @@ def _join_rows(strip: Array, first: int, size: int, least: int, twiddles: Array)
         rows *= 4
 
 
-@njit(nogil=True)  # type: ignore[untyped-decorator]
+@njit(nogil=True)
 def turn(strip: Array, spectrum: Array, twiddles: Array, there: bool, back: bool) -> None:
     """Transform columns there, or back, or there and, times the spectrum, back.
 
@@ -158,7 +159,7 @@ def turn(strip: Array, spectrum: Array, twiddles: Array, there: bool, back: bool
             _join_rows(strip, begin, rows, least, twiddles)
 
 
-@njit(inline="always")  # type: ignore[untyped-decorator]
+@njit(inline="always")
 def _look(source: Array, i: int, j: int, strips: Array, part: int, peaks: Array) -> None:
     """Find the least and the greatest of the largest magnitudes of cells that are not all zeros.
 
@@ -184,7 +185,7 @@ def _look(source: Array, i: int, j: int, strips: Array, part: int, peaks: Array)
                 peaks[-2] = most
 
 
-@njit(inline="always")  # type: ignore[untyped-decorator]
+@njit(inline="always")
 def columns_there(
     a: Array,
     i: int,
@@ -221,7 +222,7 @@ def columns_there(
                     transpose(strip[part], n * wide, 0, stack[n, part], m + s * wide, 0)
 
 
-@njit(inline="always")  # type: ignore[untyped-decorator]
+@njit(inline="always")
 def columns_back(
     stack: Array, twiddles: Array, strips: Array, a: Array, b: Array, add: bool
 ) -> None:
@@ -239,7 +240,7 @@ def columns_back(
         give(strips, 1, j, b, add)
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@njit(nogil=True, cache=True)
 def _correlate(
     a: Array,
     b: Array,

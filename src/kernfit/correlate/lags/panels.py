@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numba import njit
 
 from kernfit.arrays import Array
+from kernfit.compiled import njit
 from kernfit.correlate.lags.tile import LagTile
-from kernfit.correlate.vectors.compiling import announce_compiling
-
-announce_compiling()
 
 # A panel of products keeps 4 x 4 sums in vector registers and reads 4 + 4 vectors for its 16
 # multiply-adds: half a load each, which is what a core can fetch in the time. Panels of 3 x 3 fit
@@ -72,7 +69,7 @@ def _sums(rows: int, span: int, panel: int) -> int:
     return _round_up(rows, panel) * _round_up(span, panel)
 
 
-@njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})  # type: ignore[untyped-decorator]
+@njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})
 def _add_by_4(
     ys: Array, column: int, height: int, nothing: Array, xs: Array, first: int, total: Array
 ) -> None:
@@ -145,7 +142,7 @@ def _add_by_4(
                 row[d + 3] += s33
 
 
-@njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})  # type: ignore[untyped-decorator]
+@njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})
 def _add_by_3(
     ys: Array, column: int, height: int, nothing: Array, xs: Array, first: int, total: Array
 ) -> None:

@@ -14,9 +14,10 @@ from itertools import product
 from typing import Any
 
 import numpy as np
-from numba import njit, types
+from numba import types
 
 from kernfit.arrays import Array
+from kernfit.compiled import njit
 from kernfit.correlate.fourier.blocks import PAD, scratch
 from kernfit.correlate.fourier.transform import NO, YES, columns_there, order_of, turn, twiddles_of
 from kernfit.correlate.lags.tile import SPARE, LagTile
@@ -145,7 +146,7 @@ def _compiled() -> Any:
     )
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@njit(nogil=True, cache=True)
 def _add_pair(
     seen: Array,
     own: Array,
@@ -185,7 +186,7 @@ def _add_pair(
                     _add_product(totals[m, p, s], stacks[k, s], stacks[p, s], fresh)
 
 
-@njit(nogil=True, fastmath={"contract"})  # type: ignore[untyped-decorator]
+@njit(nogil=True, fastmath={"contract"})
 def _add_product(total: Array, own: Array, seen: Array, fresh: bool) -> None:
     """Add the product of a strip of a spectrum with the conjugate of another one's.
 

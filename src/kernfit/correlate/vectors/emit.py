@@ -10,10 +10,6 @@ from llvmlite import ir
 from numba.core import cgutils
 from numba.core.registry import cpu_target
 
-from kernfit.correlate.vectors.compiling import announce_compiling
-
-announce_compiling()
-
 INT = ir.IntType(64)
 BYTES = ir.IntType(8).as_pointer()
 

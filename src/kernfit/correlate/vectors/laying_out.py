@@ -9,11 +9,12 @@ from __future__ import annotations
 from typing import Any
 
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
 from kernfit.arrays import Array
+from kernfit.compiled import njit
 from kernfit.correlate.vectors.emit import BYTES, INT, function_in, number
 from kernfit.errors import InvalidInput
 
@@ -131,7 +132,7 @@ def lay_out(
     return types.void(n, p, *[n] * 6, places, places, n, p, n, n, n), emit
 
 
-@njit(nogil=True)  # type: ignore[untyped-decorator]
+@njit(nogil=True)
 def check_places(places: Array, size: int) -> None:
     """Refuse places that are neither -1 nor on an axis of so many pixels."""
     least, most = 0, -1

@@ -21,9 +21,10 @@ from itertools import pairwise
 from typing import Any
 
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
 
+from kernfit.compiled import njit
 from kernfit.correlate.vectors.emit import (
     BYTES,
     INT,
@@ -317,7 +318,7 @@ def _address_of_strip(typing: Any, pixels: Any, sums: Any) -> Any:
     return types.intp(pixels, sums), emit
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def address_of_strip(pixels: Any, sums: Any) -> int:
     """Return where the function for pixels and sums of these dtypes lies, for `correlate_strip`."""
     return int(_address_of_strip(pixels, sums))

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 
 import numpy as np
-from numba import njit
 
 from kernfit.arrays import Array
+from kernfit.compiled import njit
 
 # Sums that are kept in registers side by side.
 _SIDE_BY_SIDE = 4
@@ -195,7 +195,7 @@ def _row_products(lags: Array, others: Array, x: Array, z: Array) -> Array:
     return products
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@njit(nogil=True, cache=True)
 def _go_right(products: Array, x: Array, z: Array, width: int) -> None:
     rows, kw = products.shape[:2]
     for a in range(rows):
@@ -208,7 +208,7 @@ def _go_right(products: Array, x: Array, z: Array, width: int) -> None:
                     )
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@njit(nogil=True, cache=True)
 def _go_down(gram: Array, change: Array) -> None:
     rows, kw = change.shape[:2]
     for a in range(rows):
@@ -218,7 +218,7 @@ def _go_down(gram: Array, change: Array) -> None:
                     gram[a + 1, b, c + 1, d] = gram[a, b, c, d] + change[a, b, c, d]
 
 
-@njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})  # type: ignore[untyped-decorator]
+@njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})
 def _shifted_products(x: Array, z: Array, length: int, shifts: int) -> Array:
     """Return ``sum over i < length of x[p, i] * z[q, i + c]``, shape (shifts c, p, q)."""
     total = np.empty((shifts, len(x), len(z)))

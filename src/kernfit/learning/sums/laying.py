@@ -6,14 +6,12 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from numba import from_dtype, njit, types
+from numba import from_dtype, types
 
 from kernfit.arrays import Array
-from kernfit.correlate.vectors.compiling import announce_compiling
+from kernfit.compiled import njit
 from kernfit.correlate.vectors.pointers import after, fetch, pointer_to
 from kernfit.heap import LINE
-
-announce_compiling()
 
 # Others are turned into float64 first.
 _DTYPES = np.dtype("f4"), np.dtype("f8")
@@ -72,7 +70,7 @@ def _compiled(dtype: np.dtype[Any]) -> Any:
     )
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@njit(nogil=True, cache=True)
 def _lay_tile(
     x: Array,
     less: Array,
@@ -92,7 +90,7 @@ def _lay_tile(
         sums[0, n], sums[1, n] = _lay_plane(y[o], less_y[o], own[o], _NONE, _NONE, height, width)
 
 
-@njit(nogil=True, fastmath={"reassoc", "contract"})  # type: ignore[untyped-decorator]
+@njit(nogil=True, fastmath={"reassoc", "contract"})
 def _lay_plane(
     source: Array, level: float, plane: Array, left: int, column: int, height: int, width: int
 ) -> tuple[float, float]:

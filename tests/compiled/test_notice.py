@@ -14,8 +14,8 @@ import pytest
 from numba.core.event import Event, EventStatus
 
 from kernfit import Kernel, correlate2d
+from kernfit.compiled.notice import Notice
 from kernfit.correlate.lags.sums import lag_products
-from kernfit.correlate.vectors.compiling import Notice
 
 
 class Terminal(io.StringIO):
