@@ -13,8 +13,8 @@ keras = pytest.importorskip("keras")
 from keras import layers, ops
 
 from kernfit import InvalidInput, conv2d, feature_maps, receptive_field, run_tiled, verify
+from kernfit.frameworks.registry import graph_of
 from kernfit.interop.kernels import kernel_of, to_keras
-from kernfit.interop.read import graph_of
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
 

@@ -13,7 +13,7 @@ keras = pytest.importorskip("keras")
 from keras import layers
 
 from kernfit import InvalidInput, feature_maps, receptive_field, run_tiled, tile_plan
-from kernfit.interop.keras import read_keras
+from kernfit.frameworks.keras.read import read_keras
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
 

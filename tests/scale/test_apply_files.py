@@ -8,10 +8,10 @@ from pictures import Interrupted, texture
 from kernfit import InvalidInput, Kernel, RefusedFile, correlate2d
 from kernfit.cli import main
 from kernfit.io.images import read_image, write_image
+from kernfit.io.pixels import open_pixels
 from kernfit.scale.files import apply_file
 from kernfit.scale.images import LargeImage
 from kernfit.scale.windows import gather, pieces
-from kernfit.see.pixels import open_pixels
 
 IMAGE = np.rint(texture((533, 401))).astype(np.uint16)
 KERNEL = np.random.default_rng(5).normal(size=(4, 5))

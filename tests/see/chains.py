@@ -11,8 +11,8 @@ from fractions import Fraction
 import numpy as np
 from hypothesis import strategies as st
 
-from kernfit.see.graph import LayerGraph
-from kernfit.see.rules import SAME_PLACE, Resize, Transposed, Window
+from kernfit.graph.graph import LayerGraph
+from kernfit.graph.rules import SAME_PLACE, Resize, Transposed, Window
 
 
 def slide(x, rule):

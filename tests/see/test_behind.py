@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from kernfit import LayerGraph, LayerSpec, receptive_fields
-from kernfit.see.behind import behind, lengths_of
+from kernfit.graph.behind import behind, lengths_of
 
 
 def walked(graph, target, element, shape, axis):

@@ -99,5 +99,5 @@ def test_what_has_no_gradient_is_refused():
         effective_field(boxes(1), (9, 9), element=(9, 0))
     with pytest.raises(InvalidInput, match="must be a feature map"):
         effective_field(nn.Sequential(boxes(1), nn.Flatten()), (9, 9))
-    with pytest.raises(InvalidInput, match="model must be a torch"):
+    with pytest.raises(InvalidInput, match="must have weights to be run"):
         effective_field([LayerSpec(3)], (9, 9))

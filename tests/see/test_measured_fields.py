@@ -11,8 +11,8 @@ from chains import chains
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kernfit.see.field import fields_of
-from kernfit.see.halo import clean_elements, plan_axis
+from kernfit.graph.field import fields_of
+from kernfit.graph.halo import clean_elements, plan_axis
 
 pytestmark = pytest.mark.slow
 
@@ -86,7 +86,7 @@ def test_a_clean_output_of_a_tile_is_that_of_the_whole(data):
 def test_one_pixel_less_is_not_clean(side):
     """The check of tiles can fail: a halo that is one short is found out."""
     from kernfit import LayerSpec
-    from kernfit.see.graph import as_graph
+    from kernfit.graph.graph import as_graph
 
     graph = as_graph([LayerSpec(5, padding=2), LayerSpec(3, padding=1)])
     plan = plan_axis(graph, graph.output, 0, 100)

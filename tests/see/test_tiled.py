@@ -11,9 +11,8 @@ pytest.importorskip("onnxruntime")
 import onnx_models
 
 from kernfit import InvalidInput, RefusedFile, run_tiled, tile_plan
-from kernfit.interop.read import graph_of
-from kernfit.interop.run import runner_for
-from kernfit.see.halo import clean_elements, plan_axis
+from kernfit.frameworks.registry import graph_of, runner_for
+from kernfit.graph.halo import clean_elements, plan_axis
 
 pytestmark = pytest.mark.slow
 

@@ -11,7 +11,7 @@ import onnx_models
 
 from kernfit import InvalidInput, RefusedFile, run_tiled, tile_plan
 from kernfit.io.images import write_image
-from kernfit.see.pixels import open_pixels
+from kernfit.io.pixels import open_pixels
 
 MODEL = onnx_models.residual()
 SHAPE = (301, 203)

@@ -142,10 +142,10 @@ def _apply_in_parts(
 ) -> None:
     """Work on an image of any size, from file to file."""
     from kernfit.cli.progress import resumable
+    from kernfit.io.pixels import open_pixels
+    from kernfit.io.results import check_target
     from kernfit.scale.files import apply_file
     from kernfit.scale.workers import workers_at
-    from kernfit.see.pixels import open_pixels
-    from kernfit.see.results import check_target
 
     check_target(out)
     options["dtype"] = options["dtype"] or str(open_pixels(image).dtype)

@@ -17,7 +17,7 @@ def lab(
     ] = True,
 ) -> None:
     """Open a page to slide kernels, find edges, learn and see."""
-    from kernfit.interop.packages import need
+    from kernfit.packages import need
 
     for package in ("starlette", "uvicorn"):
         need(package, "lab")

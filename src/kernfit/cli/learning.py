@@ -188,7 +188,7 @@ def _limits(path: Path) -> Levels | None:
     """Return the levels at which a file of whole numbers saturates."""
     import numpy as np
 
-    from kernfit.see.pixels import open_pixels
+    from kernfit.io.pixels import open_pixels
 
     kind = open_pixels(path).dtype
     return (float(np.iinfo(kind).min), float(np.iinfo(kind).max)) if kind.kind in "iu" else None
@@ -212,11 +212,11 @@ def learn_parts(
     """Learn from images of any size; where they fit, in memory all the same."""
     from kernfit.cli.progress import resumable
     from kernfit.cli.values import number_or_file
+    from kernfit.io.pixels import open_pixels
     from kernfit.learning import learn
     from kernfit.scale.images import fits_into
     from kernfit.scale.learning import learn_files
     from kernfit.scale.workers import workers_at
-    from kernfit.see.pixels import open_pixels
 
     others: dict[str, Any] = {
         "mask": mask,

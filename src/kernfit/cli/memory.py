@@ -14,8 +14,8 @@ def memory_for(text: str | None) -> int:
 
 def fits_whole(memory: int, *paths: Path) -> bool:
     """Say whether images are of a kind that is read as a whole, and small enough for it."""
+    from kernfit.io.stores import is_zarr
     from kernfit.scale.images import fits_into
-    from kernfit.see.stores import is_zarr
 
     in_parts = (".npy", ".tif", ".tiff", ".fits", ".fit", ".fts")
     if any(is_zarr(path) or path.suffix.lower() in in_parts[3:] for path in paths):

@@ -10,7 +10,7 @@ import typer
 from kernfit.cli.options import Pointwise
 
 if TYPE_CHECKING:
-    from kernfit.see.field import ReceptiveField
+    from kernfit.graph.field import ReceptiveField
 
 
 def see(
@@ -52,8 +52,8 @@ def see(
     """Show what each layer of a model looks at: its receptive field."""
     from kernfit.cli.values import as_size
     from kernfit.errors import InvalidInput
-    from kernfit.interop.read import graph_of
-    from kernfit.see.field import describe, fields_of
+    from kernfit.frameworks.registry import graph_of
+    from kernfit.graph.field import describe, fields_of
 
     given = _model(model)
     picture = None

@@ -56,8 +56,8 @@ def tile(
     from kernfit.cli.progress import resumable
     from kernfit.cli.values import as_size
     from kernfit.errors import InvalidInput
+    from kernfit.io.pixels import open_pixels
     from kernfit.scale.layout import as_bytes
-    from kernfit.see.pixels import open_pixels
     from kernfit.see.planning import tile_plan
     from kernfit.see.tiled import run_tiled
 

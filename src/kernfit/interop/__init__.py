@@ -1,1 +1,1 @@
-"""Other programs' models and kernels; each program is imported only when its model is passed."""
+"""Kernels as other programs take them: conventions, and layers of frameworks."""

@@ -10,9 +10,9 @@ import numpy as np
 from kernfit.arrays import Array, one_of
 from kernfit.errors import InvalidInput, RefusedFile
 from kernfit.files import whole_file
-from kernfit.interop.packages import need
-from kernfit.interop.read import framework_of
+from kernfit.frameworks.registry import framework_of
 from kernfit.kernel import Kernel
+from kernfit.packages import need
 
 BOUNDARIES = ("constant", "edge", "reflect")
 
@@ -40,7 +40,13 @@ def kernel_of(model: Any, layer: str | None = None) -> Kernel:
         If there is no such convolution, or several to choose from.
     """
     readers = {"torch": _torch_layers, "onnx": _onnx_layers, "keras": _keras_layers}
-    found = readers[framework_of(model)](model)
+    framework = framework_of(model)
+    if framework.name not in readers:
+        raise InvalidInput(
+            "model must be one of PyTorch, Keras or ONNX to have layers with weights, got "
+            f"{type(model).__name__}: give such a model"
+        )
+    found = readers[framework.name](model)
     if layer is None and len(found) == 1:
         return next(iter(found.values()))
     if layer not in found:
@@ -199,7 +205,7 @@ def _keras_layers(model: Any) -> dict[str, Kernel]:
 
 
 def _onnx_layers(model: Any) -> dict[str, Kernel]:
-    from kernfit.interop.onnx import attributes, load_onnx, weights_of
+    from kernfit.frameworks.onnx.read import attributes, load_onnx, weights_of
 
     proto = load_onnx(model)
     arrays, found = weights_of(proto), {}

@@ -14,13 +14,13 @@ from kernfit.correlate import correlate2d, make_plan
 from kernfit.correlate.axes import as_anchor, axes_of
 from kernfit.correlate.taps import taps_of
 from kernfit.errors import InvalidInput
-from kernfit.interop.runner import digest
+from kernfit.hashing import digest
+from kernfit.io.results import PartWriter, Result, check_target
 from kernfit.kernel import Kernel
 from kernfit.scale.images import LargeImage
 from kernfit.scale.layout import layout_for
 from kernfit.scale.windows import Span, even_cuts, gather, spans
 from kernfit.scale.workers import Workers
-from kernfit.see.results import PartWriter, Result, check_target
 
 # Geometry is settled here, once for the whole image; the tiles know only their windows.
 _PLACING = ("mode", "boundary", "fill_value", "padding", "anchor")

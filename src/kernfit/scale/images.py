@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from kernfit.arrays import Array
-from kernfit.see.pixels import Pixels, open_pixels
+from kernfit.io.pixels import Pixels, open_pixels
 
 Pair = tuple[int, int]
 

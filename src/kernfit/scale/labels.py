@@ -8,7 +8,7 @@ import numpy as np
 
 from kernfit.correlate.axes import Axis
 from kernfit.errors import InvalidInput
-from kernfit.interop.packages import need
+from kernfit.packages import need
 
 
 def unlabelled(image: Any, name: str) -> tuple[Any, Any]:

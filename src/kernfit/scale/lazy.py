@@ -11,15 +11,15 @@ import numpy as np
 from kernfit.arrays import Array
 from kernfit.correlate.axes import Axis
 from kernfit.errors import InvalidInput
-from kernfit.interop.packages import need
+from kernfit.graph.stack import as_stack, stack_graph
 from kernfit.kernel import Kernel
+from kernfit.packages import need
 from kernfit.scale.chunks import Chunks
 from kernfit.scale.files import recipe_for
 from kernfit.scale.labels import labelled, unlabelled
 from kernfit.scale.models import ModelTiles, tile_spans
 from kernfit.scale.windows import Span, spans
 from kernfit.see.planning import TilePlan, tile_plan
-from kernfit.see.stack import as_stack, stack_graph
 
 Pair = tuple[int, int]
 

@@ -14,9 +14,9 @@ from numpy.typing import ArrayLike
 
 from kernfit.arrays import Array, as_pair_of_ints
 from kernfit.errors import InvalidInput
-from kernfit.interop.packages import need
 from kernfit.learning import Fit, learn_pair
 from kernfit.learning.pairs.equations import Equations
+from kernfit.packages import need
 from kernfit.scale.chunks import Chunks
 from kernfit.scale.labels import unlabelled
 from kernfit.scale.pairs import SEEN, Function, LargeEquations, LargePair, Sides, Window

@@ -9,7 +9,7 @@ from typing import Any
 
 from kernfit.arrays import Array
 from kernfit.errors import InvalidInput
-from kernfit.interop.runner import digest
+from kernfit.hashing import digest
 from kernfit.learning import Fit, learn_pair
 from kernfit.learning.pairs.equations import Equations
 from kernfit.learning.pairs.residual import Residual

@@ -13,8 +13,10 @@ from typing import Any
 import numpy as np
 
 from kernfit.errors import InvalidInput, KernfitError, RefusedFile
-from kernfit.interop.runner import digest
+from kernfit.hashing import digest
 from kernfit.io.images import read_image
+from kernfit.io.pixels import open_pixels
+from kernfit.io.stores import is_zarr
 from kernfit.learning import Fit
 from kernfit.learning import learn as learn_arrays
 from kernfit.learning.answers.stored import fit_statistics
@@ -25,8 +27,6 @@ from kernfit.scale.checkpoint import Checkpoint
 from kernfit.scale.layout import as_text
 from kernfit.scale.tables import Row, check_table, read_rows, write_rows
 from kernfit.scale.workers import Workers
-from kernfit.see.pixels import open_pixels
-from kernfit.see.stores import is_zarr
 
 # The rows of a key are summed up in so many parts, whose disagreement gives the errors.
 _PARTS = 16

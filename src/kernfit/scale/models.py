@@ -13,14 +13,15 @@ import numpy as np
 
 from kernfit.arrays import Array
 from kernfit.errors import InvalidInput
-from kernfit.interop.run import runner_for
-from kernfit.interop.runner import Runner, digest
+from kernfit.frameworks.registry import runner_for
+from kernfit.frameworks.runner import Runner
+from kernfit.hashing import digest
+from kernfit.io.results import PartWriter, Result
 from kernfit.scale.files import check_written_by, fill
 from kernfit.scale.images import LargeImage
 from kernfit.scale.windows import Span, gather
 from kernfit.scale.workers import Workers
 from kernfit.see.planning import Strip, TilePlan
-from kernfit.see.results import PartWriter, Result
 from kernfit.see.tiled import run_tile
 
 Pair = tuple[int, int]

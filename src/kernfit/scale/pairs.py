@@ -11,8 +11,8 @@ import numpy as np
 
 from kernfit.arrays import Array
 from kernfit.errors import InvalidInput
+from kernfit.hashing import digest
 from kernfit.heap import give_back
-from kernfit.interop.runner import digest
 from kernfit.learning.pairs.equations import Equations, Strip, block_grid, strip_grid
 from kernfit.learning.pairs.pair import (
     Pair,

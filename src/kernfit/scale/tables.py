@@ -10,7 +10,7 @@ from typing import Any
 
 from kernfit.errors import InvalidInput, RefusedFile
 from kernfit.files import size_of_file, whole_file
-from kernfit.interop.packages import need
+from kernfit.packages import need
 
 KINDS = (".csv", ".parquet")
 Row = dict[str, Any]

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from kernfit.correlate.threads import thread_count
 from kernfit.errors import InvalidInput, KernfitError
-from kernfit.interop.packages import need
+from kernfit.packages import need
 
 Task = TypeVar("Task")
 

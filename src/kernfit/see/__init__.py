@@ -1,9 +1,28 @@
-"""See: what part of the image does a feature look at.
+"""See: what part of the image does a feature look at."""
 
-The names are in ``__init__.pyi``; each is loaded when it is first used, as the readers of models
-build upon a part of this room.
-"""
+from kernfit.graph.field import ReceptiveField
+from kernfit.graph.graph import LayerGraph, LayerSpec
+from kernfit.see.effective import EffectiveField, effective_field
+from kernfit.see.maps import feature_maps
+from kernfit.see.measuring import Verification, verify
+from kernfit.see.pictures import plot_maps
+from kernfit.see.planning import TilePlan, tile_plan
+from kernfit.see.tiled import run_tiled
+from kernfit.see.windows import receptive_field, receptive_fields
 
-import lazy_loader
-
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+__all__ = [
+    "EffectiveField",
+    "LayerGraph",
+    "LayerSpec",
+    "ReceptiveField",
+    "TilePlan",
+    "Verification",
+    "effective_field",
+    "feature_maps",
+    "plot_maps",
+    "receptive_field",
+    "receptive_fields",
+    "run_tiled",
+    "tile_plan",
+    "verify",
+]

@@ -9,11 +9,10 @@ import numpy as np
 
 from kernfit.arrays import Array, as_pair_of_ints
 from kernfit.errors import InvalidInput
-from kernfit.interop.read import framework_of
-from kernfit.see.field import ReceptiveField
-from kernfit.see.graph import Pair
+from kernfit.frameworks.registry import framework_of
+from kernfit.graph.field import ReceptiveField
+from kernfit.graph.graph import Pair
 from kernfit.see.perturbing import perturbed
-from kernfit.see.stack import as_stack
 from kernfit.see.windows import receptive_field
 
 if TYPE_CHECKING:
@@ -122,10 +121,8 @@ def effective_field(
         if number is not None and number < 1:
             raise InvalidInput(f"{name} must be at least 1, got {number}")
     field = receptive_field(model, layer, shape=size)
-    if as_stack(model) is None and framework_of(model) == "torch":
-        from kernfit.interop.torch_gradient import torch_gradient
-
-        strength = torch_gradient(model, layer, size, element, images, seed)
+    if (gradient := framework_of(model).gradient) is not None:
+        strength = gradient(model, layer, size, element, images, seed)
     else:
         strength = perturbed(model, layer, field, size, element, images, seed, grain)
     power = strength**2

@@ -11,9 +11,9 @@ from numpy.typing import ArrayLike
 
 from kernfit.arrays import Array, as_image
 from kernfit.errors import InvalidInput
-from kernfit.interop.run import runner_for
+from kernfit.frameworks.registry import runner_for
+from kernfit.graph.stack import as_stack, stack_maps
 from kernfit.io.images import read_image
-from kernfit.see.stack import as_stack, stack_maps
 
 
 def feature_maps(

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from kernfit.errors import InvalidInput
-from kernfit.interop.read import ending_at, framework_of, graph_of
-from kernfit.interop.runner import Runner
-from kernfit.see.extent import Span
-from kernfit.see.field import AXES, fields_of
-from kernfit.see.graph import Pair
+from kernfit.frameworks.registry import ending_at, framework_of, graph_of, names
+from kernfit.frameworks.runner import Runner
+from kernfit.graph.extent import Span
+from kernfit.graph.field import AXES, fields_of
+from kernfit.graph.graph import Pair
 
 LEAST = 64  # pixels of the axis that is not measured
 
@@ -136,15 +136,14 @@ def verify(
     ...     print(verify(path))
     kernel: all 2 measured windows are as worked out
     """
-    marked = frozenset((pointwise,) if isinstance(pointwise, str) else pointwise)
-    kind = framework_of(model)
+    marked = names(pointwise)
+    twin_of = framework_of(model).twin
+    if twin_of is None:
+        raise InvalidInput(
+            "model must be one of PyTorch, Keras or ONNX to be measured: layers and kernels are "
+            "worked out only"
+        )
     model = ending_at(model, layer, marked)
-    if kind == "onnx":
-        from kernfit.interop.onnx_twin import onnx_twin as twin_of
-    elif kind == "keras":
-        from kernfit.interop.keras_twin import keras_twin as twin_of
-    else:
-        from kernfit.interop.torch_twin import torch_twin as twin_of
     twin = twin_of(model, layer, marked, zeros)
     checks: list[Check] = []
     target = ""

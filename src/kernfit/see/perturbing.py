@@ -8,10 +8,9 @@ import numpy as np
 
 from kernfit.arrays import Array
 from kernfit.errors import InvalidInput
-from kernfit.interop.read import graph_of
-from kernfit.interop.run import runner_for
-from kernfit.see.field import ReceptiveField
-from kernfit.see.graph import Pair
+from kernfit.frameworks.registry import graph_of, runner_for
+from kernfit.graph.field import ReceptiveField
+from kernfit.graph.graph import Pair
 from kernfit.see.planning import Strip, tile_plan
 
 STEP = 0.02  # of pixels whose standard deviation is 1: well above float32's rounding

@@ -10,12 +10,12 @@ from typing import Any
 
 from kernfit.arrays import as_pair_of_ints
 from kernfit.errors import InvalidInput
-from kernfit.interop.read import ending_at, graph_of
-from kernfit.see.extent import Extent, union
-from kernfit.see.field import AXES, fields_of
-from kernfit.see.graph import LayerGraph, Pair
-from kernfit.see.halo import AxisPlan, clean_elements, plan_axis
-from kernfit.see.memory import peak_bytes
+from kernfit.frameworks.registry import ending_at, graph_of
+from kernfit.graph.extent import Extent, union
+from kernfit.graph.field import AXES, fields_of
+from kernfit.graph.graph import LayerGraph, Pair
+from kernfit.graph.halo import AxisPlan, clean_elements, plan_axis
+from kernfit.graph.memory import peak_bytes
 
 USUAL_MEMORY = 2**30
 

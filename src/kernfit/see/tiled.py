@@ -10,12 +10,13 @@ import numpy as np
 
 from kernfit.arrays import Array
 from kernfit.errors import InvalidInput
-from kernfit.interop.run import runner_for
-from kernfit.interop.runner import Runner, digest
-from kernfit.see.graph import Pair
-from kernfit.see.pixels import Pixels, open_pixels
+from kernfit.frameworks.registry import runner_for
+from kernfit.frameworks.runner import Runner
+from kernfit.graph.graph import Pair
+from kernfit.hashing import digest
+from kernfit.io.pixels import Pixels, open_pixels
+from kernfit.io.results import Result, check_target
 from kernfit.see.planning import Strip, TilePlan, tile_plan
-from kernfit.see.results import Result, check_target
 
 Progress = Callable[[int, int], None]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from kernfit.interop.read import graph_of
-from kernfit.see.field import ReceptiveField, fields_of
-from kernfit.see.graph import Pair
+from kernfit.frameworks.registry import graph_of
+from kernfit.graph.field import ReceptiveField, fields_of
+from kernfit.graph.graph import Pair
 
 
 def receptive_field(

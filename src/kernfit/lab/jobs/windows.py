@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from kernfit.errors import InvalidInput, KernfitError, RefusedFile
-from kernfit.interop.read import graph_of
+from kernfit.frameworks.registry import graph_of
+from kernfit.graph.behind import behind, lengths_of
+from kernfit.graph.field import describe, fields_of
+from kernfit.graph.graph import LayerGraph, LayerSpec
 from kernfit.lab.telling import Say
-from kernfit.see.behind import behind, lengths_of
-from kernfit.see.field import describe, fields_of
-from kernfit.see.graph import LayerGraph, LayerSpec
 from kernfit.see.planning import tile_plan
 
 # A table of more rows would hardly be read.
@@ -110,7 +110,7 @@ def see(
 
 def refuse_other_files(model: Path) -> None:
     """Refuse a model that names other files: nothing that is uploaded may point to this disk."""
-    from kernfit.interop.onnx import load_onnx
+    from kernfit.frameworks.onnx.read import load_onnx
 
     proto = load_onnx(model, weights=False)
     # Values of attributes lie deep in the graph; names of other files stand in the bytes of all.

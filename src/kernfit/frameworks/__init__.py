@@ -1,0 +1,1 @@
+"""Models of other programs: read, run, and measured; a program is imported only with its model."""

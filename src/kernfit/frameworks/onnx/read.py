@@ -1,0 +1,208 @@
+"""ONNX models as graphs of layers. Needs the package onnx."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+
+from kernfit.arrays import Array
+from kernfit.errors import InvalidInput, RefusedFile
+from kernfit.files import size_of_file
+from kernfit.frameworks.onnx.ops import FOLLOW, Step
+from kernfit.frameworks.onnx.values import known_values
+from kernfit.frameworks.trace import Place, Shape, Trace
+from kernfit.graph.graph import LayerGraph, Pair
+from kernfit.packages import need
+
+USUAL = (512, 512)  # an image size that the strides of usual models divide
+MOST_CHANNELS = 4  # of an image whose channels come last
+
+
+def load_onnx(model: Any, *, weights: bool = True) -> Any:
+    """Return a model as an `onnx.ModelProto`.
+
+    Parameters
+    ----------
+    model : path or onnx.ModelProto
+    weights : bool
+        Also read weights that are kept in files beside it.
+
+    Raises
+    ------
+    RefusedFile
+        If the file is missing or no ONNX model.
+    """
+    onnx = need("onnx", "onnx")
+    if not isinstance(model, (str, os.PathLike)):
+        return model
+    size_of_file(model)
+    try:
+        proto = onnx.load(os.fspath(model), load_external_data=weights)
+    # Its reader answers damage with several kinds of errors of its own.
+    except Exception as error:
+        reason = " ".join(str(error).split())[:160] or type(error).__name__
+        raise RefusedFile(f"{model} is not a readable ONNX file ({reason}): export it again") from (
+            error
+        )
+    if not proto.graph.node and not proto.graph.output:
+        raise RefusedFile(f"{model} holds no ONNX graph: export it again")
+    return proto
+
+
+def image_inputs(proto: Any) -> tuple[dict[str, list[int | None]], Pair]:
+    """Return the sizes of the image inputs (None: any) by name, and their row and column axes.
+
+    Inputs with four axes are images, unless they are known to have one pixel.
+
+    Raises
+    ------
+    InvalidInput
+        If there is none, or they are known to have different sizes.
+    """
+    found: dict[str, list[int | None]] = {}
+    for value in all_inputs(proto):
+        sizes = [
+            dim.dim_value if dim.HasField("dim_value") and dim.dim_value > 0 else None
+            for dim in value.type.tensor_type.shape.dim
+        ]
+        if len(sizes) == 4 and [1, 1] not in (sizes[1:3], sizes[2:]):
+            found[value.name] = sizes
+    axes = {name: _axes_of(sizes) for name, sizes in found.items()}
+    kinds = {(axes[name], *(sizes[a] for a in axes[name])) for name, sizes in found.items()}
+    if len(kinds) != 1:
+        names = ", ".join(f"{name} {tuple(sizes)}" for name, sizes in found.items()) or "none"
+        raise InvalidInput(
+            "the model must have an image input with four axes (batch, channels, rows, columns), "
+            f"or several of one size, got {names}: cut the model, for example with "
+            "onnx.utils.extract_model"
+        )
+    return found, next(iter(axes.values()))
+
+
+def all_inputs(proto: Any) -> list[Any]:
+    """Return what the model is given, without its stored weights."""
+    stored = {tensor.name for tensor in proto.graph.initializer}
+    return [value for value in proto.graph.input if value.name not in stored]
+
+
+def _axes_of(sizes: list[int | None]) -> Pair:
+    """Return the row and column axes of an image; few channels behind many rows are the last."""
+    front, rows, last = sizes[1] or 0, sizes[2] or 2**20, sizes[3] or 0
+    few = 0 < last <= MOST_CHANNELS < rows and not 0 < front <= MOST_CHANNELS
+    return (1, 2) if few else (2, 3)
+
+
+def read_onnx(
+    model: Any, *, shape: Pair | None = None, pointwise: frozenset[str] = frozenset()
+) -> LayerGraph:
+    """Return the operations of an ONNX model as a graph.
+
+    Parameters
+    ----------
+    model : path or onnx.ModelProto
+    shape : (rows, columns), optional
+        Default: the model's own, or 512 x 512 where it takes any.
+    pointwise : frozenset of str
+        Names of operations (such as "Sigmoid") or of nodes.
+
+    Raises
+    ------
+    InvalidInput
+        If an operation is not known.
+    RefusedFile
+        If the file is no ONNX model.
+    """
+    proto = load_onnx(model, weights=False)
+    images, axes = image_inputs(proto)
+    full: dict[str, Shape] = {}
+    for name, sizes in images.items():
+        lengths = list(sizes)
+        for position, (axis, usual) in enumerate(zip(axes, USUAL, strict=True)):
+            lengths[axis] = shape[position] if shape else sizes[axis] or usual
+        full[name] = (1, *(size or 1 for size in lengths[1:]))
+    trace = Trace.of_images(list(full.values()), axes, "+".join(full))
+    values = known_values(proto)
+    places = {name: Place(trace.image.node, sizes, axes) for name, sizes in full.items()}
+    for number, node in enumerate(proto.graph.node):
+        called = node.name or f"{node.op_type}_{number}"
+        if called in trace.graph.nodes:  # names need not be unique
+            called = f"{called}_{number}"
+        step = Step(trace, node, called, places, values)
+        if not step.inputs:
+            step.compute()
+            continue
+        follow = FOLLOW.get(node.op_type)
+        if node.op_type in pointwise or node.name in pointwise or called in pointwise:
+            follow = FOLLOW["Identity"]
+        elif node.domain not in ("", "ai.onnx", "com.microsoft") or follow is None:
+            raise InvalidInput(
+                f"node {called!r} has the operation {node.op_type!r}, of which it is not known "
+                f"what it looks at: if it is element-wise, give pointwise=({node.op_type!r},)"
+            )
+        given = follow(step)
+        for output in node.output:
+            if given is not None:
+                # Outputs of one operation have the same window, if not the same channels.
+                places[output] = given if isinstance(given, Place) else given[output]
+                trace.graph.aliases.setdefault(output, places[output].node)
+    given_out = [places[o.name].node for o in proto.graph.output if o.name in places]
+    if not given_out:
+        raise InvalidInput("the model's outputs must depend on the image, got none that does")
+    trace.graph.results = tuple(dict.fromkeys(given_out))
+    return _as_known(trace.graph, proto, axes, shape)
+
+
+def _as_known(graph: LayerGraph, proto: Any, axes: Pair, shape: Pair | None) -> LayerGraph:
+    """Forget an image size that nobody has given."""
+    sizes = next(iter(image_inputs(proto)[0].values()))
+    if shape is None and None in (sizes[axes[0]], sizes[axes[1]]):
+        graph.shape = None
+    return graph
+
+
+def cut_behind(model: Any, layer: str, pointwise: frozenset[str] = frozenset()) -> Any:
+    """Return a model that ends at a layer: what comes behind may not take images of any size.
+
+    Raises
+    ------
+    InvalidInput
+        If there is no such layer.
+    """
+    proto = load_onnx(model)
+    graph = read_onnx(proto, pointwise=pointwise)
+    target = graph.find(layer)
+    wanted = {tensor for tensor, node in graph.aliases.items() if node == target}
+    cut = type(proto)()
+    cut.CopyFrom(proto)
+    kept: list[Any] = []
+    for number, node in reversed(list(enumerate(cut.graph.node))):
+        if wanted.intersection(node.output):
+            node.name = node.name or f"{node.op_type}_{number}"  # as it is called in the whole
+            wanted.update(node.input)
+            kept.insert(0, node)
+    kept = [type(node).FromString(node.SerializeToString()) for node in kept]
+    del cut.graph.node[:]
+    cut.graph.node.extend(kept)
+    del cut.graph.output[:]
+    for tensor, node_name in graph.aliases.items():
+        if node_name == target:
+            cut.graph.output.add(name=tensor)
+    return cut
+
+
+def attributes(node: Any) -> dict[str, Any]:
+    """Return a node's attributes as Python values; text is decoded."""
+    onnx = need("onnx", "onnx")
+    found = {}
+    for attribute in node.attribute:
+        value = onnx.helper.get_attribute_value(attribute)
+        found[attribute.name] = value.decode() if isinstance(value, bytes) else value
+    return found
+
+
+def weights_of(proto: Any) -> dict[str, Array]:
+    """Return the stored arrays by name."""
+    onnx = need("onnx", "onnx")
+    return {t.name: np.asarray(onnx.numpy_helper.to_array(t)) for t in proto.graph.initializer}

@@ -1,0 +1,1 @@
+"""Layers as geometry, exactly: rules, graphs of them, and the windows that follow."""

@@ -1,0 +1,266 @@
+"""Layers as geometry: how an output's place follows from its inputs', whatever the framework."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from kernfit.arrays import as_pair_of_ints, one_of
+from kernfit.errors import InvalidInput
+from kernfit.graph.rules import SAME_PLACE, Rule, Transposed, Window
+
+Pair = tuple[int, int]
+Rules = tuple[Rule, Rule]
+IMAGE = "image"
+
+
+@dataclass(frozen=True)
+class LayerSpec:
+    """A layer that slides a window: convolution, correlation or pooling.
+
+    Output element i reads the input from ``i * stride - padding`` on, ``size`` taps that are
+    ``dilation`` apart; along rows and along columns.
+
+    Parameters
+    ----------
+    size : int or (rows, columns)
+        Taps of the window.
+    stride : int or pair, default 1
+        Input elements from one output element to the next.
+    dilation : int or pair, default 1
+        Input elements from one tap to the next.
+    padding : int, pair or "same", default 0
+        Elements added in front and behind (top, left; bottom, right). "same" gives
+        ``ceil(length / stride)`` outputs, an odd element is added behind, as TensorFlow does.
+    transposed : bool, default False
+        A transposed convolution: `stride` and `dilation` count output elements, and `padding`
+        is taken away from the output.
+
+    Raises
+    ------
+    InvalidInput
+        If one of them is not an integer or a pair of integers, or too small, or `padding` is
+        another word, or "same" for a transposed convolution.
+
+    Examples
+    --------
+    A convolution of 3x3 taps, two apart, and a pooling of 1x2:
+
+    >>> LayerSpec(3, dilation=2, padding=2).rules[0].taps(0)
+    range(-2, 3, 2)
+    >>> LayerSpec((1, 2), stride=(1, 2)).stride
+    (1, 2)
+    """
+
+    size: int | Pair
+    stride: int | Pair = 1
+    dilation: int | Pair = 1
+    padding: int | Pair | Literal["same"] = 0
+    transposed: bool = False
+
+    def __post_init__(self) -> None:
+        for name, least in (("size", 1), ("stride", 1), ("dilation", 1), ("padding", 0)):
+            value = getattr(self, name)
+            if name == "padding" and isinstance(value, str):
+                one_of(value, ("same",), "padding, if not a number,")
+                if self.transposed:
+                    raise InvalidInput(
+                        "padding of a transposed layer must be a number or a pair, got 'same': "
+                        "give the elements that are taken away"
+                    )
+                continue
+            value = as_pair_of_ints(value, name, least=least)
+            object.__setattr__(self, name, value)
+
+    @property
+    def rules(self) -> Rules:
+        """The rule along rows and the one along columns."""
+        return self._along(0), self._along(1)
+
+    def _along(self, axis: int) -> Rule:
+        size, stride, dilation = (
+            as_pair_of_ints(pair, "pair")[axis] for pair in (self.size, self.stride, self.dilation)
+        )
+        if isinstance(self.padding, str):
+            return Window(size, stride, dilation, same="upper")
+        padding = as_pair_of_ints(self.padding, "padding")[axis]
+        kind = Transposed if self.transposed else Window
+        return kind(size, stride, dilation, padding, padding)
+
+
+@dataclass(frozen=True)
+class Node:
+    """One operation of a model.
+
+    Attributes
+    ----------
+    name : str
+        Unique in its graph.
+    op : str
+        What the model calls the operation.
+    inputs : tuple of str
+        Names of the nodes that it reads and that depend on the image. Several are merged,
+        element by element or channel after channel.
+    rules : pair of Rule
+        Along rows and columns.
+    channels : int or None
+        Of its output, where known.
+    """
+
+    name: str
+    op: str
+    inputs: tuple[str, ...]
+    rules: Rules = (SAME_PLACE, SAME_PLACE)
+    channels: int | None = None
+
+
+@dataclass
+class LayerGraph:
+    """Operations from an image on, each after those that it reads.
+
+    Examples
+    --------
+    A residual unit, 3x3 and 3x3 beside a path that goes straight through:
+
+    >>> graph = LayerGraph()
+    >>> first = graph.add(LayerSpec(3, padding=1), name="first")
+    >>> second = graph.add(LayerSpec(3, padding=1), name="second")
+    >>> graph.join(second, "image", name="sum")
+    'sum'
+    """
+
+    nodes: dict[str, Node] = field(default_factory=lambda: {IMAGE: Node(IMAGE, "image", ())})
+    # Other names for nodes, such as a module's path: alias -> node.
+    aliases: dict[str, str] = field(default_factory=dict)
+    # What the model gives, by node; without, the last node.
+    results: tuple[str, ...] = ()
+    # (rows, columns) of the image where the model or its user says so.
+    shape: Pair | None = None
+    # Of each image, where the model takes several of one size.
+    image_channels: tuple[int, ...] = ()
+
+    @property
+    def image(self) -> str:
+        """The name of the first node, the image."""
+        return next(iter(self.nodes))
+
+    @property
+    def output(self) -> str:
+        """The node that the model gives; the first of several."""
+        return self.results[0] if self.results else next(reversed(self.nodes))
+
+    def add(self, layer: LayerSpec, after: str | None = None, *, name: str = "") -> str:
+        """Add a layer and return its name.
+
+        Parameters
+        ----------
+        layer : LayerSpec
+        after : str, optional
+            The node that it reads. Default: the one added last.
+        name : str, optional
+            Default: a number.
+        """
+        before = next(reversed(self.nodes)) if after is None else after
+        return self.put(name or f"layer{len(self.nodes)}", "layer", (before,), layer.rules)
+
+    def join(self, *paths: str, name: str = "") -> str:
+        """Merge paths, by adding or stacking their channels, and return the node's name."""
+        return self.put(name or f"join{len(self.nodes)}", "join", paths)
+
+    def put(
+        self,
+        name: str,
+        op: str,
+        inputs: Iterable[str],
+        rules: Rules = (SAME_PLACE, SAME_PLACE),
+        channels: int | None = None,
+    ) -> str:
+        """Add any operation and return its name.
+
+        Raises
+        ------
+        InvalidInput
+            If the name is taken, or an input is not there yet.
+        """
+        if name in self.nodes:
+            raise InvalidInput(f"node names must be unique, got {name!r} twice: choose another")
+        node = Node(name, op, tuple(dict.fromkeys(inputs)), rules, channels)
+        for missing in (before for before in node.inputs if before not in self.nodes):
+            raise InvalidInput(
+                f"node {name!r} must read nodes that are there, got {missing!r}: add that first"
+            )
+        if not node.inputs:
+            raise InvalidInput(f"node {name!r} must read at least one node, got none")
+        self.nodes[name] = node
+        return name
+
+    def find(self, layer: str | None) -> str:
+        """Return the node of that name or alias; the output for None.
+
+        Raises
+        ------
+        InvalidInput
+            If there is none; similar names are shown.
+        """
+        if layer is None:
+            return self.output
+        found = layer if layer in self.nodes else self.aliases.get(layer)
+        if found is None:
+            from difflib import get_close_matches
+
+            names = [*self.nodes, *self.aliases]
+            near = get_close_matches(layer, names, 3, 0.4) or names[-3:]
+            raise InvalidInput(
+                f"layer must be a node of the model, got {layer!r}: try {', '.join(near)}"
+            )
+        return found
+
+    def upto(self, target: str) -> list[Node]:
+        """Return the nodes that stand behind `target`, in order, itself last."""
+        needed = {target}
+        for node in reversed(self.nodes.values()):
+            if node.name in needed:
+                needed.update(node.inputs)
+        return [node for node in self.nodes.values() if node.name in needed]
+
+    def resolved(self, lengths: Pair) -> dict[str, Rules]:
+        """Return each node's rules for an image of this size, `same` padding turned to numbers.
+
+        Parameters
+        ----------
+        lengths : (rows, columns)
+        """
+        sizes: dict[str, Pair] = {}
+        found: dict[str, Rules] = {}
+        for node in self.nodes.values():
+            seen = [sizes[name] for name in node.inputs] or [lengths]
+            # The longest: the others are spread over it, or the model does not run at this size.
+            size = max(pair[0] for pair in seen), max(pair[1] for pair in seen)
+            rules = node.rules[0].at(size[0]), node.rules[1].at(size[1])
+            found[node.name] = rules
+            sizes[node.name] = rules[0].length(size[0]), rules[1].length(size[1])
+        return found
+
+
+def as_graph(layers: LayerGraph | Sequence[LayerSpec]) -> LayerGraph:
+    """Return a graph: one as it is, or a list of layers one after the other."""
+    if isinstance(layers, LayerGraph):
+        return layers
+    graph = LayerGraph()
+    for layer in layers:
+        if not isinstance(layer, LayerSpec):
+            raise InvalidInput(f"layers must hold LayerSpec only, got {type(layer).__name__}")
+        graph.add(layer)
+    return graph
+
+
+def is_layers(model: object) -> bool:
+    """Say whether `model` is a graph or a sequence of layers, and no framework's model."""
+    if isinstance(model, LayerGraph):
+        return True
+    return (
+        isinstance(model, Sequence)
+        and not isinstance(model, (str, bytes, Mapping))
+        and all(isinstance(layer, LayerSpec) for layer in model)
+    )
