@@ -51,7 +51,7 @@ def reference(
     image, kernel = widest(np.asarray(image), np.asarray(kernel))
     s, d = pair(stride), pair(dilation)
     pads = padding if padding is not None else pads_for(mode, kernel.shape, anchor, d)
-    if image.size == 0:
+    if image.size == 0 and padding is None:
         return np.zeros((0, 0), image.dtype)
     x = padded(image, pads, boundary, fill_value)
     span = [(n - 1) * e + 1 for n, e in zip(kernel.shape, d, strict=True)]

@@ -10,6 +10,7 @@ from kernfit import InvalidInput, Kernel
 from kernfit.correlate import correlate2d, make_plan
 from kernfit.correlate.direct import blas
 from kernfit.correlate.direct.channels import OUTPUTS
+from kernfit.correlate.options import Options
 from kernfit.correlate.planner import plan_for
 from kernfit.correlate.run import run_samples
 from kernfit.correlate.taps import taps_of_layer
@@ -42,10 +43,16 @@ def test_the_same_bits_as_tile_by_tile(dtype):
         stride, dilation = (tuple(rng.integers(1, 4, 2).tolist()) for _ in range(2))
         pads = tuple(map(tuple, rng.integers(0, 9, (2, 2)).tolist()))
         rules = tuple(rng.choice(boundaries, 2).tolist())
-        plan = plan_for(
-            x.shape, x.dtype, taps, "valid", rules, 0.5, pads, None, stride, dilation,
-            "propagate", False, None, "raise", "channels", 1 + n % 3,
-        )  # fmt: skip
+        options = Options(
+            boundary=rules,
+            fill_value=0.5,
+            padding=pads,
+            stride=stride,
+            dilation=dilation,
+            method="channels",
+            threads=1 + n % 3,
+        )
+        plan = plan_for(x.shape, x.dtype, taps, options)
         if not np.prod(plan.shape):
             continue
         assert plan.straight is not None

@@ -11,6 +11,7 @@ from kernfit import Kernel
 from kernfit.correlate import conv2d, correlate2d, make_plan
 from kernfit.correlate.fourier.blocks import correlate_layer, layer_spectra
 from kernfit.correlate.fourier.layers import FourierLayer
+from kernfit.correlate.options import Options
 from kernfit.correlate.planner import plan_for
 from kernfit.correlate.taps import taps_of_layer
 from kernfit.errors import InvalidInput
@@ -26,12 +27,13 @@ def by_planes(x, weight, **options):
 
 
 def fourier_plan(x, weight, groups=1, **options):
-    pads = options.get("pads", ((0, 0), (0, 0)))
+    pads = options.pop("pads", ((0, 0), (0, 0)))
     return plan_for(
-        x.shape, x.dtype, taps_of_layer(weight, None, groups), "valid", "constant", 0, pads, None,
-        options.get("stride", 1), options.get("dilation", 1), "propagate", False, None, "raise",
-        "fourier", options.get("threads"),
-    )  # fmt: skip
+        x.shape,
+        x.dtype,
+        taps_of_layer(weight, None, groups),
+        Options(padding=pads, method="fourier", **options),
+    )
 
 
 def draw(shape, dtype, seed=0):
@@ -111,9 +113,8 @@ def test_too_many_spectra_are_refused():
     # 256 x 256 kernels would take hundreds of megabytes; planes one by one do not.
     weight = draw((256, 256, 13, 13), "f4")
     plan = plan_for(
-        (256, 20, 20), np.dtype("f4"), taps_of_layer(weight, None, 1), "valid", "constant", 0,
-        ((0, 0), (0, 0)), None, 1, 1, "propagate", False, None, "raise", "auto", 1,
-    )  # fmt: skip
+        (256, 20, 20), np.dtype("f4"), taps_of_layer(weight, None, 1), Options(threads=1)
+    )
     assert plan.method == "channels"
 
 

@@ -105,6 +105,7 @@ def apply(
         dtype=target,
         overflow=overflow,
         threads=threads,
+        channel_axis=0 if source.pixels.ndim == 3 else None,
     )
     if result.size == 0:
         rows, columns = source.pixels.shape[-2:]

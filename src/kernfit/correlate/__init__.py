@@ -12,7 +12,9 @@ from kernfit.arrays import Array, as_image
 from kernfit.correlate.axes import pads_of_layer
 from kernfit.correlate.definition import corr2d
 from kernfit.correlate.elsewhere import correlate_elsewhere
+from kernfit.correlate.faces import correlate, each_channel
 from kernfit.correlate.gradients import image_gradient, kernel_gradient
+from kernfit.correlate.options import Options, options_of
 from kernfit.correlate.plan import Plan
 from kernfit.correlate.planner import known_plan, plan_for
 from kernfit.correlate.taps import check_channels, flipped, taps_of, taps_of_layer
@@ -50,6 +52,7 @@ def correlate2d(
     method: str = "auto",
     threads: int | None = None,
     out: Array | None = None,
+    channel_axis: int | None = None,
 ) -> Array:
     """Correlate an image with a kernel.
 
@@ -102,6 +105,10 @@ def correlate2d(
         How many threads may work. Default: as many as pay. The result does not depend on it.
     out : ndarray, optional
         Where to write, of the result's exact shape and dtype, not overlapping the image.
+    channel_axis : int, optional
+        Which axis of the image has its channels, -1 for (rows, columns, colours): each is filtered
+        by itself, and the result has them on the same axis, also in memory. Rows and columns are
+        the last two of the other axes; a kernel that mixes channels has its output channels there.
 
     Returns
     -------
@@ -111,7 +118,10 @@ def correlate2d(
     Raises
     ------
     InvalidInput
-        If an argument does not have the form described above; if both `mode` and `padding` are
+        If an argument does not have the form described above; if the image seems to have its
+        colours last (three axes, the last of 3 or 4, the others of more than 4; integers or
+        floating numbers; a kernel of more than one tap) and `channel_axis` is not given; if
+        result or windows are too large for this machine's memory; if both `mode` and `padding` are
         given; if `fill_value` does not fit an integer image; if nan="omit" meets taps that sum to
         zero or are complex; if `dtype` is real for complex sums.
     ResultTooLarge
@@ -125,28 +135,24 @@ def correlate2d(
            [37, 43]])
     >>> correlate2d([[1, 2, 4]], [[1, -1]], mode="same", boundary="edge")
     array([[-1, -2,  0]])
+
+    A photograph, filtered colour by colour:
+
+    >>> photograph = np.zeros((40, 60, 3), np.uint8)
+    >>> correlate2d(photograph, [[1, -1]], channel_axis=-1).shape
+    (40, 59, 3)
     """
+    options = options_of(
+        mode, boundary, fill_value, padding, anchor, stride, dilation, nan, mask is not None, dtype,
+        overflow, method, threads,
+    )  # fmt: skip
+    if channel_axis is not None:
+        return each_channel(image, channel_axis, kernel, options, mask, out)
     if type(image) is type(kernel) is np.ndarray and mask is None:
-        plan = known_plan(
-            image.shape, image.dtype, kernel.shape, kernel.dtype, kernel.tobytes(), mode, boundary,
-            fill_value, padding, anchor, stride, dilation, nan, False, dtype, overflow, method,
-            threads,
-        )  # fmt: skip
+        plan = known_plan(image.shape, image.dtype, kernel, options)
         if plan is not None:
             return plan.run(image, None, out)
-    if type(image) is not np.ndarray or image.dtype.kind not in "biufc" or image.ndim < 2:
-        if is_elsewhere(image):
-            return correlate_elsewhere(  # type: ignore[no-any-return]
-                image, taps_of(kernel), mode=mode, boundary=boundary, fill_value=fill_value,
-                padding=padding, anchor=anchor, stride=stride, dilation=dilation, nan=nan,
-                mask=mask, dtype=dtype, overflow=overflow, method=method, out=out,
-            )  # fmt: skip
-        image = as_image(image)
-    plan = plan_for(
-        image.shape, image.dtype, taps_of(kernel), mode, boundary, fill_value, padding, anchor,
-        stride, dilation, nan, mask is not None, dtype, overflow, method, threads,
-    )  # fmt: skip
-    return plan.run(image, mask, out)
+    return correlate(image, kernel, options, mask, out)
 
 
 def convolve2d(
@@ -261,14 +267,12 @@ def conv2d(
     taps = taps_of_layer(weight, bias, groups)
     check_channels(image.shape, taps, "input")
     pads = pads_of_layer(padding, taps.size, stride, dilation)
+    options = Options(
+        padding=pads, boundary=boundary, stride=stride, dilation=dilation, threads=threads
+    )
     if elsewhere:
-        return correlate_elsewhere(  # type: ignore[no-any-return]
-            image, taps, padding=pads, boundary=boundary, stride=stride, dilation=dilation
-        )
-    plan = plan_for(
-        image.shape, image.dtype, taps, "valid", boundary, 0, pads, None, stride, dilation,
-        "propagate", False, None, "raise", "auto", threads,
-    )  # fmt: skip
+        return correlate_elsewhere(image, taps, options)  # type: ignore[no-any-return]
+    plan = plan_for(image.shape, image.dtype, taps, options)
     return plan.run(image, None, None)
 
 
@@ -333,7 +337,8 @@ def make_plan(
     predicted cost: ... of one core, on 1 thread
     error bound:    0: the result is exact
     """
-    return plan_for(
-        tuple(shape), np.dtype(image_dtype), taps_of(kernel), mode, boundary, fill_value, padding,
-        anchor, stride, dilation, nan, masked, dtype, overflow, method, threads,
+    options = options_of(
+        mode, boundary, fill_value, padding, anchor, stride, dilation, nan, masked, dtype, overflow,
+        method, threads,
     )  # fmt: skip
+    return plan_for(tuple(shape), np.dtype(image_dtype), taps_of(kernel), options)

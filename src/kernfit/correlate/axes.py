@@ -36,9 +36,9 @@ class Axis:
 
     @property
     def outputs(self) -> int:
-        """How many outputs there are: none for an empty image or a kernel larger than it."""
+        """How many outputs there are: none for a kernel larger than the padded image."""
         room = self.size + self.before + self.after - self.extent
-        return room // self.stride + 1 if self.size and room >= 0 else 0
+        return room // self.stride + 1 if room >= 0 else 0
 
     @property
     def inside(self) -> tuple[int, int]:
@@ -89,15 +89,18 @@ def axes_of(
     Raises
     ------
     InvalidInput
-        If an option is not one of those allowed, or both `mode` and `padding` are given.
+        If an option is not one of those allowed, both `mode` and `padding` are given, or an image
+        without pixels is to be continued by its own.
     """
     one_of(mode, MODES, "mode")
     strides = as_pair_of_ints(stride, "stride", least=1)
     dilations = as_pair_of_ints(dilation, "dilation", least=1)
     anchors = as_anchor(anchor, taps)
-    rules = _boundaries(boundary)
+    rules = boundaries_of(boundary)
     if padding is None:
         pads = _pads_of_mode(mode, taps, anchors, dilations)
+        # No window meets an image without pixels.
+        pads = tuple(pad if n else (0, 0) for pad, n in zip(pads, shape[-2:], strict=True))  # type: ignore[assignment]
     elif mode == "valid":
         pads = as_pads(padding)
     else:
@@ -108,6 +111,12 @@ def axes_of(
     rows, columns = (
         Axis(shape[n - 2], taps[n], *pads[n], strides[n], dilations[n], rules[n]) for n in (0, 1)
     )
+    for axis in (rows, columns):
+        if not axis.size and axis.boundary != "constant" and rows.outputs and columns.outputs:
+            raise InvalidInput(
+                f"boundary must be 'constant' for an image without pixels, got {axis.boundary!r}: "
+                "there is nothing to continue it with"
+            )
     return rows, columns
 
 
@@ -172,7 +181,8 @@ def as_anchor(anchor: object, taps: tuple[int, ...]) -> tuple[int, int]:
     return row, column
 
 
-def _boundaries(boundary: object) -> tuple[str, str]:
+def boundaries_of(boundary: object) -> tuple[str, str]:
+    """Return the rules for what stands outside, as (rows, columns)."""
     if isinstance(boundary, str):
         boundary = (boundary, boundary)
     if not isinstance(boundary, Sequence) or len(boundary) != 2:

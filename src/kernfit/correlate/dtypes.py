@@ -116,7 +116,7 @@ def numbers_for(
     """
     one_of(overflow, OVERFLOWS, "overflow")
     image = image.newbyteorder("=")
-    wanted = _wanted(dtype)
+    wanted = None if dtype is None else as_dtype(dtype)
     integers = image.kind in "biu" and taps.dtype.kind in "biu" and not missing
     if integers and bool((bias == np.rint(bias)).all()):
         numbers = _integer_numbers(image, taps, bias, wanted, overflow)
@@ -125,9 +125,8 @@ def numbers_for(
     return _floating_numbers(image, taps, weak, wanted, overflow)
 
 
-def _wanted(dtype: DTypeLike | None) -> Dtype | None:
-    if dtype is None:
-        return None
+def as_dtype(dtype: DTypeLike) -> Dtype:
+    """Return the dtype that is wanted of a result."""
     try:
         wanted = np.dtype(dtype).newbyteorder("=")
     except TypeError:

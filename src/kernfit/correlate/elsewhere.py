@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,8 @@ from kernfit.arrays import one_of
 from kernfit.correlate.axes import Axis, axes_of
 from kernfit.correlate.dtypes import Numbers, fill_of, numbers_for
 from kernfit.correlate.omit import omission_of
+from kernfit.correlate.options import Options
+from kernfit.correlate.room import require_memory
 from kernfit.correlate.taps import Taps, check_channels
 from kernfit.devices import (
     astype,
@@ -24,22 +27,7 @@ from kernfit.errors import InvalidInput, ResultTooLarge
 
 
 def correlate_elsewhere(
-    image: Any,
-    taps: Taps,
-    *,
-    mode: str = "valid",
-    boundary: Any = "constant",
-    fill_value: complex = 0,
-    padding: Any = None,
-    anchor: Any = None,
-    stride: Any = 1,
-    dilation: Any = 1,
-    nan: str = "propagate",
-    mask: Any = None,
-    dtype: Any = None,
-    overflow: str = "raise",
-    method: str = "auto",
-    out: Any = None,
+    image: Any, taps: Taps, options: Options, *, mask: Any = None, out: Any = None
 ) -> Any:
     """Return the correlation as an array of the image's own library, on its device.
 
@@ -47,18 +35,19 @@ def correlate_elsewhere(
     ----------
     image : array, shape (..., H, W)
     taps : Taps
-    mode, boundary, fill_value, padding, anchor, stride, dilation, nan, mask, dtype, overflow
-        As for `correlate2d`; the mask may lie on any device.
-    method, out
-        Only "auto" and None: the image's library chooses.
+    options : Options
+        With method "auto": the image's library chooses.
+    mask
+        As for `correlate2d`; it may lie on any device.
+    out
+        Only None.
 
     Raises
     ------
     InvalidInput, ResultTooLarge
         As for `correlate2d`.
     """
-    one_of(method, ("auto",), "method, where the image is no NumPy array,")
-    one_of(nan, ("propagate", "omit"), "nan")
+    one_of(options.method, ("auto",), "method, where the image is no NumPy array,")
     if out is not None:
         raise InvalidInput("out must be None where the image is no NumPy array: take the result")
     shape, kind = tuple(int(n) for n in image.shape), dtype_of(image)
@@ -69,20 +58,22 @@ def correlate_elsewhere(
         )
     weights = taps.weights()
     rows, columns = axes_of(
-        shape, taps.size, mode=mode, padding=padding,
-        anchor=taps.anchor if anchor is None else anchor,
-        stride=stride, dilation=dilation, boundary=boundary,
+        shape, taps.size, mode=options.mode, padding=options.padding,
+        anchor=taps.anchor if options.anchor is None else options.anchor,
+        stride=options.stride, dilation=options.dilation, boundary=options.boundary,
     )  # fmt: skip
     if taps.groups:
         check_channels(shape, taps)
     numbers = numbers_for(
         kind, weights, np.array(taps.bias), weak=taps.weak, missing=mask is not None,
-        dtype=dtype, overflow=overflow,
+        dtype=options.dtype, overflow=options.overflow,
     )  # fmt: skip
-    fill: Any = fill_of(fill_value, kind, numbers)
+    fill: Any = fill_of(options.fill_value, kind, numbers)
     channels = shape[-3] if taps.groups else 1
     batch = shape[: len(shape) - (3 if taps.groups else 2)]
     samples = int(np.prod(batch))
+    planes = samples * max(len(weights), channels)
+    require_memory(rows, columns, planes, numbers.sums.itemsize, whole=samples * channels)
     xp = namespace(image)
     if numbers.check is not None and 0 not in shape:
         numbers.require_room(int(xp.min(image)), int(xp.max(image)))
@@ -90,9 +81,12 @@ def correlate_elsewhere(
     sums = np.promote_types(numbers.sums, np.int32) if numbers.are_integers else numbers.sums
     size = rows.outputs, columns.outputs
     outputs = (len(weights),) if taps.groups else ()
-    if 0 in (*size, *shape):
-        empty = xp.zeros((*batch, *outputs, *size), dtype=image.dtype, device=image.device)
-        return _converted(empty, numbers)
+    whole = (*batch, *outputs, *size)
+    if 0 in whole:
+        return _converted(xp.zeros(whole, dtype=image.dtype, device=image.device), numbers)
+    if 0 in shape:  # nothing but the fill value, which one pixel has as well as none
+        image, rows, columns = _filled(image, fill, rows, columns)
+        shape, mask = tuple(image.shape), None
     planes = xp.reshape(astype(image, sums), (samples, channels, *shape[-2:]))
     sources = _sources(rows), _sources(columns)
     seen = gathered(planes, sources, fill.item() if hasattr(fill, "item") else fill)
@@ -103,7 +97,7 @@ def correlate_elsewhere(
         return window_sums(pixels, values, *steps, groups)
 
     missing = _missing(image, mask, seen, sources, shape, (samples, channels, *shape[-2:]))
-    if nan == "omit" and sums.kind in "fc":
+    if options.nan == "omit" and sums.kind in "fc":
         seen_nan = xp.isnan(seen)
         missing = seen_nan if missing is None else xp.logical_or(missing, seen_nan)
         rule = omission_of(weights, None, 0.0, 3)  # type: ignore[arg-type]
@@ -122,6 +116,19 @@ def correlate_elsewhere(
         found = found + from_host(np.array(taps.bias).astype(sums)[:, None, None], found)
     found = xp.reshape(found, (*batch, *outputs, *size))
     return _converted(found, numbers)
+
+
+def _filled(image: Any, fill: Any, rows: Axis, columns: Axis) -> tuple[Any, Axis, Axis]:
+    """Return an image of the fill value in the place of one without pixels, and its axes."""
+    xp = namespace(image)
+    size = max(rows.size, 1), max(columns.size, 1)
+    value = fill.item() if hasattr(fill, "item") else fill
+    pixels = xp.full((*image.shape[:-2], *size), value, dtype=image.dtype, device=image.device)
+    axes = (
+        replace(axis, size=n, after=axis.after - (n - axis.size))
+        for axis, n in zip((rows, columns), size, strict=True)
+    )
+    return pixels, *axes
 
 
 def _sources(axis: Axis) -> Any:

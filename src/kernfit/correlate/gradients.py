@@ -17,7 +17,9 @@ from numpy.typing import ArrayLike
 from kernfit.arrays import Array, as_image, as_pair_of_ints, as_taps
 from kernfit.correlate.axes import Axis, axes_of
 from kernfit.correlate.boundary import gather
+from kernfit.correlate.options import Options
 from kernfit.correlate.planner import plan_for
+from kernfit.correlate.room import require_memory
 from kernfit.correlate.taps import taps_of
 from kernfit.errors import InvalidInput
 from kernfit.kernel import Kernel
@@ -83,10 +85,11 @@ def image_gradient(
     back = np.conj(taps[::-1, ::-1])
     wide = _stuffed(g, rows, columns)
     plan = plan_for(
-        wide.shape, wide.dtype, taps_of(back if isinstance(kernel, np.ndarray) else back.tolist()),
-        "full", "constant", 0, None, None, 1, dilation, "propagate", False, None, "raise", method,
-        threads,
-    )  # fmt: skip
+        wide.shape,
+        wide.dtype,
+        taps_of(back if isinstance(kernel, np.ndarray) else back.tolist()),
+        Options(mode="full", dilation=dilation, method=method, threads=threads),
+    )
     return _folded(plan.run(wide, None, None), rows, columns)
 
 
@@ -200,6 +203,7 @@ def _geometry(
         If they are not.
     """
     rows, columns = axes_of(shape, size, **options)
+    require_memory(rows, columns, 1, gradient.itemsize)
     expected = (*shape[:-2], rows.outputs, columns.outputs)
     if gradient.shape != expected:
         raise InvalidInput(

@@ -161,10 +161,35 @@ def _check_out(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any], image: Ar
         raise InvalidInput(f"out must be an array of {dtype} and shape {shape}, got {got}")
     if not out.flags.writeable:
         raise InvalidInput("out must be writeable, got a read-only array: give a copy")
+    if not out.flags.c_contiguous and _overlaps_itself(out):
+        raise InvalidInput(
+            f"out must have memory of its own for each element, got strides {out.strides} for "
+            f"shape {out.shape}: give a plain array"
+        )
     if np.may_share_memory(out, image) and np.shares_memory(out, image):
         raise InvalidInput(
             "out must not share memory with image, whose pixels are still needed: give a new one"
         )
+
+
+def _overlaps_itself(array: Array) -> bool:
+    """Say whether two elements of an array share bytes."""
+    steps = sorted((abs(s), n) for s, n in zip(array.strides, array.shape, strict=True) if n > 1)
+    span = array.itemsize
+    for step, count in steps:
+        if step < span:
+            break
+        span += step * (count - 1)
+    else:
+        return False
+    if not array.size or steps[0][0] == 0:
+        return array.size > 0
+    # Elements of one axis may lie between those of another: look at every one.
+    places = np.zeros(array.shape, np.int64)
+    for axis, step in enumerate(array.strides):
+        along = np.arange(array.shape[axis]) * step
+        places += along.reshape([-1 if n == axis else 1 for n in range(array.ndim)])
+    return bool((np.diff(np.sort(places, axis=None)) < array.itemsize).any())
 
 
 def _time(seconds: float) -> str:

@@ -3,32 +3,29 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike
 
-from kernfit.arrays import one_of
-from kernfit.correlate.axes import axes_of
+from kernfit.arrays import Array
+from kernfit.correlate.axes import Axis, axes_of
 from kernfit.correlate.bounds import whole_bound
 from kernfit.correlate.direct.rows import COMPILED_PAIRS
 from kernfit.correlate.dtypes import Dtype, Numbers, fill_of, numbers_for
 from kernfit.correlate.layers import methods_for_channels
 from kernfit.correlate.methods import methods_for_plane
 from kernfit.correlate.omit import Omission, omission_of
+from kernfit.correlate.options import Options
 from kernfit.correlate.plan import Plan
 from kernfit.correlate.problem import Method, Problem
+from kernfit.correlate.room import require_memory
 from kernfit.correlate.run import Work, same_bits
-from kernfit.correlate.taps import Taps, check_channels
+from kernfit.correlate.taps import Taps, check_channels, seem_colours
 from kernfit.correlate.threads import thread_count
 from kernfit.correlate.tiles import tiles_of
 from kernfit.errors import InvalidInput
 from kernfit.heap import LARGE
-
-METHODS = ("auto", "direct", "separable", "fourier", "channels", "blas", "definition")
 
 # Seconds of work that make another thread worth its start.
 _WORTH_A_THREAD = 5e-4
@@ -37,101 +34,77 @@ _WORTH_A_THREAD = 5e-4
 _LARGE, _LARGE_ONES = 1 << 18, 4
 
 
-def known_plan(*options: Any) -> Plan | None:
+def known_plan(
+    shape: tuple[int, ...], image: Dtype, kernel: Array, options: Options
+) -> Plan | None:
     """Return the plan for arrays, from the memory of small kernels, or None for others.
 
-    The options are those of `plan_for`, with shape, dtype and bytes of the taps in its place. This
-    is the short way for small images, whose pixels take no longer than a call of `plan_for`.
+    This is the short way for small images, whose pixels take no longer than a call of `plan_for`.
     """
     try:
-        return _known_plan(*options)
+        return _known_plan(shape, image, kernel.shape, kernel.dtype, kernel.tobytes(), options)
     except TypeError:
         return None
 
 
-@lru_cache(maxsize=256, typed=True)
+@lru_cache(maxsize=256)
 def _known_plan(
     shape: tuple[int, ...],
     image: Dtype,
     size: tuple[int, ...],
     dtype: Dtype,
     data: bytes,
-    *options: Any,
+    options: Options,
 ) -> Plan:
     numbers = image.kind in "biufc" and dtype.kind in "biufc"
     if not numbers or len(shape) < 2 or len(size) != 2 or not 0 < len(data) <= _LARGE:
         raise TypeError  # which is not remembered
-    return plan_for(shape, image, Taps(size, dtype, data), *options)
+    if seem_colours(shape, image, size):
+        raise TypeError
+    return plan_for(shape, image, Taps(size, dtype, data), options)
 
 
-def plan_for(*options: Any) -> Plan:
-    """Return the plan for the options of `_plan`; equal ones give the very same plan."""
-    plan = _plan if len(options[2].data) <= _LARGE else _large_plan
-    try:
-        return plan(*options)
-    except TypeError:
-        # Lists and arrays cannot be looked up: turn them into tuples, and try again.
-        return plan(*map(_hashable, options))
-
-
-def _hashable(value: Any) -> Any:
-    if isinstance(value, np.ndarray):
-        value = value.tolist()
-    if isinstance(value, list) or type(value) is tuple:
-        return tuple(map(_hashable, value))
-    try:
-        hash(value)
-    except TypeError:
-        return repr(value)  # no option looks like this: the checks will refuse it
-    return value
+def plan_for(shape: tuple[int, ...], image: Dtype, taps: Taps, options: Options) -> Plan:
+    """Return the plan for an image and taps; equal ones give the very same plan."""
+    plan = _plan if len(taps.data) <= _LARGE else _large_plan
+    return plan(shape, image, taps, options)
 
 
 @lru_cache(maxsize=256, typed=True)
-def _plan(
-    shape: tuple[int, ...],
-    image: Dtype,
-    taps: Taps,
-    mode: str,
-    boundary: str | Sequence[str],
-    fill_value: complex,
-    padding: object,
-    anchor: tuple[int, int] | None,
-    stride: int | Sequence[int],
-    dilation: int | Sequence[int],
-    nan: str,
-    masked: bool,
-    dtype: DTypeLike | None,
-    overflow: str,
-    method: str,
-    threads: int | None,
-) -> Plan:
-    one_of(method, METHODS, "method")
-    one_of(nan, ("propagate", "omit"), "nan")
-    most = thread_count(threads)  # refuses what is no number of threads
+def _plan(shape: tuple[int, ...], image: Dtype, taps: Taps, options: Options) -> Plan:
+    most = thread_count(options.threads)
     rows, columns = axes_of(
         shape,
         taps.size,
-        mode=mode,
-        padding=padding,
-        anchor=taps.anchor if anchor is None else anchor,
-        stride=stride,
-        dilation=dilation,
-        boundary=boundary,
+        mode=options.mode,
+        padding=options.padding,
+        anchor=taps.anchor if options.anchor is None else options.anchor,
+        stride=options.stride,
+        dilation=options.dilation,
+        boundary=options.boundary,
     )
+    counts = rows.outputs, columns.outputs
+    if 0 in counts:  # then nothing is computed, however far apart taps lie
+        rows, columns = (Axis(0, axis.taps, 0, 0) for axis in (rows, columns))
     weights, bias = taps.weights(), np.array(taps.bias)
     if taps.groups:
         check_channels(shape, taps)
+    masked = options.masked
     numbers = numbers_for(
-        image, weights, bias, weak=taps.weak, missing=masked, dtype=dtype, overflow=overflow
-    )
-    fill = fill_of(fill_value, image, numbers)
+        image, weights, bias, weak=taps.weak, missing=masked, dtype=options.dtype,
+        overflow=options.overflow,
+    )  # fmt: skip
+    fill = fill_of(options.fill_value, image, numbers)
+    batch = shape[: len(shape) - (3 if taps.groups else 2)]
+    widest = max(numbers.load.itemsize, numbers.sums.itemsize, numbers.result.itemsize)
+    planes = math.prod(batch) * (len(weights) if taps.groups else 1)
+    require_memory(rows, columns, planes, widest)
     problem = Problem(weights, bias, taps.groups, image, numbers, rows, columns, most, fill)
-    chosen, reason = _choose(_methods(problem), method)
+    chosen, reason = _choose(_methods(problem), options.method)
     apply, bound = chosen.make()
     omission = None
-    if nan == "omit" and numbers.sums.kind in "fc":
+    if options.nan == "omit" and numbers.sums.kind in "fc":
         omission = _omission(problem, chosen.name)
-    batch = shape[: len(shape) - problem.axes]
     seconds = chosen.cost * math.prod(batch)
     room = chosen.threads or most
     if omission is not None:
@@ -153,9 +126,11 @@ def _plan(
         rows, columns, fill, chosen.numbers, _addend(problem), apply, omission, tiles, count,
         problem.axes,
     )  # fmt: skip
-    outputs = (len(weights), rows.outputs, columns.outputs)
+    result = (*batch, *((len(weights),) if taps.groups else ()), *counts)
     straight = None
-    if plain and chosen.straight is not None and problem.outputs and _is_straight(problem, chosen):
+    # An empty image has no memory to be read, nor has a batch of none.
+    plain = plain and 0 not in shape and 0 not in counts
+    if plain and chosen.straight is not None and _is_straight(problem, chosen):
         straight = chosen.straight(rows, columns, fill, _addend(problem))
     return Plan(
         method=chosen.name,
@@ -164,12 +139,12 @@ def _plan(
         error_bound=max(whole_bound(bound, o, bias, image, chosen.numbers) for o in weights),
         image_shape=shape,
         image_dtype=image,
-        shape=(*batch, *outputs[3 - problem.axes :]),
+        shape=result,
         dtype=numbers.result,
         threads=count,
         masked=masked,
         work=work,
-        large=math.prod(batch) * math.prod(outputs) * numbers.result.itemsize >= LARGE,
+        large=math.prod(result) * numbers.result.itemsize >= LARGE,
         straight=straight,
     )
 

@@ -110,6 +110,38 @@ def check_channels(shape: tuple[int, ...], taps: Taps, name: str = "image") -> N
         )
 
 
+def seem_colours(shape: tuple[int, ...], dtype: np.dtype[Any], size: tuple[int, ...]) -> bool:
+    """Say whether an image (..., rows, columns) is more likely (rows, columns, colours).
+
+    So are real numbers with three axes of which the last has 3 or 4 and the others more, unless a
+    kernel has one tap, which mixes nothing. An image of 3 or 4 columns among more than 4 others
+    looks alike: its caller says so by ``channel_axis=0``.
+    """
+    return (
+        len(shape) == 3
+        and shape[2] in (3, 4)
+        and min(shape[:2]) > 4
+        and dtype.kind in "iuf"
+        and size != (1, 1)
+    )
+
+
+def refuse_colours(shape: tuple[int, ...], dtype: np.dtype[Any], size: tuple[int, ...]) -> None:
+    """Refuse an image that seems to have its colours last: they would be filtered across.
+
+    Raises
+    ------
+    InvalidInput
+        If it does.
+    """
+    if seem_colours(shape, dtype, size):
+        raise InvalidInput(
+            f"image must have rows and columns last, got shape {shape}, which looks like (rows, "
+            "columns, colours): give channel_axis=-1 to filter each colour, or channel_axis=0 if "
+            f"these are {shape[0]} images of {shape[1]}x{shape[2]} pixels"
+        )
+
+
 def flipped(
     kernel: ArrayLike | Kernel, anchor: Pair | None
 ) -> tuple[ArrayLike | Kernel, Pair | None]:

@@ -59,7 +59,8 @@ class Recipe:
 
     def __call__(self, window: Array, mask: Array | None = None) -> Array:
         """Return the outputs of a window."""
-        return correlate2d(window, self.kernel, mask=mask, **self.options)
+        axis = 0 if window.ndim == 3 else None  # a narrow window is no photograph
+        return correlate2d(window, self.kernel, mask=mask, channel_axis=axis, **self.options)
 
 
 def recipe_for(

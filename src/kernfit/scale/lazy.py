@@ -40,8 +40,8 @@ def correlate2d(image: Any, kernel: Any, *, mask: Any = None, **options: Any) ->
     mask : array of bool, shape (H, W) or that of the image, optional
         False marks a missing pixel.
     **options
-        All others of `kernfit.correlate2d` but ``out`` and ``threads``: each task works on one
-        thread.
+        All others of `kernfit.correlate2d` but ``out`` and ``threads``, for each task works on one
+        thread, and ``channel_axis``: move that axis before rows and columns.
 
     Returns
     -------
@@ -69,7 +69,7 @@ def correlate2d(image: Any, kernel: Any, *, mask: Any = None, **options: Any) ->
         raise InvalidInput(
             f"image must have at least 2 axes (..., rows, columns), got shape {array.shape}"
         )
-    for name in ("out", "threads"):
+    for name in ("out", "threads", "channel_axis"):
         if name in options:
             raise InvalidInput(f"{name} must be left out for a Dask array, got {options[name]!r}")
     if isinstance(kernel, Kernel) and kernel.weight.shape[:2] != (1, 1) and array.ndim > 2:
