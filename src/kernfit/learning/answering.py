@@ -91,8 +91,10 @@ def learn_pair(
         known = known and pair.before_variance is None  # a kernel rid of noise predicts no better
         if not (known and isinstance(shape, str) and bias and not imposed):
             return fit
+        if fit.status.code == "misfit":
+            return fit  # of no kernel, no shape predicts
         errors = held_out_sizes(pair, fit.kernel.shape, threads=threads)
-        better = better_size(errors) if errors and fit.status.code != "misfit" else None
+        better = better_size(errors) if errors else None
         told = (
             ()
             if better is None
@@ -127,6 +129,7 @@ def learn_pair(
 def _unsaturated(pair: Pair, fit: Fit, answer: Callable[[Pair], Fit]) -> Fit:
     # Pairs that are elsewhere than in memory know no limits of a before image.
     known = isinstance(pair.before, np.ndarray) and fit.history is None
+    known = known and fit.status.kind not in ("colour", "linear light")
     return without_saturated(pair, fit, answer) if known else fit
 
 

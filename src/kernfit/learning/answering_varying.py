@@ -15,7 +15,7 @@ from kernfit.arrays import Array, as_pair_of_ints, one_of
 from kernfit.correlate.threads import at_once, thread_count
 from kernfit.errors import InvalidInput, ResultTooLarge
 from kernfit.learning.answers.verdict import Status
-from kernfit.learning.misfits.clues import Clues
+from kernfit.learning.misfits.clues import Clues, with_retouched
 from kernfit.learning.misfits.misfit import kind_of_misfit
 from kernfit.learning.misfits.structure import structure
 from kernfit.learning.outliers.robust import without_outliers
@@ -280,9 +280,9 @@ class _Question:
             )
         if rms <= max(_ABOVE_FLOOR * floor, _ARITHMETIC * np.sqrt(variance)):
             return Status("good", "The varying kernel explains the after image")
-        found = structure(
-            residual_strips(solution.residual, blocks, self.anchor), self.anchor, self.clip
-        )
+        strips = list(residual_strips(solution.residual, blocks, self.anchor))
+        found = structure(strips, self.anchor, self.clip)
+        found = with_retouched(found, strips, self.anchor)
         r2 = 1 - rms**2 / variance if variance > 0 else 0.0
         misfit = kind_of_misfit(found, Clues(), rms=rms, floor=floor, r2=r2)
         if misfit is None:

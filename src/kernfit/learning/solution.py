@@ -230,7 +230,7 @@ def _structure(
     spread = rms / np.sqrt(1 - r2) if r2 < 1 else np.inf
     if rms <= max(_ABOVE_FLOOR * floor, _ARITHMETIC * spread):
         return None
-    strips = residual_strips(
+    given = residual_strips(
         question.equations,
         kernel.weight,
         kernel.bias,
@@ -238,8 +238,9 @@ def _structure(
         threads=question.threads,
         every=max(1, question.equations.size // _PIXELS),
     )
+    strips = [strip for strip in given if strip.used.any()]
     found = structure(strips, kernel.anchor, pair.clip)
-    return found, look_at(pair.before, pair.after, kernel, found, r2)
+    return look_at(pair, kernel, found, strips, r2=r2, floor=floor)
 
 
 def _blocks(

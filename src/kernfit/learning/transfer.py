@@ -13,28 +13,13 @@ from kernfit.arrays import Array, as_numbers
 from kernfit.errors import InvalidInput
 from kernfit.learning.answers.fit import Fit
 from kernfit.learning.answers.verdict import Status
+from kernfit.learning.pairs.light import to_levels, to_linear, white_of
 from kernfit.learning.pairs.pair import levels_of
 
 # A residual up to so many times that of rounding is rounding.
 _ABOVE_FLOOR = 1.35
 # A difference in size of the residuals below this share is none.
 _ALIKE = 0.02
-
-
-def to_linear(levels: Array, peak: float) -> Array:
-    """Return sRGB levels in linear light, white staying `peak` (IEC 61966-2-1)."""
-    share = levels / peak
-    low = share <= 0.04045
-    linear: Array = np.where(low, share / 12.92, (np.maximum(share, 0) + 0.055) ** 2.4 / 1.055**2.4)
-    return peak * linear
-
-
-def to_levels(linear: Array, peak: float) -> Array:
-    """Return linear light as sRGB levels: the inverse of `to_linear`."""
-    share = linear / peak
-    low = share <= 0.0031308
-    levels: Array = np.where(low, 12.92 * share, 1.055 * np.maximum(share, 0) ** (1 / 2.4) - 0.055)
-    return peak * levels
 
 
 def peak_of(image: ArrayLike, name: str) -> float:
@@ -46,11 +31,9 @@ def peak_of(image: ArrayLike, name: str) -> float:
         If it is neither an 8- or 16-bit image nor one of floating numbers between 0 and 1.
     """
     pixels = as_numbers(image, name)
-    if pixels.dtype.kind == "u" and pixels.dtype.itemsize <= 2:
-        return float(np.iinfo(pixels.dtype).max)
-    known = pixels[np.isfinite(pixels)] if pixels.dtype.kind == "f" else np.empty(0)
-    if known.size and known.min() >= 0 and known.max() <= 1:
-        return 1.0
+    white = white_of(pixels)
+    if white is not None:
+        return white
     raise InvalidInput(
         f"{name} must have 8 or 16 bits, or floating levels from 0 to 1, for transfer='srgb', got "
         f"{pixels.dtype}: divide it by its white"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from kernfit.arrays import Array
 from kernfit.learning.certainty.undetermined import describe_undetermined
@@ -34,14 +36,19 @@ class Status:
     remedy : str
         What to do, empty if nothing needs doing.
     kind : str
-        Of a misfit: "clipped", "tone curve", "coarse levels", "lossy", "moved", "varies over the
-        field", "outliers", "non-linear", "unrelated" or "imposed"; else empty.
+        Of a misfit: "colour", "linear light", "clipped", "tone curve", "coarse levels", "lossy",
+        "moved", "varies over the field", "outliers", "non-linear", "unrelated" or "imposed"; else
+        empty.
+    advice : Mapping
+        Options of `learn` that follow the remedy, ``learn(before, after, **status.advice)``; empty
+        if no option does.
     """
 
     code: str
     sentence: str
     remedy: str = ""
     kind: str = ""
+    advice: Mapping[str, Any] = field(default_factory=dict)
 
     def __str__(self) -> str:
         return f"{self.sentence}. {self.remedy}" if self.remedy else f"{self.sentence}."
@@ -120,7 +127,7 @@ def judge(
         return Status("good", "The kernel explains the after image")
     misfit = kind_of_misfit(*found, rms=rms, floor=floor, r2=r2)
     if misfit is not None:
-        return Status("misfit", misfit.about("a kernel"), misfit.remedy, misfit.kind)
+        return Status("misfit", misfit.about("a kernel"), misfit.remedy, misfit.kind, misfit.advice)
     alike = ", alike in neighbouring pixels" if found[0].neighbours > _ALIKE else ""
     return Status(
         "good",

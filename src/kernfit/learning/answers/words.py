@@ -131,6 +131,7 @@ def as_record(answer: Answer) -> dict[str, Any]:
             "sentence": answer.status.sentence,
             "remedy": answer.status.remedy,
             "kind": answer.status.kind,
+            "advice": dict(answer.status.advice),
         },
         "undetermined": _plain(answer.undetermined),
         "weak": _plain(answer.weak),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,12 @@ from kernfit.correlate import correlate2d
 from kernfit.kernel import Kernel
 from kernfit.learning.misfits.lossy import compressed
 from kernfit.learning.misfits.registration import moved, shifted, turned
+from kernfit.learning.misfits.retouched import retouched
+from kernfit.learning.misfits.rivals import Rival, rival
 from kernfit.learning.misfits.structure import Structure
 from kernfit.learning.pairs.offset import likeness, likeness_of_wholes
+from kernfit.learning.pairs.pair import Pair
+from kernfit.learning.pairs.residual import ResidualStrip
 
 # Geometry is looked at where the slopes explain this share of the residual, or a kernel explains
 # less than so much of the after image.
@@ -22,6 +27,10 @@ _MOTION, _POOR = 0.02, 0.97
 _FOUND, _BETTER = 0.5, 0.05
 _SIDE = 640  # pixels to which large images are reduced for that
 _DOUBT = 1e-3  # chance that noise would follow the detail as the residual does
+# A rival that explains so much leaves nothing to look for.
+_ALL_OF_IT = 0.95
+# A part that was painted over leaves a residual that is so much alike in neighbouring pixels.
+_RETOUCHED = 0.5
 _PART = 512  # pixels each way in which compression is looked for
 
 
@@ -35,51 +44,93 @@ class Clues:
         Whether the after image was compressed in blocks, as JPEG does.
     geometry : (words, remedy) or None
         How the after image is mirrored, turned, scaled or shifted, and what to do.
+    rival : Rival or None
+        What explains the pair far better than one kernel on the levels.
     """
 
     compressed: bool = False
     geometry: tuple[str, str] | None = None
+    rival: Rival | None = None
 
 
-def look_at(before: Any, after: Any, kernel: Kernel, found: Structure, r2: float) -> Clues:
+def look_at(
+    pair: Any,
+    kernel: Kernel,
+    found: Structure,
+    strips: Sequence[ResidualStrip],
+    *,
+    r2: float,
+    floor: float,
+) -> tuple[Structure, Clues]:
     """Look for what a residual alone does not tell.
 
     Parameters
     ----------
-    before, after : ndarray, shape (channels, H, W)
-        What is not in memory is not looked at.
+    pair : Pair or Pairs
+        What is not in memory is not looked at; of several pairs the first is.
     kernel : Kernel
         The answer.
     found : Structure
         Of its residual.
+    strips : sequence of ResidualStrip
+        That residual.
     r2 : float
         Share of the after image's variance that it explains.
+    floor : float
+        Root mean square of what rounding leaves.
 
     Returns
     -------
+    Structure
+        With what was retouched.
     Clues
     """
-    if not (isinstance(before, np.ndarray) and isinstance(after, np.ndarray)):
-        return Clues()
-    geometry: tuple[str, str] | None = None
-    poor = not r2 > _POOR
-    if before.shape[1:] == after.shape[1:] and (poor or found.motion.share > _MOTION):
-        factor = -(-max(after.shape[1:]) // _SIDE)
-        first, second = _reduced(before, factor), _reduced(after, factor)
-        geometry = turned(first, second) if poor else None
-        for coarser in (1, 2):
-            # At half the size the same tiles look twice as far.
-            geometry = geometry or moved(
-                _reduced(first, coarser), _reduced(second, coarser), factor * coarser, kernel.shape
-            )
-        if poor and geometry is None:
-            geometry = shifted(first, second, factor, kernel.shape)
-    elif before.shape[1:] != after.shape[1:] and (poor or found.motion.share > _MOTION):
-        geometry = _resized(before, after)
+    before, after = pair.before, pair.after
+    first = getattr(pair, "members", (pair,))[0]
+    known = isinstance(before, np.ndarray) and isinstance(after, np.ndarray)
+    other = None
+    if known and type(first) is Pair:
+        other = rival(first, kernel.shape, floor, light=found.doubtful)
+        if other is not None and other.share > _ALL_OF_IT:
+            return found, Clues(rival=other)
+    found = with_retouched(found, strips, kernel.anchor)
+    if not known:
+        return found, Clues()
+    geometry = _geometry(before, after, kernel, found, not r2 > _POOR)
     # Compression shows in the detail; of images that are not of whole levels it is not read off.
     doubt = min(found.detail.chance, found.rough.chance) < _DOUBT
     whole = after.dtype.kind in "iu"
-    return Clues(doubt and whole and _compressed(before, after, kernel), geometry)
+    return found, Clues(doubt and whole and _compressed(before, after, kernel), geometry, other)
+
+
+def with_retouched(
+    found: Structure, strips: Sequence[ResidualStrip], anchor: tuple[int, int]
+) -> Structure:
+    """Return what a residual looks like with the part that was retouched, if it may have one."""
+    if found.neighbours <= _RETOUCHED:
+        return found
+    return replace(found, retouched=retouched(strips, anchor))
+
+
+def _geometry(
+    before: Array, after: Array, kernel: Kernel, found: Structure, poor: bool
+) -> tuple[str, str] | None:
+    """Say how the after image was moved, if the residual lets one think so."""
+    if not (poor or found.motion.share > _MOTION):
+        return None
+    if before.shape[1:] != after.shape[1:]:
+        return _resized(before, after)
+    factor = -(-max(after.shape[1:]) // _SIDE)
+    first, second = _reduced(before, factor), _reduced(after, factor)
+    geometry = turned(first, second) if poor else None
+    for coarser in (1, 2):
+        # At half the size the same tiles look twice as far.
+        geometry = geometry or moved(
+            _reduced(first, coarser), _reduced(second, coarser), factor * coarser, kernel.shape
+        )
+    if poor and geometry is None:
+        geometry = shifted(first, second, factor, kernel.shape)
+    return geometry
 
 
 def _resized(before: Array, after: Array) -> tuple[str, str] | None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from kernfit.learning.misfits.clues import Clues
+from kernfit.learning.misfits.rivals import Rival
 from kernfit.learning.misfits.structure import Structure
 
 # A finding counts if noise would do as well less often than this, if it explains this share of the
@@ -18,7 +21,7 @@ _NO_ROUNDING = 3.5
 # below so much in any case, the two are no pair.
 _UNRELATED, _IMAGE, _NOTHING = 0.25, 0.5, 0.02
 # A cause that explains so much of the residual is named, whatever else was done.
-_MOST_OF_IT = 0.5
+_MOST_OF_IT, _A_LITTLE = 0.5, 0.1
 _MORE_THAN_LOSSES = 0.2
 _LEAVES_AN_IMAGE = 0.2
 # Levels so far apart explain a residual of up to this share of a step: 1/sqrt(12), dithered more.
@@ -36,17 +39,20 @@ class Misfit:
     Attributes
     ----------
     kind : str
-        "clipped", "tone curve", "coarse levels", "lossy", "moved", "varies over the field",
-        "outliers", "non-linear" or "unrelated".
+        "colour", "linear light", "clipped", "tone curve", "coarse levels", "lossy", "moved",
+        "varies over the field", "outliers", "non-linear" or "unrelated".
     sentence : str
         How that shows; begins in lower case and ends without a full stop.
     remedy : str
         What to do; a sentence.
+    advice : Mapping
+        Options of `learn` that do it, if there are any.
     """
 
     kind: str
     sentence: str
     remedy: str
+    advice: Mapping[str, Any] = field(default_factory=dict)
 
     def about(self, what: str) -> str:
         """Return the sentence, of what is not enough: "a kernel"."""
@@ -88,6 +94,13 @@ _NAMED = {
 }
 
 
+def _named(rival: Rival, share: float, best: str | None, compressed: bool) -> bool:
+    """Whether a rival explains more than anything else; compression spares brightness."""
+    if best == "tone" and share > rival.share:
+        return False  # channels that mix follow a curve that bends each
+    return rival.share > _MOST_OF_IT or (rival.share > max(share, _A_LITTLE) and not compressed)
+
+
 def kind_of_misfit(
     found: Structure, clues: Clues, *, rms: float, floor: float, r2: float
 ) -> Misfit | None:
@@ -116,6 +129,9 @@ def kind_of_misfit(
     }
     best = max(shares, key=lambda name: shares[name], default=None)
     share = shares[best] if best is not None else 0.0
+    if clues.rival is not None and _named(clues.rival, share, best, clues.compressed):
+        rival = clues.rival
+        return Misfit(rival.kind, rival.sentence, rival.remedy, rival.advice)
     if found.retouched is not None and share < _MORE_THAN_LOSSES and clues.geometry is None:
         return Misfit(
             "outliers",

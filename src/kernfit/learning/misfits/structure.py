@@ -12,7 +12,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from kernfit.arrays import Array
 from kernfit.learning.misfits import features
 from kernfit.learning.misfits.ranks import takes_levels
-from kernfit.learning.misfits.retouched import Retouched, retouched
+from kernfit.learning.misfits.retouched import Retouched
 from kernfit.learning.pairs.noise import scale_by_level
 from kernfit.learning.pairs.residual import ResidualStrip
 
@@ -21,12 +21,14 @@ _PATCHES, _PIXELS = 20_000, 200_000
 _PATCH_NUMBERS = 4_000_000  # in all patches together, unless that were too few of them
 _TOGETHER = 1000
 _HALVINGS = 6  # into 64 parts of the field, which are taken to be independent
+# But none is smaller than so many sigmas of a blur that would make neighbours of noise so much
+# alike; a residual that is more so than this is not blurred noise.
+_APART, _MOST_ALIKE = 3.0, 0.973
 _FAR = 6.0  # standard deviations
 # Clipping shifts the mean within so many standard deviations from its level; such pixels are left
 # out, but no more than this share.
 _MARGIN, _MOST_NEAR = 4.0, 0.25
-# A part that was painted over leaves a residual that is so much alike in neighbouring pixels.
-_ALIKE = 0.5
+_DOUBT, _LITTLE = 1e-3, 0.01
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ class Structure:
     ranked : bool
         Whether the after image is made of levels of the before image, as a median makes it.
     retouched : Retouched or None
-        A part of the image that the kernel of the rest does not explain.
+        A part of the image that the kernel of the rest does not explain, if that was looked for.
     """
 
     tone: Finding
@@ -94,6 +96,12 @@ class Structure:
     step: int
     ranked: bool = False
     retouched: Retouched | None = None
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether any of the findings is more than chance and more than next to nothing."""
+        found = (self.tone, self.detail, self.drift, self.gain, self.blur, self.motion, self.rough)
+        return any(each.chance < _DOUBT and each.share > _LITTLE for each in found)
 
 
 def structure(
@@ -151,8 +159,15 @@ def structure(
     piled_up = highest if highest.mean() >= lowest.mean() else lowest
     neighbours = max(abs(sums[0]) / max(1, sums[1]), abs(sums[2]) / max(1, sums[3])) / power
     single = all(len(strip.seen) == 1 for strip in strips)
+    findings = _findings(joined, _halvings(neighbours, shape))
     return Structure(
-        **_findings(joined),
+        tone=findings["tone"],
+        detail=findings["detail"],
+        drift=findings["drift"],
+        gain=findings["gain"],
+        blur=findings["blur"],
+        motion=findings["motion"],
+        rough=findings["rough"],
         piled_up=float(piled_up.mean()),
         level=float(level[piled_up][0]),
         kurtosis=float(np.mean(square**2) / (np.mean(square) ** 2 or 1.0)),
@@ -161,7 +176,6 @@ def structure(
         step=step,
         ranked=single
         and takes_levels(joined.windows, joined.predicted + joined.error, joined.predicted),
-        retouched=retouched(strips, anchor) if neighbours > _ALIKE else None,
     )
 
 
@@ -176,7 +190,7 @@ class _Sample(NamedTuple):
     columns: Array
 
 
-def _findings(sample: _Sample) -> dict[str, Finding]:
+def _findings(sample: _Sample, halvings: int) -> dict[str, Finding]:
     """Test everything that is no kernel."""
     windows = sample.windows
     field = features.drift(sample.rows, sample.columns)
@@ -189,7 +203,7 @@ def _findings(sample: _Sample) -> dict[str, Finding]:
         "blur": features.times(field, np.column_stack([fine, coarse])),
         "motion": features.times(field[:, :2], features.slopes(windows)),
     }
-    parts = _parts(sample.rows, sample.columns)
+    parts = _parts(sample.rows, sample.columns, halvings)
     left = _rest(sample.patches, np.column_stack([sample.error, *functions.values()]))
     error, ends = left[:, 0], np.cumsum([1, *(values.shape[1] for values in functions.values())])
     found = {
@@ -310,13 +324,23 @@ def _taps(strip: ResidualStrip) -> int:
     return int(len(strip.seen) * kernel[0] * kernel[1] + 1)
 
 
-def _parts(rows: Array, columns: Array) -> Array:
+def _halvings(neighbours: float, shape: tuple[int, int]) -> int:
+    """Return how often a field may be halved so that parts still are independent.
+
+    Noise blurred by sigma is alike in neighbours by ``exp(-1 / (4 sigma^2))``.
+    """
+    sigma = 0.5 / np.sqrt(-np.log(np.clip(neighbours, 1e-3, _MOST_ALIKE)))
+    most = shape[0] * shape[1] / max(1.0, _APART * sigma) ** 2
+    return int(np.clip(np.log2(max(1.0, most)), 0, _HALVINGS))
+
+
+def _parts(rows: Array, columns: Array, halvings: int) -> Array:
     """Cut the places into parts of equally many, as compact as may be; return each one's number.
 
     The field, or what of it counts, is halved again and again across its longer side.
     """
     parts = [np.arange(len(rows))]
-    for _ in range(_HALVINGS):
+    for _ in range(halvings):
         halves = []
         for part in parts:
             longer = rows[part] if np.ptp(rows[part]) >= np.ptp(columns[part]) else columns[part]

@@ -97,4 +97,5 @@ def _gram_of_some(seen: Array, shape: tuple[int, int], outputs: Array) -> Array:
     thin = max(1, rows.size // (_MOST_FAR // 16))
     chosen = np.zeros_like(outputs)
     chosen[rows[::thin], columns[::thin]] = True
-    return thin * patch_products(seen, seen[:0], shape, chosen)[0]
+    nothing = np.empty((0, *outputs.shape))
+    return thin * patch_products(seen, nothing, shape, chosen)[0]

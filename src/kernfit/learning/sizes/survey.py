@@ -8,6 +8,7 @@ import numpy as np
 
 from kernfit.errors import InvalidInput
 from kernfit.learning.answers.fit import Fit
+from kernfit.learning.misfits.rivals import rival
 from kernfit.learning.pairs.pair import Pair
 from kernfit.learning.pairs.several import Pairs
 from kernfit.learning.sizes.support import choose_support
@@ -19,6 +20,8 @@ LARGEST = (15, 31)
 _PIXELS = (4_000_000, 1_000_000)
 # The larger search begins if the rim lowers the squared error by more than this share.
 _RIM_MATTERS = 0.025
+# Nor where channels or the light explain this share of what one kernel leaves.
+_MOST_OF_IT = 0.5
 # What the sums themselves cannot resolve, as a share of the after image's energy.
 _SUMS_RESOLVE = 1e-12
 # Outer taps below this share of the largest may stand for nothing.
@@ -67,6 +70,8 @@ def survey(pair: Pair | Pairs, *, bias: bool = True, threads: int | None = None)
         noisy = statistics.noise is not None
         if limit == LARGEST[-1] or noisy or not _goes_on(statistics, bias):
             break
+        if _is_another(pair, found):
+            break
     return found
 
 
@@ -87,6 +92,16 @@ def _goes_on(statistics: Statistics, bias: bool) -> bool:
     ]
     resolved = _SUMS_RESOLVE * float(statistics.sums.energy.sum())
     return errors[1] > (1 + _RIM_MATTERS) * max(errors[0], resolved)
+
+
+def _is_another(pair: Pair | Pairs, shape: tuple[int, int]) -> bool:
+    """Whether colour or light explains the pair, so that no larger kernel will."""
+    first = pair.members[0] if isinstance(pair, Pairs) else pair
+    if type(first) is not Pair or not isinstance(first.before, np.ndarray):
+        return False
+    floor = 1 / np.sqrt(12) if first.after.dtype.kind in "iu" else 0.0
+    other = rival(first, shape, floor)
+    return other is not None and other.share > _MOST_OF_IT
 
 
 def smallest_reproducing(fit: Fit, of_size: Callable[[tuple[int, int]], Fit]) -> Fit:
