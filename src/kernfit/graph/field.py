@@ -13,6 +13,7 @@ from kernfit.display import pairs_as_html
 from kernfit.errors import InvalidInput
 from kernfit.graph.extent import ONE_TO_ONE, Extent
 from kernfit.graph.graph import LayerGraph, Node, Pair
+from kernfit.graph.refusals import UnfitSize
 from kernfit.graph.rules import Rule, Whole
 
 if TYPE_CHECKING:
@@ -277,9 +278,9 @@ def _merge(node: Node, one: Axis, other: Axis, along: str) -> Axis:
     if one.extent is None or other.extent is None:
         return Axis(None, one.whole or other.whole, aligned)
     if one.extent.stride != other.extent.stride:
-        raise InvalidInput(
+        raise UnfitSize(
             f"paths that meet at {node.op} {node.name!r} must have the same stride along {along}, "
-            f"got {one.extent.stride} and {other.extent.stride}: such sizes fit only by chance"
+            f"got {one.extent.stride} and {other.extent.stride}, so such sizes fit only by chance"
         )
     return Axis(
         one.extent.merged(other.extent), "", aligned and one.extent.aligned_with(other.extent)

@@ -10,9 +10,9 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from kernfit.errors import InvalidInput
 from kernfit.graph.field import AXES, fields_of
 from kernfit.graph.graph import LayerGraph, Node
+from kernfit.graph.refusals import NeedsWhole, UnfitSize
 from kernfit.graph.rules import Resize, Rule, Whole, Window
 
 Flags = NDArray[np.bool_]
@@ -61,9 +61,10 @@ def plan_axis(graph: LayerGraph, target: str, axis: int, length: int) -> AxisPla
 
     Raises
     ------
-    InvalidInput
-        If a node sees the whole image or depends on its size, or the model does not take an
-        image of this length; it names the node.
+    NeedsWhole
+        If a node sees the whole image or depends on its size; it names the node.
+    UnfitSize
+        If the model does not take an image of this length.
     """
     nodes = tuple(graph.upto(target))
     for node in nodes:
@@ -76,25 +77,30 @@ def plan_axis(graph: LayerGraph, target: str, axis: int, length: int) -> AxisPla
         elif isinstance(rule, Window) and rule.beyond == "wrap" and (rule.before or rule.after):
             why = "its padding wraps around the image"
         if why:
-            raise InvalidInput(
+            raise NeedsWhole(
                 f"tiles of the model would not equal the whole: node {node.name!r} ({node.op}) "
                 f"needs all of the image: {why}: run it on the whole image, or choose a layer "
                 "before it"
             )
-    fields = fields_of(graph)
-    strides = {}
-    for node in nodes:
-        extent = fields[node.name].axes[axis].extent
-        assert extent is not None  # as no node sees the whole image
-        strides[node.name] = extent.stride
+    strides = _strides(graph, nodes, axis)
     found = lengths_for(nodes, axis, length)
     if isinstance(found, str):
-        raise InvalidInput(
-            f"the model does not take an image of {length} {AXES[axis]}: {found}; "
-            f"multiples of {_grid(nodes, strides, axis)} may fit: pad='edge' adds what is missing"
-        )
+        raise UnfitSize(f"the model does not take an image of {length} {AXES[axis]}: {found}")
     lengths, rules = found
     return AxisPlan(nodes, rules, strides, lengths, _grid(nodes, strides, axis), axis)
+
+
+def grid_of(graph: LayerGraph, target: str, axis: int) -> int:
+    """Return the pixels whose multiples are whole steps of every operation; 1 if none has one."""
+    nodes = graph.upto(target)
+    return _grid(nodes, _strides(graph, nodes, axis), axis)
+
+
+def _strides(graph: LayerGraph, nodes: Sequence[Node], axis: int) -> dict[str, Fraction]:
+    """Return the strides of the nodes that do not see the whole image."""
+    fields = fields_of(graph)
+    extents = {node.name: fields[node.name].axes[axis].extent for node in nodes}
+    return {name: extent.stride for name, extent in extents.items() if extent is not None}
 
 
 def lengths_for(
@@ -194,9 +200,9 @@ def _followed(
 
 def _grid(nodes: Sequence[Node], strides: dict[str, Fraction], axis: int) -> int:
     """Return the pixels whose multiples are whole steps of every operation."""
-    steps = [strides[nodes[-1].name]]
+    steps = [strides.get(nodes[-1].name, Fraction(1))]
     for node in nodes[1:]:
         rule = node.rules[axis]
-        if not isinstance(rule, Whole):
+        if not isinstance(rule, Whole) and node.inputs[0] in strides:
             steps.append(strides[node.inputs[0]] * rule.period[1])
     return math.lcm(*(step.numerator for step in steps))

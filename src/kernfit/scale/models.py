@@ -15,13 +15,14 @@ from kernfit.arrays import Array
 from kernfit.errors import InvalidInput
 from kernfit.frameworks.registry import runner_for
 from kernfit.frameworks.runner import Runner
+from kernfit.graph.tiling import Strip
 from kernfit.hashing import digest
 from kernfit.io.results import PartWriter, Result
 from kernfit.scale.files import check_written_by, fill
 from kernfit.scale.images import LargeImage
 from kernfit.scale.windows import Span, gather
 from kernfit.scale.workers import Workers
-from kernfit.see.planning import Strip, TilePlan
+from kernfit.see.planning import TilePlan
 from kernfit.see.tiled import run_tile
 
 Pair = tuple[int, int]

@@ -11,7 +11,8 @@ from kernfit.errors import InvalidInput
 from kernfit.frameworks.registry import graph_of, runner_for
 from kernfit.graph.field import ReceptiveField
 from kernfit.graph.graph import Pair
-from kernfit.see.planning import Strip, tile_plan
+from kernfit.graph.tiling import Strip
+from kernfit.see.planning import tile_plan
 
 STEP = 0.02  # of pixels whose standard deviation is 1: well above float32's rounding
 BLOCKS = 32  # along each axis of the window, unless a grain is given

@@ -4,41 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
 from kernfit.arrays import as_pair_of_ints
 from kernfit.errors import InvalidInput
-from kernfit.frameworks.registry import ending_at, graph_of
-from kernfit.graph.extent import Extent, union
-from kernfit.graph.field import AXES, fields_of
-from kernfit.graph.graph import LayerGraph, Pair
-from kernfit.graph.halo import AxisPlan, clean_elements, plan_axis
+from kernfit.graph.field import fields_of
+from kernfit.graph.graph import Pair
+from kernfit.graph.halo import AxisPlan
 from kernfit.graph.memory import peak_bytes
+from kernfit.graph.tiling import Cutter, Strip
+from kernfit.see.cheapest import cheapest, halved
+from kernfit.see.fitting import Fitting, check_tile, fitted
 
 USUAL_MEMORY = 2**30
-
-
-@dataclass(frozen=True)
-class Strip:
-    """One tile's place along one axis.
-
-    Attributes
-    ----------
-    start, stop : int
-        What is read from the image.
-    first, last : int
-        The outputs that are kept, half-open, numbered as in the whole result.
-    skip : int
-        Outputs of the tile in front of those.
-    """
-
-    start: int
-    stop: int
-    first: int
-    last: int
-    skip: int
 
 
 @dataclass(frozen=True)
@@ -65,15 +45,20 @@ class TilePlan:
         The node that it gives.
     bytes_needed : int or None
         An estimate of what the model needs for the largest tile, None if channels are unknown.
+    halved_by : (rows, columns) or None
+        A tile with which each pixel would be computed half as often; None if it is computed less
+        than twice.
+    halved_bytes : int or None
+        What that would need.
 
     Examples
     --------
     >>> from kernfit import LayerSpec, tile_plan
     >>> plan = tile_plan([LayerSpec(5, padding=2)], (100, 60), tile=40)
     >>> plan.count, plan.tile, plan.halo
-    (6, (40, 38), ((2, 2), (2, 2)))
+    (6, (40, 40), ((2, 2), (2, 2)))
     >>> plan.rows[1]
-    Strip(start=34, stop=74, first=36, last=72, skip=2)
+    Strip(start=36, stop=76, first=38, last=74, skip=2)
     """
 
     shape: Pair
@@ -86,6 +71,14 @@ class TilePlan:
     stride: tuple[Fraction, Fraction]
     layer: str
     bytes_needed: int | None = None
+    halved_by: Pair | None = None
+    halved_bytes: int | None = None
+
+    @property
+    def times(self) -> float:
+        """How often each pixel of the image is computed, on average."""
+        read = [sum(strip.length for strip in strips) for strips in (self.rows, self.columns)]
+        return math.prod(read) / math.prod(self.shape)
 
     @property
     def count(self) -> int:
@@ -127,9 +120,17 @@ class TilePlan:
         ]
         if any(self.padded):
             lines.append(f"padded by {self.padded[0]} rows and {self.padded[1]} columns")
+        if self.count > 1:
+            lines.append(f"each pixel is computed {self.times:.2g} times{self._better()}")
         if self.bytes_needed:
             lines.append(f"about {self.bytes_needed / 2**20:.0f} MiB for a tile")
         return "\n".join(lines)
+
+    def _better(self) -> str:
+        if self.halved_by is None:
+            return ""
+        needs = f", about {self.halved_bytes / 2**20:.0f} MiB," if self.halved_bytes else ""
+        return f"; tiles of {self.halved_by[0]}x{self.halved_by[1]}{needs} would halve that"
 
 
 def tile_plan(
@@ -182,174 +183,46 @@ def tile_plan(
     halo: 2 above, 2 below, 2 left, 2 right
     tiles begin at multiples of 2 rows and 2 columns
     image 1000x600, result 500x300
+    each pixel is computed 1 times
     """
     lengths = as_pair_of_ints(shape, "shape", least=1)
-    graph = graph_of(ending_at(model, layer, pointwise), shape=lengths, pointwise=pointwise)
-    target = graph.find(layer)
-    fitting = [_fitting(graph, target, axis, lengths[axis], pad) for axis in (0, 1)]
-    graph.shape = fitting[0].length, fitting[1].length
-    field = fields_of(graph)[target]
-    extents = []
-    for axis in field.axes:
-        assert axis.extent is not None  # plan_axis has refused anything else
-        extents.append(axis.extent)
     if tile is not None and memory is not None:
         raise InvalidInput("tile and memory must not both be given: give one of them")
-    if tile is None:
-        sizes = _tile_for(graph, target, fitting, extents, memory or USUAL_MEMORY)
-    else:
-        sizes = as_pair_of_ints(tile, "tile", least=1)
-    # Of an extended image, only what stands for the image itself is kept.
-    result = [
-        min(plan.lengths[target], math.ceil(n / extent.stride))
-        if plan.length > n
-        else plan.lengths[target]
-        for plan, extent, n in zip(fitting, extents, lengths, strict=True)
-    ]
-    rows, columns = (_strips(fitting[a], extents[a], sizes[a], result[a]) for a in (0, 1))
-    largest = (
-        max(strip.stop - strip.start for strip in rows),
-        max(strip.stop - strip.start for strip in columns),
+    fit = fitted(model, lengths, pad=pad, layer=layer, pointwise=pointwise)
+    cutters = tuple(_cutter(fit, axis, n) for axis, n in zip(fit.axes, lengths, strict=True))
+    sizes = (
+        cheapest(fit, cutters, memory or USUAL_MEMORY)
+        if tile is None
+        else as_pair_of_ints(tile, "tile", least=1)
     )
-    return TilePlan(
-        shape=(fitting[0].length, fitting[1].length),
-        padded=(fitting[0].length - lengths[0], fitting[1].length - lengths[1]),
-        result=(result[0], result[1]),
-        halo=(_halo(extents[0]), _halo(extents[1])),
-        grid=(fitting[0].grid, fitting[1].grid),
+    rows, columns = (cutter.cut(size) for cutter, size in zip(cutters, sizes, strict=True))
+    plan = TilePlan(
+        shape=fit.shape,
+        padded=(fit.shape[0] - lengths[0], fit.shape[1] - lengths[1]),
+        result=(cutters[0].total, cutters[1].total),
+        halo=(cutters[0].halo, cutters[1].halo),
+        grid=(fit.axes[0].grid, fit.axes[1].grid),
         rows=rows,
         columns=columns,
-        stride=(extents[0].stride, extents[1].stride),
-        layer=target,
-        bytes_needed=peak_bytes(graph, target, largest),
+        stride=(cutters[0].extent.stride, cutters[1].extent.stride),
+        layer=fit.target,
+    )
+    if plan.count > 1:
+        check_tile(fit, model, plan.tile, layer, pointwise)
+    better = halved(cutters, plan.times)
+    return replace(
+        plan,
+        bytes_needed=peak_bytes(fit.graph, fit.target, plan.tile),
+        halved_by=better,
+        halved_bytes=None if better is None else peak_bytes(fit.graph, fit.target, better),
     )
 
 
-def _fitting(graph: LayerGraph, target: str, axis: int, length: int, pad: bool) -> AxisPlan:
-    """Return the plan for the least length from the image's on that the model takes."""
-    try:
-        return plan_axis(graph, target, axis, length)
-    except InvalidInput as refusal:
-        if not pad or "does not take an image" not in str(refusal):
-            raise
-        first = refusal
-    for more in range(1, 4097):
-        try:
-            return plan_axis(graph, target, axis, length + more)
-        except InvalidInput:
-            continue
-    raise first
-
-
-def _halo(extent: Extent) -> Pair:
-    """Return how far the windows of whole periods of outputs reach beyond their own pixels.
-
-    What tiles keep begins and ends with a period, as the grid is made of whole ones.
-    """
-    span = union(extent.spans)
-    if span is None:
-        return 0, 0
-    return max(0, -span[0]), max(0, span[1] + 1 - extent.inputs)
-
-
-def _strips(plan: AxisPlan, extent: Extent, size: int, total: int) -> tuple[Strip, ...]:
-    """Cut one axis so that no tile is longer than `size`, if that is possible at all."""
-    if plan.length <= size:
-        return (Strip(0, plan.length, 0, total, 0),)
-    steps = max(1, (size - sum(_halo(extent))) // plan.grid)
-    while True:
-        strips = _cut(plan, extent, steps * plan.grid, total)
-        # Rounding to the grid may make a tile longer than asked for.
-        if steps == 1 or max(strip.stop - strip.start for strip in strips) <= size:
-            return strips
-        steps -= 1
-
-
-def _cut(plan: AxisPlan, extent: Extent, core: int, total: int) -> tuple[Strip, ...]:
-    """Cut one axis into strips that stand for `core` pixels each."""
-    outputs = int(core / extent.stride)
-    known: dict[tuple[int, ...], Pair] = {}
-    strips = []
-    for first in range(0, total, outputs):
-        last = min(first + outputs, total)
-        start, stop = _window(plan, extent, first, last)
-        # Strips far from both ends are alike: what was found for one holds for all.
-        origin = int(first * extent.stride)
-        far = extent.size + core
-        ends = min(start, far), min(plan.length - stop, far)
-        where = (start - origin, stop - origin, last - first, *ends)
-        if where not in known:
-            start, stop = _widened(plan, start, stop, first, last, extent)
-            known[where] = start - origin, stop - origin
-        start, stop = origin + known[where][0], origin + known[where][1]
-        strips.append(Strip(start, stop, first, last, first - int(start / extent.stride)))
-    return tuple(strips)
-
-
-def _window(plan: AxisPlan, extent: Extent, first: int, last: int) -> Pair:
-    """Return what the windows of some outputs cover, with both ends put on the grid."""
-    period = len(extent.spans)
-    ends = {*range(first, min(first + period, last)), *range(max(first, last - period), last)}
-    span = union(extent.span(element) for element in ends)
-    low, high = span or (int(first * extent.stride), int(first * extent.stride))
-    start = max(0, low) // plan.grid * plan.grid
-    return min(start, _last_start(plan)), _stop(plan, high + 1, start)
-
-
-def _widened(plan: AxisPlan, start: int, stop: int, first: int, last: int, extent: Extent) -> Pair:
-    """Return the least tile around this one whose outputs are the whole's, proved one by one."""
-    while True:
-        clean = clean_elements(plan, start, stop)
-        skip = first - int(start / extent.stride)
-        if clean is not None:
-            kept = clean[plan.output][skip : skip + last - first]
-            if len(kept) == last - first and kept.all():
-                return start, stop
-        if start == 0 and stop == plan.length:
-            raise InvalidInput(
-                f"no tile along {AXES[plan.axis]} equals the whole image at output {first}: run "
-                "the model on the whole image"
-            )
-        start = max(0, start - plan.grid)
-        stop = _stop(plan, stop + plan.grid, start)
-
-
-def _stop(plan: AxisPlan, least: int, start: int) -> int:
-    """Return the least end from `least` on that is congruent to the image's length.
-
-    So every operation divides a tile with the remainder that the whole image leaves.
-    """
-    least = max(least, start + 1)
-    return min(plan.length, least + (plan.length - least) % plan.grid)
-
-
-def _last_start(plan: AxisPlan) -> int:
-    return (plan.length - 1) // plan.grid * plan.grid
-
-
-def _tile_for(
-    graph: LayerGraph, target: str, plans: list[AxisPlan], extents: list[Extent], memory: int
-) -> Pair:
-    """Return the largest square tile that fits into so many bytes."""
-    most = max(plan.length for plan in plans)
-    if (whole := peak_bytes(graph, target, (plans[0].length, plans[1].length))) is None:
-        raise InvalidInput(
-            "tile must be given, as the layers do not say how many channels they have"
-        )
-    if whole <= memory:
-        return most, most
-    low, high = 1, most
-    while high - low > 1:
-        middle = (low + high) // 2
-        sizes = min(middle, plans[0].length), min(middle, plans[1].length)
-        needed = peak_bytes(graph, target, sizes)
-        low, high = (middle, high) if needed is not None and needed <= memory else (low, middle)
-    least = max(
-        sum(_halo(extent)) + 2 * plan.grid for plan, extent in zip(plans, extents, strict=True)
-    )
-    if low < min(least, most):
-        raise InvalidInput(
-            f"memory must hold a tile of {least}x{least} pixels, about "
-            f"{peak_bytes(graph, target, (least, least))} bytes, got {memory}: give more"
-        )
-    return low, low
+def _cutter(fit: Fitting, axis: AxisPlan, length: int) -> Cutter:
+    extent = fields_of(fit.graph)[fit.target].axes[axis.axis].extent
+    assert extent is not None  # plan_axis has refused anything else
+    total = axis.lengths[fit.target]
+    # Of an extended image, only what stands for the image itself is kept.
+    if axis.length > length:
+        total = min(total, math.ceil(length / extent.stride))
+    return Cutter(axis, extent, total)

@@ -13,10 +13,11 @@ from kernfit.errors import InvalidInput
 from kernfit.frameworks.registry import runner_for
 from kernfit.frameworks.runner import Runner
 from kernfit.graph.graph import Pair
+from kernfit.graph.tiling import Strip
 from kernfit.hashing import digest
 from kernfit.io.pixels import Pixels, open_pixels
 from kernfit.io.results import Result, check_target
-from kernfit.see.planning import Strip, TilePlan, tile_plan
+from kernfit.see.planning import TilePlan, tile_plan
 
 Progress = Callable[[int, int], None]
 

@@ -9,6 +9,7 @@ from kernfit.errors import InvalidInput
 from kernfit.frameworks.torch.ops import FOLLOW, IGNORED, TorchStep
 from kernfit.frameworks.trace import Place, Trace
 from kernfit.graph.graph import LayerGraph, Pair
+from kernfit.graph.refusals import UnfitSize
 from kernfit.packages import need
 
 USUAL = (256, 256)  # an image size that the strides of usual models divide
@@ -102,7 +103,7 @@ def export(model: Any, shape: Pair | None = None) -> Any:
         for module in training:
             module.training = True
     reason = " ".join(str(failure).split())[:200]
-    raise InvalidInput(
+    raise UnfitSize(
         f"the model must run through torch.export for an image of {rows}x{columns}, got: {reason}: "
         "give a shape=(rows, columns) that it takes, wrap it in a module that takes only images, "
         "or export it to ONNX"
