@@ -75,10 +75,13 @@ def test_a_rate_beyond_the_limit_diverges_and_the_page_says_why(visit):
     first = numbers(page.locator("#step").inner_text())[1]
     page.get_by_role("button", name="100 steps").click()
     why = page.locator("#why").inner_text()
-    assert "λ = 30." in why
-    assert "1 − 2·rate·λ = −1.04" in why
     assert "diverges" in why
     assert "below 1/λ = 0.03333" in why
+    assert "λ = 30." not in why  # for those who open the fold
+    page.get_by_text("Why, in eigenvalues").click()
+    behind = page.locator("#behind").inner_text()
+    assert "λ = 30." in behind
+    assert "1 − 2·rate·λ = −1.04" in behind
     said = numbers(page.locator("#step").inner_text())
     assert said[1] > 100 * first
     page.get_by_label("The same in numbers").fill("0.033")
@@ -140,7 +143,8 @@ def test_stripes_leave_taps_undetermined(visit):
     assert "rows are not: the before image does not change from top to bottom" in said
     cells = page.locator("table.taps", has=page.get_by_text("Learnt")).locator("td small")
     assert cells.all_inner_texts() == ["not determined"] * 9
-    assert "The smallest eigenvalue is 0" in page.locator("#why").inner_text()
+    assert "the data say nothing" in page.locator("#why").inner_text()
+    assert "The smallest eigenvalue is 0" in page.locator("#behind").text_content()
 
 
 def test_a_misfit_is_called_one(visit):
@@ -193,3 +197,42 @@ def test_a_narrow_page_is_not_wider_than_its_window(visit):
     page = done(visit("#learn?shape=5x5&noise=3", width=360))
     page.wait_for_timeout(200)
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_an_answer_never_stands_under_another_question(visit):
+    """Two files added one by one: nobody asked for the new before and the old after image."""
+    first, second = np.split(lesson.scene((120, 80)), 2)
+    taps = np.array([[0, 1, 2], [1, 4, 1], [3, 1, 3]]) / 16
+    afters = [
+        np.rint(kernfit.correlate2d(image.astype(float), taps, mode="same")).astype(np.uint8)
+        for image in (first, second)
+    ]
+    page = done(visit("#learn?before=bar"))
+    asked = []
+    page.on("request", lambda request: asked.append(request.post_data or ""))
+    upload(page, one=first, one_after=afters[0])
+    expect(page.locator("#verdict")).to_contain_text("Found", timeout=30_000)
+    assert sum('"after"' in body for body in asked) == 1
+    upload(page, two=second)
+    expect(page.locator("#pair")).to_contain_text("Before: two.png. After: not chosen yet")
+    expect(page.locator("#verdict")).to_contain_text("Pick the after image")
+    assert page.locator("#results table:visible").count() == 0
+    upload(page, two_after=afters[1])
+    expect(page.locator("#pair")).to_contain_text("Before: two.png. After: two_after.png")
+    expect(page.locator("#verdict")).to_contain_text("Found", timeout=30_000)
+    assert sum('"after"' in body for body in asked) == 2
+
+
+def test_an_answer_to_another_question_is_dimmed(visit):
+    page = done(visit(LESSON))
+    results = page.locator("#results")
+    assert results.get_attribute("data-stale") is None
+    page.route("**/api/learn", lambda route: None)  # no answer comes
+    page.get_by_label("Kernel's shape").select_option("2x2")
+    expect(results).to_have_attribute("data-stale", "")
+
+
+def test_what_rounding_leaves_is_not_drawn_as_something(visit):
+    page = done(visit("#learn?before=portrait"))
+    reach = numbers(page.get_by_text("Residual, ±").inner_text())[0]
+    assert reach >= 1

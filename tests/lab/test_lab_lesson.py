@@ -100,7 +100,7 @@ def test_the_descent_of_the_lesson(visit):
         lesson.black_bar(), kernfit.correlate2d(lesson.black_bar(), [[1, -1]]), (1, 2)
     )
     largest = np.linalg.eigvalsh(sums.gram)[-1]
-    expect(part(page, 4).locator("#why")).to_contain_text(f"λ = {largest:.4g}.")
+    expect(part(page, 4).locator("#behind")).to_contain_text(f"λ = {largest:.4g}.")
 
 
 def test_convolution_is_learnt_flipped(visit):

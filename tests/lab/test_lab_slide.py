@@ -48,7 +48,7 @@ def test_the_lessons_numbers_one_after_the_other(visit):
         assert f"place {number + 1} of 4" in page.locator("#place").inner_text()
         page.get_by_role("button", name="Next").click()
     expect_sum(page, written[-1])  # there is no further place
-    assert "2 × 2" in page.locator("#sizes").inner_text()
+    assert "2 rows and 2 columns" in page.locator("#sizes").inner_text()
 
 
 def test_the_images_own_numbers_can_be_changed(visit):
@@ -109,7 +109,7 @@ def test_numbers_size_and_flip_can_be_changed(visit):
     expect_sum(page, "0·0.5 + 1·2 + 3·1 + 4·10 + (−3) = 42")
     page.get_by_label("one row less", exact=True).click()
     expect_sum(page, "0·1 + 1·10 + (−3) = 7")
-    assert "3 × 2" in page.locator("#sizes").inner_text()
+    assert "3 rows and 2 columns" in page.locator("#sizes").inner_text()
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,8 @@ def test_options_give_what_python_gives(visit, fragment, options):
     page = visit(f"#slide?image=scene&top=40&left=100&taps={taps.tolist()}&at={at}&{fragment}")
     shown = sum_shown(page).rsplit("= ", 1)[1].replace("−", "-")
     assert int(shown) == expected.ravel()[at]
-    assert f"{expected.shape[0]} × {expected.shape[1]}" in page.locator("#sizes").inner_text()
+    said = page.locator("#sizes").inner_text()
+    assert "{} rows and {} columns".format(*expected.shape) in said
 
 
 def test_the_outputs_colours_are_those_of_its_numbers(visit):
@@ -219,3 +220,34 @@ def test_a_narrow_page_is_not_wider_than_its_window(visit):
     for fragment in ("#slide", "#slide?image=portrait&part=64&mode=same"):
         page = visit(fragment, width=360)
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_the_first_element_of_an_output_is_not_black(visit):
+    """19 of 43 is a middle grey, though nothing smaller is there yet."""
+    page = visit("#slide")
+    expect_sum(page, "19")
+    red, _, _ = cell(page, 1, 0, 0, (2, 2))
+    assert red == pytest.approx(255 * 19 / 43, abs=3)
+
+
+def test_presenting_fills_the_window_with_large_numbers(visit):
+    """As on a projector of 1024x768: one key, planes that fill it, one place for each key."""
+    page = visit("#slide", width=1024)
+    small = page.locator("canvas.plane").first.bounding_box()["width"]
+    assert small >= 280  # three columns of numbers
+    page.keyboard.press("p")
+    expect(page.locator("header")).to_be_hidden()
+    expect(page.locator(".controls")).to_be_hidden()
+    page.wait_for_timeout(100)
+    boxes = [canvas.bounding_box() for canvas in page.locator("canvas.plane").all()]
+    assert sum(box["width"] for box in boxes) > 0.8 * 1024
+    assert (
+        page.evaluate("() => parseFloat(getComputedStyle(document.querySelector('#sum')).fontSize)")
+        >= 28
+    )
+    page.keyboard.press("PageDown")
+    expect_sum(page, "25")
+    page.keyboard.press("PageUp")
+    expect_sum(page, "19")
+    page.keyboard.press("p")
+    expect(page.locator("header")).to_be_visible()

@@ -168,6 +168,9 @@ def pictures(x: Array, y: Array, fit: Fit, limits: tuple[float, float]) -> dict[
     finite = np.abs(left[np.isfinite(left)])
     # Borders, which were not explained, must not hide the rest.
     reach = float(np.quantile(finite, 0.99)) if finite.size else 0.0
+    # What rounding leaves, and dust of the arithmetic, are not drawn as if they were something.
+    spread = float(np.ptp(second[np.isfinite(second)])) if finite.size else 0.0
+    reach = max(reach, fit.residual_floor * 12**0.5, 1e-6 * spread)
     known = [plane[np.isfinite(plane)] for plane in (first, second)]
     low = min(float(plane.min()) for plane in known if plane.size)
     high = max(float(plane.max()) for plane in known if plane.size)

@@ -35,6 +35,12 @@ export function scaleOf(data) {
   return { low, high, signed: low < 0, reach: Math.max(Math.abs(low), Math.abs(high)) || 1 };
 }
 
+// The same for an output that grows: a single positive number is no darkest one.
+export function scaleFromZero(data) {
+  const scale = scaleOf(data);
+  return scale.low > 0 ? { ...scale, low: 0 } : scale;
+}
+
 export function colourOf(value, scale) {
   if (!Number.isFinite(value)) return [255, 0, 255];
   if (scale.signed) return signed(value / scale.reach);

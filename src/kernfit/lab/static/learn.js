@@ -52,12 +52,14 @@ export function start(root, lab) {
   const tables = h("div", { class: "tables" });
   const figures = h("div", { class: "pictures" });
   const files = h("div", { class: "row" });
+  const results = h("div", { class: "stage", id: "results", "aria-live": "polite" }, verdict, tables, files, figures, path.root);
+  let question = null; // what the shown answer answers
 
   root.append(
     h("h2", {}, "Learn"),
     h("p", { class: "lead" }, "Which kernel turned the before image into the after image? Drop two images, or hide a kernel and have the after image made here."),
     h("div", { class: "bench learn" },
-      h("div", { class: "stage" }, h("div", { class: "row" }, run, cancel, bar, doing), verdict, tables, files, figures, path.root),
+      h("div", { class: "stage" }, h("div", { class: "row" }, run, cancel, bar, doing), results),
       h("div", { class: "controls" },
         h("fieldset", {}, h("legend", {}, "Pair"), labelled("After image", source), pair,
           labelledSlider("Pixels to use", slider(state.share, (value) => { state.share = value; learn(); }, {
@@ -98,10 +100,22 @@ export function start(root, lab) {
       learn();
     } });
     const found = state.make ? [slot("before", "before")] : [slot("before", "before"), slot("after", "after")];
+    // Two files at a time are before and after; the old after image is no partner of a new one.
     found.onpair = () => {
       state.make = false;
+      state.after = "";
       arrange();
       lab.shelf.use(slots());
+    };
+    // Files that come one by one: a new before image waits for its own after image.
+    found.onadded = (id) => {
+      if (state.make || !state.after) return false;
+      state.after = "";
+      state.before = id;
+      arrange();
+      learn();
+      lab.shelf.expect(1);
+      return true;
     };
     return found;
   }
@@ -111,14 +125,34 @@ export function start(root, lab) {
     save();
     lab.shelf.use(slots());
     if (!state.make && !lab.shelf.find(state.after)) {
-      verdict.replaceChildren(h("p", { class: "hint" }, "Pick the after image on the shelf, or drop it on the page."));
+      stop?.abort();
+      clear(h("p", { class: "hint" }, "Pick the after image on the shelf, or drop it on the page."));
       return;
     }
-    const found = await running(() => api.learn(wish(), watching()));
-    if (!found || closed) return;
+    const asked = JSON.stringify(wish());
+    mark();
+    const found = await running(() => api.learn(JSON.parse(asked), watching()));
+    // Something else is asked by now: that answer is on its way.
+    if (!found || closed || asked !== JSON.stringify(wish())) return;
     answer = found;
+    question = asked;
     show(found);
+    mark();
   });
+
+  // Dim what answers another question than the one that stands there now.
+  function mark() {
+    results.toggleAttribute("data-stale", question !== null && question !== JSON.stringify(wish()));
+  }
+
+  // Take the answer away, and say why there is none.
+  function clear(...said) {
+    answer = question = null;
+    verdict.replaceChildren(...said);
+    for (const part of [tables, figures, files]) part.replaceChildren();
+    path.use(null);
+    mark();
+  }
 
   // What is told while work is under way, and how it is stopped.
   let stage = "";
@@ -142,9 +176,7 @@ export function start(root, lab) {
       if (closed) return null;
       doing.textContent = error.name === "AbortError" ? "Cancelled." : "";
       if (error.name !== "AbortError") {
-        verdict.replaceChildren(h("p", { class: "error", role: "alert" }, error.message));
-        for (const part of [tables, figures, files]) part.replaceChildren();
-        path.use(null);
+        clear(h("p", { class: "error", role: "alert" }, error.message));
       }
       return null;
     } finally {

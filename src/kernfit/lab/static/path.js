@@ -18,6 +18,7 @@ export class Path {
     this.exact = h("div", { class: "scroll" });
     this.said = h("p", { id: "step", role: "status" });
     this.why = h("p", { class: "why", id: "why" });
+    this.behind = h("p", { class: "hint", id: "behind" });
     this.rates = slider(Math.log10(state.rate), (value) => this.setRate(10 ** value), {
       min: -2, max: 0.5, step: 0.005, text: (value) => `${say(10 ** value, 3)} of the limit`,
     });
@@ -37,7 +38,7 @@ export class Path {
       labelled("Pace", select([[0, "2 steps a second"], [1, "30 steps a second"], [10, "600"], [200, "12,000"]], state.pace, (value) => { state.pace = Number(value); save(); })),
       labelled("Start from", select(["zeros", "random numbers"], state.start, (value) => { state.start = value; this.restart(); })),
       checkbox("Learn the bias too", state.bias, (on) => { state.bias = on; this.restart(); }),
-      this.said, this.why, this.chart,
+      this.said, this.why, h("details", {}, h("summary", {}, "Why, in eigenvalues"), this.behind), this.chart,
       h("div", { class: "tables" }, this.now, this.exact));
     this.none = h("p", { class: "hint" }, "The descent is shown for kernels of one channel, up to 15 × 15.");
     this.root = h("section", { class: "descent", "aria-label": "Gradient descent" },
@@ -143,7 +144,9 @@ export class Path {
     this.exact.replaceChildren(tapsTable(this.taps(sums.exact), { caption: `Exact; bias ${tap(sums.exact.at(-1))}`, text: tap }));
     const silent = state.rate >= 1 && descent.steps >= 20 && !descent.diverged
       ? " It does not show here: from these numbers nothing was missing along that direction. Start from random numbers." : "";
-    this.why.textContent = reason(state.rate * this.limit, this.eigenvalues) + silent;
+    const { said, behind } = reason(state.rate * this.limit, this.eigenvalues);
+    this.why.textContent = said + silent;
+    this.behind.textContent = behind;
     this.why.classList.toggle("error", state.rate >= 1);
     this.paint();
   }
@@ -207,19 +210,27 @@ export class Path {
   }
 }
 
-// Why a descent arrives or not, in words.
+// Why a descent arrives or not, in words: what happens first, the eigenvalues behind it after that.
 export function reason(rate, eigenvalues) {
   const largest = eigenvalues[0];
   const shrink = factor(rate, largest);
-  const first = `The largest eigenvalue of the Gram matrix is λ = ${say(largest, 4)}. Each step multiplies what is still missing along its direction by 1 − 2·rate·λ = ${say(shrink, 4)}. `;
+  const limit = say(1 / largest, 4);
+  const behind = `The largest eigenvalue of the Gram matrix is λ = ${say(largest, 4)}. Each step multiplies what is still missing along its direction by 1 − 2·rate·λ = ${say(shrink, 4)}.`;
   if (Math.abs(shrink) >= 1) {
-    return `${first}That is not smaller than 1 in size, so it ${Math.abs(shrink) === 1 ? "never shrinks" : "grows with every step: the descent diverges"}. Give a rate below 1/λ = ${say(1 / largest, 4)}.`;
+    const grows = Math.abs(shrink) === 1 ? "never shrinks" : "grows with every step: the descent diverges";
+    return { said: `The rate is too large: what is missing ${grows}. Give a rate below 1/λ = ${limit}.`, behind };
   }
   const smallest = eigenvalues.at(-1);
   if (smallest <= largest * 1e-12) {
-    return `${first}It shrinks, as the rate is below 1/λ = ${say(1 / largest, 4)}. The smallest eigenvalue is 0: along its direction nothing moves, for the data say nothing about it.`;
+    return {
+      said: `The rate is below the limit of 1/λ = ${limit}, so what is missing shrinks; but along some directions nothing moves, for the data say nothing about them.`,
+      behind: `${behind} The smallest eigenvalue is 0.`,
+    };
   }
   const slow = Math.abs(factor(rate, smallest));
-  const steps = Math.log(0.1) / Math.log(slow);
-  return `${first}It shrinks, as the rate is below 1/λ = ${say(1 / largest, 4)}. The smallest eigenvalue is ${say(smallest, 4)}: along its direction a tenth is left after ${say(Math.ceil(steps), 6)} steps.`;
+  const steps = say(Math.ceil(Math.log(0.1) / Math.log(slow)), 6);
+  return {
+    said: `The rate is below the limit of 1/λ = ${limit}: what is missing shrinks. Where it shrinks most slowly, a tenth is left after ${steps} steps.`,
+    behind: `${behind} The smallest eigenvalue is ${say(smallest, 4)}.`,
+  };
 }

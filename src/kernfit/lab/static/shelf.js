@@ -49,6 +49,12 @@ export class Shelf {
     this.show();
   }
 
+  // The next image goes to the slot of that number.
+  expect(slot) {
+    this.next = slot;
+    this.show();
+  }
+
   show() {
     this.list.replaceChildren(...this.items.map((item) => this.card(item)));
   }
@@ -109,7 +115,7 @@ export class Shelf {
         if (!this.find(item.id)) this.items.push(item);
         added.push(item);
         this.announce([`${item.name} is on the shelf.`, ...item.notes].join(" "));
-        this.pick(this.find(item.id));
+        if (files.length > 1 || !this.slots.onadded?.(item.id)) this.pick(this.find(item.id));
       }
     } catch (error) {
       this.announce(error.name === "AbortError" ? "Cancelled." : error.message);

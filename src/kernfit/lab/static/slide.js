@@ -91,7 +91,8 @@ export function start(root, lab) {
           button("Back", () => view.go(state.at - 1)),
           play,
           button("Next", () => view.go(state.at + 1)),
-          button("Last", () => view.go(Infinity))),
+          button("Last", () => view.go(Infinity)),
+          button("Present", () => present(), { title: "full screen, large numbers; the key P" })),
         about, output),
       h("div", { class: "controls" },
         editor.root,
@@ -113,6 +114,29 @@ export function start(root, lab) {
           labelledSlider("Speed", speed),
           checkbox("The whole output at once", state.all, (on) => { state.all = on; refresh(); })))));
 
+  // For a projector: the planes fill the window, one place for each key or press of a clicker.
+  function present(on = !("presenting" in document.body.dataset)) {
+    document.body.toggleAttribute("data-presenting", on);
+    if (on) document.documentElement.requestFullscreen?.().catch(() => {});
+    else if (document.fullscreenElement) document.exitFullscreen();
+    view.draw();
+  }
+  const typing = (target) => Boolean(target.closest?.("input, select, textarea"));
+  const pressed = (event) => {
+    if (event.ctrlKey || event.altKey || event.metaKey || typing(event.target)) return;
+    const presenting = "presenting" in document.body.dataset;
+    const steps = { PageDown: 1, PageUp: -1, ArrowRight: 1, ArrowLeft: -1 };
+    if (event.key.toLowerCase() === "p") present();
+    else if (presenting && event.key === "Escape") present(false);
+    else if (presenting && event.key in steps && !event.defaultPrevented) view.go(state.at + steps[event.key]);
+    else return;
+    event.preventDefault();
+  };
+  // The browser's own way out of full screen ends it as well.
+  const left = () => { if (!document.fullscreenElement) present(false); };
+  document.addEventListener("keydown", pressed);
+  document.addEventListener("fullscreenchange", left);
+
   // Everything follows from the state; the heavy part, the whole output, is computed once.
   function refresh() {
     const anchor = state.anchor.length === 2 ? state.anchor : usualAnchor(state.taps);
@@ -124,7 +148,7 @@ export function start(root, lab) {
       fill: state.fill, bias: state.bias, stride: state.stride, dilation: state.dilation, anchor: at,
     });
     sizes.textContent = view.result.data.length
-      ? `The output has ${view.result.rows} × ${view.result.columns} elements.`
+      ? `The output has ${view.result.rows} rows and ${view.result.columns} columns.`
       : "The kernel is larger than the image: there is no output.";
   }
 
@@ -168,7 +192,12 @@ export function start(root, lab) {
       state.own = [];
       load();
     } }],
-    stop: () => view.close(),
+    stop: () => {
+      document.removeEventListener("keydown", pressed);
+      document.removeEventListener("fullscreenchange", left);
+      document.body.removeAttribute("data-presenting");
+      view.close();
+    },
     view,
   };
 }

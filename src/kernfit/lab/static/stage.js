@@ -2,7 +2,9 @@
 
 import { correlate, geometry, padded, plane, windowAt } from "./correlate.js";
 import { everyFrame, h, say } from "./dom.js";
-import { colour, colourOf, picture, readable, resize, scaleOf } from "./draw.js";
+import { colour, colourOf, picture, readable, resize, scaleFromZero } from "./draw.js";
+
+const LARGEST_CELL = 120; // page pixels; when presenting as large as the window allows
 
 export class Stage {
   constructor(state, changed) {
@@ -34,7 +36,7 @@ export class Stage {
   use(taps, options) {
     this.shape = geometry(this.image.rows, this.image.columns, taps, options);
     this.result = correlate(this.image, taps, options);
-    this.range = scaleOf(this.result.data);
+    this.range = scaleFromZero(this.result.data);
     this.beyond = padded(this.image, this.shape);
     this.pictures = {
       image: picture(this.image, this.scale),
@@ -142,9 +144,12 @@ export class Stage {
     };
     const across = [image.columns + border.left + border.right, result.columns];
     const down = [image.rows + border.top + border.bottom, result.rows];
+    const presenting = "presenting" in document.body.dataset;
+    const high = presenting ? 0.66 * innerHeight : Math.max(480, 0.55 * innerHeight);
     const size = (n, canvas) => {
       const room = Math.max(canvas.parentElement.clientWidth, 80);
-      return Math.max(1, Math.min(64, Math.floor((room / across[n]) * 4) / 4, 480 / down[n]));
+      const largest = presenting ? Infinity : LARGEST_CELL;
+      return Math.max(1, Math.min(largest, Math.floor((room / across[n]) * 4) / 4, high / down[n]));
     };
     const [first, second] = [size(0, this.input), size(1, this.output)];
     this.grid = {
@@ -179,12 +184,13 @@ export class Stage {
       const [x, y] = [(cell.column + border.left) * size, (cell.row + border.top) * size];
       if (size >= 30) {
         context.fillStyle = colour("--accent");
-        context.font = `600 ${Math.min(13, size / 3.4)}px system-ui, sans-serif`;
+        context.font = `600 ${Math.min(Math.max(13, size / 6), size / 3.4)}px system-ui, sans-serif`;
         context.textAlign = "right";
         context.textBaseline = "bottom";
         const text = `×${say(cell.tap, 3)}`;
         const wide = context.measureText(text).width + 4;
-        context.fillRect(x + size - wide, y + size - size / 3, wide, size / 3);
+        const high = Math.min(size / 3, Math.max(18, size / 4.5));
+        context.fillRect(x + size - wide, y + size - high, wide, high);
         context.fillStyle = colour("--on-accent");
         context.fillText(text, x + size - 2, y + size - 1);
       }
@@ -222,7 +228,7 @@ export class Stage {
 // Write numbers into cells that are large enough.
 function numbers(context, found, scale, size, left, top, count = found.data.length) {
   if (size < 24) return;
-  context.font = `${Math.min(18, size / 2.6)}px system-ui, sans-serif`;
+  context.font = `${Math.min(Math.max(18, size / 3.6), size / 2.6)}px system-ui, sans-serif`;
   context.textAlign = "center";
   context.textBaseline = "middle";
   for (let n = 0; n < count; n++) {
