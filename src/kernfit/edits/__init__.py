@@ -1,0 +1,1 @@
+"""Edits: what a program did to a picture, as a chain of simple stages."""

@@ -1,0 +1,1 @@
+"""How the after image lies to the before image, found from the two."""
