@@ -202,10 +202,6 @@ MISFITS: dict[str, tuple[set[str], Callable[[np.ndarray], np.ndarray]]] = {
     "posterised to 8 levels": (COARSE, lambda x: x & 0xE0),
     "posterised to 32 levels": (COARSE, lambda x: x & 0xF8),
     "dithered to 8 levels": (COARSE, dithered(8)),
-    "clipped at its brightest 15 %": (
-        {"clipped", "tone curve"},
-        lambda x: np.minimum(levels(blurred(x)), int(np.quantile(blurred(x), 0.85))),
-    ),
     **{f"JPEG at {quality}": (LOSSY, lossy("JPEG", quality)) for quality in (50, 75, 85, 90, 95)},
     "sharpened, JPEG at 85": (LOSSY, lossy("JPEG", 85, by_pillow(ImageFilter.SHARPEN))),
     "WebP at 75": (LOSSY, lossy("WEBP", 75)),
@@ -275,6 +271,12 @@ def linear(x: np.ndarray) -> dict[str, list[tuple[np.ndarray, np.ndarray]]]:
         sixteen = np.clip(np.rint(256 * noise(blurred(fine / 256))), 0, 65535).astype(np.uint16)
         pairs[f"{name}, 16 bits"] = [(fine, sixteen)]
         pairs[f"{name}, floating"] = [(x, noise(blurred(x))), (x, noise(sharp).astype(np.float32))]
+    narrow = (ImageFilter.GaussianBlur(r) for r in (0.3, 0.5, 0.7, 1))
+    pairs["narrow blurs of Pillow"] = [(x, by_pillow(blur)(x)) for blur in narrow]
+    masks = (ImageFilter.UnsharpMask(*each, 0) for each in ((0.5, 200), (1, 60), (2, 150), (5, 80)))
+    pairs["sharpening of Pillow"] = [(x, by_pillow(mask)(x)) for mask in masks]
+    bright = int(np.quantile(blurred(x), 0.85))
+    pairs["clipped at its brightest 15 %"] = [(x, np.minimum(levels(blurred(x)), bright))]
     pairs["cut off instead of rounded"] = [(x, np.floor(blurred(x)).astype(np.uint8))]
     pairs["rounded to 8 bits from 16"] = [(fine, levels(blurred(fine / 257)))]
     return pairs

@@ -67,7 +67,6 @@ MISFITS = {
     "equalised": ("tone curve", lambda: np.asarray(ImageOps.equalize(PHOTO))),
     "solarised": ("tone curve", lambda: np.asarray(ImageOps.solarize(PHOTO, 128))),
     "posterised": ("coarse levels", lambda: np.asarray(ImageOps.posterize(PHOTO, 4))),
-    "clipped at 200": ("clipped", lambda: np.minimum(levels(BLURRED), 200)),
     "sharp left, blurred right": (
         "varies over the field",
         lambda: levels((1 - ACROSS) * X + ACROSS * ndimage.gaussian_filter(X.astype(float), 1.5)),

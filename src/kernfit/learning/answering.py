@@ -14,6 +14,7 @@ from kernfit.correlate.threads import thread_count
 from kernfit.errors import InvalidInput
 from kernfit.learning.answers.fit import Fit
 from kernfit.learning.imposed.constraints import Imposed
+from kernfit.learning.misfits.piles import clipped_at
 from kernfit.learning.outliers.robust import residuals_of_fit, without_outliers
 from kernfit.learning.outliers.saturated import without_saturated
 from kernfit.learning.pairs.equations import EquationSource
@@ -85,8 +86,9 @@ def learn_pair(
         fit = of_size(size)
         return smallest_reproducing(fit, of_size) if found and not imposed else fit
 
-    def checked(pair: Pair, fit: Fit) -> Fit:
+    def checked(pair: Pair, fit: Fit, told: tuple[str, ...]) -> Fit:
         """Say how well the shape that was found predicts what was held out."""
+        fit = replace(fit, notes=(*fit.notes, *told))
         known = isinstance(pair.before, np.ndarray) and pair.same_size and descent is None
         known = known and pair.before_variance is None  # a kernel rid of noise predicts no better
         if not (known and isinstance(shape, str) and bias and not imposed):
@@ -116,14 +118,29 @@ def learn_pair(
                 ]
                 pair = replace(pair, members=tuple(members))
             return _with_disagreement(pair, answer(pair))
+        pair, told = _without_piles(pair) if descent is None and type(pair) is Pair else (pair, ())
         if not robust:
-            return checked(pair, _unsaturated(pair, answer(pair), answer))
+            return checked(pair, _unsaturated(pair, answer(pair), answer), told)
         if isinstance(shape, str) and pair.same_size:
             # A kernel found too small among outliers would make outliers of what it lacks.
             largest = min(_FIRST_LOOK, *pair.before.shape[1:])
             pair = without_outliers(pair, lambda part: answer(part, largest), residuals_of_fit)[1]
         fit, pair = without_outliers(pair, answer, residuals_of_fit)
-        return checked(pair, _unsaturated(pair, fit, answer))
+        return checked(pair, _unsaturated(pair, fit, answer), told)
+
+
+def _without_piles(pair: Pair) -> tuple[Pair, tuple[str, ...]]:
+    """Leave out pixels at levels where the after image was clipped, and say so."""
+    low, high = clipped_at(pair)
+    if np.isinf(low) and np.isinf(high):
+        return pair, ()
+    clip = max(pair.clip[0], low), min(pair.clip[1], high)
+    at = " and ".join(f"{level:.6g}" for level in (low, high) if np.isfinite(level))
+    note = (
+        f"pixels pile up at {at}, where the kernel goes beyond: the after image was clipped, and "
+        f"they were left out, as by clip=({clip[0]:.6g}, {clip[1]:.6g})"
+    )
+    return replace(pair, clip=clip), (note,)
 
 
 def _unsaturated(pair: Pair, fit: Fit, answer: Callable[[Pair], Fit]) -> Fit:

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from kernfit.arrays import Array
 from kernfit.errors import InvalidInput
 from kernfit.kernel import Kernel
+from kernfit.learning.misfits.piles import clipped_at
 from kernfit.learning.pairs.equations import Equations
 from kernfit.learning.pairs.pair import Pair
 from kernfit.report import Scene, Views, views_of
@@ -89,14 +90,16 @@ def _as_counted(pair: Pair, kernel: Kernel, left_out: dict[str, int]) -> tuple[E
     if left_out.get("clipped before"):
         ends += [(-np.inf, high), (low, np.inf), (low, high)]
     # Where the shape was found and not told, a wider border was left out.
+    asked = ("border", "clipped", "clipped before")
     for margin in (max(kernel.shape) // 2, 0):
         for end in ends:
-            found = replace(pair, clip_before=end).equations(
-                kernel.shape, kernel.anchor, margin=margin
-            )
-            if all(
-                found.left_out[why] == left_out.get(why, 0) for why in ("border", "clipped before")
-            ):
+            own = replace(pair, clip_before=end)
+            found = own.equations(kernel.shape, kernel.anchor, margin=margin)
+            if found.left_out["clipped"] < left_out.get("clipped", 0):
+                low, high = clipped_at(pair)
+                own = replace(own, clip=(max(pair.clip[0], low), min(pair.clip[1], high)))
+                found = own.equations(kernel.shape, kernel.anchor, margin=margin)
+            if all(found.left_out[why] == left_out.get(why, 0) for why in asked):
                 return found, margin
     return pair.equations(kernel.shape, kernel.anchor), 0
 

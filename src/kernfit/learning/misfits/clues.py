@@ -12,6 +12,7 @@ from kernfit.arrays import Array
 from kernfit.correlate import correlate2d
 from kernfit.kernel import Kernel
 from kernfit.learning.misfits.lossy import compressed
+from kernfit.learning.misfits.passes import as_pillow_makes_it
 from kernfit.learning.misfits.registration import moved, shifted, turned
 from kernfit.learning.misfits.retouched import retouched
 from kernfit.learning.misfits.rivals import Rival, rival
@@ -46,11 +47,17 @@ class Clues:
         How the after image is mirrored, turned, scaled or shifted, and what to do.
     rival : Rival or None
         What explains the pair far better than one kernel on the levels.
+    made : str or None
+        What of Pillow makes the after image pixel by pixel, rounding between its steps.
+    amount : float
+        How much of what surrounds a pixel the kernel takes in or off: 1 of a blur.
     """
 
     compressed: bool = False
     geometry: tuple[str, str] | None = None
     rival: Rival | None = None
+    made: str | None = None
+    amount: float = 0.0
 
 
 def look_at(
@@ -89,18 +96,29 @@ def look_at(
     first = getattr(pair, "members", (pair,))[0]
     known = isinstance(before, np.ndarray) and isinstance(after, np.ndarray)
     other = None
+    if known and found.doubtful and (made := as_pillow_makes_it(before, after, kernel)):
+        return found, Clues(made=made)
     if known and type(first) is Pair:
         other = rival(first, kernel.shape, floor, light=found.doubtful)
         if other is not None and other.share > _ALL_OF_IT:
             return found, Clues(rival=other)
     found = with_retouched(found, strips, kernel.anchor)
+    amount = _amount(kernel)
     if not known:
-        return found, Clues()
+        return found, Clues(amount=amount)
     geometry = _geometry(before, after, kernel, found, not r2 > _POOR)
     # Compression shows in the detail; of images that are not of whole levels it is not read off.
     doubt = min(found.detail.chance, found.rough.chance) < _DOUBT
     whole = after.dtype.kind in "iu"
-    return found, Clues(doubt and whole and _compressed(before, after, kernel), geometry, other)
+    lossy = doubt and whole and _compressed(before, after, kernel)
+    return found, Clues(lossy, geometry, other, amount=amount)
+
+
+def _amount(kernel: Kernel) -> float:
+    """Return half of what the taps differ from a single 1 at the anchor; of the most, if many."""
+    taps = kernel.weight.astype(float).sum(axis=1)
+    taps[:, kernel.anchor[0], kernel.anchor[1]] -= 1
+    return float(np.abs(taps).sum(axis=(1, 2)).max()) / 2
 
 
 def with_retouched(

@@ -27,6 +27,9 @@ _LEAVES_AN_IMAGE = 0.2
 # Levels so far apart explain a residual of up to this share of a step: 1/sqrt(12), dithered more.
 _STEPS = 0.6
 _PILED_UP = 0.03
+# As many roundings to whole levels between steps as programs that blur in passes have, and what
+# tails they may leave.
+_STEPS_ROUNDED, _NO_TAILS = 4.0, 3.2
 _HEAVY_TAILS = 8.0
 _FAR_OFF = (0.0005, 0.1)
 _ROUGH = (0.05, 1e-4)
@@ -94,6 +97,19 @@ _NAMED = {
 }
 
 
+def _rounded_between(found: Structure, amount: float, rms: float) -> bool:
+    """Whether rounding after each of some steps, of levels that are whole, leaves such a residual.
+
+    It is taken times what the kernel makes of the last step, and has no tails.
+    """
+    return (
+        found.step > 0
+        and rms**2 <= (1 + _STEPS_ROUNDED * amount**2) / 12
+        and found.reach <= 0.5 + _STEPS_ROUNDED / 2 * amount
+        and found.kurtosis < _NO_TAILS
+    )
+
+
 def _named(rival: Rival, share: float, best: str | None, compressed: bool) -> bool:
     """Whether a rival explains more than anything else; compression spares brightness."""
     if best == "tone" and share > rival.share:
@@ -120,6 +136,8 @@ def kind_of_misfit(
     -------
     Misfit or None
     """
+    if clues.made is not None:
+        return None
     shares = {
         name: finding.share
         for name in _NAMED
@@ -182,6 +200,8 @@ def kind_of_misfit(
             "extreme or the most frequent level leaves it",
             _ONLY_NEAREST,
         )
+    if best in (None, "detail") and _rounded_between(found, clues.amount, rms):
+        return None
     if best is not None:
         return Misfit(*_NAMED[best])
     if found.kurtosis > _HEAVY_TAILS and _FAR_OFF[0] < found.far < _FAR_OFF[1]:

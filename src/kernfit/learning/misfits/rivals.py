@@ -75,7 +75,7 @@ def rival(pair: Pair, shape: tuple[int, int], floor: float, *, light: bool = Tru
     -------
     Rival or None
     """
-    parts = _parts(pair, max(shape))
+    parts = cut_up(pair, max(shape))
     if not parts:
         return None
     channels = len(pair.after)
@@ -93,7 +93,7 @@ def rival(pair: Pair, shape: tuple[int, int], floor: float, *, light: bool = Tru
 
 def _differ(parts: list[Pair], floor: float) -> bool:
     """Whether a small kernel shows that channels are treated differently at all."""
-    sums = _sums([replace(part, channels="full") for part in parts], (_FIRST, _FIRST))
+    sums = sums_of([replace(part, channels="full") for part in parts], (_FIRST, _FIRST))
     return sums is not None and treatment(sums, floor).share > _WORTH_A_LOOK
 
 
@@ -184,7 +184,7 @@ def _left(
     fitted: list[Pair], levels: list[Pair], size: tuple[int, int], white: float | None
 ) -> float | None:
     """Return the residual in levels, of the kernel that parts in their own light give."""
-    sums = _sums(fitted, size)
+    sums = sums_of(fitted, size)
     if sums is None:
         return None
     weights = sums.solve().weights
@@ -218,7 +218,7 @@ def _held_out(blocks: list[Statistics], floor: float) -> float:
     return 1 - squared / alike if alike > 0 else 0.0
 
 
-def _sums(parts: list[Pair], size: tuple[int, int]) -> Statistics | None:
+def sums_of(parts: list[Pair], size: tuple[int, int]) -> Statistics | None:
     """Sum up the parts of which something counts."""
     return _total(_blocks(parts, size, 1))
 
@@ -258,7 +258,7 @@ def _size(parts: list[Pair], shape: tuple[int, int], channels: int) -> tuple[int
     return size[0], size[1]
 
 
-def _parts(pair: Pair, reach: int) -> list[Pair]:
+def cut_up(pair: Pair, reach: int) -> list[Pair]:
     """Cut a few parts out of a large pair; a small one is returned whole."""
     rows, columns = pair.after.shape[1:]
     if not pair.same_size and max(pair.valid_shape) > _WIDEST:

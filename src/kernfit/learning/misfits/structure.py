@@ -29,6 +29,7 @@ _FAR = 6.0  # standard deviations
 # out, but no more than this share.
 _MARGIN, _MOST_NEAR = 4.0, 0.25
 _DOUBT, _LITTLE = 1e-3, 0.01
+_ALL_BUT = 0.9999
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,8 @@ class Structure:
     rough : Finding
         Correlation of its size, in standard deviations of the noise at each level, with the
         roughness of the before image.
+    reach : float
+        What all but one in ten thousand stay within.
     step : int
         How far apart nearly all of the after image's levels are at least; 0 where they are not
         whole numbers.
@@ -93,6 +96,7 @@ class Structure:
     far: float
     neighbours: float
     rough: Finding
+    reach: float
     step: int
     ranked: bool = False
     retouched: Retouched | None = None
@@ -173,6 +177,7 @@ def structure(
         kurtosis=float(np.mean(square**2) / (np.mean(square) ** 2 or 1.0)),
         far=float(np.mean(size > _FAR)),
         neighbours=neighbours,
+        reach=float(np.quantile(np.abs(error), _ALL_BUT)),
         step=step,
         ranked=single
         and takes_levels(joined.windows, joined.predicted + joined.error, joined.predicted),
