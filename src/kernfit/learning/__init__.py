@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from kernfit.arrays import Array, as_pair_of_ints, one_of
 from kernfit.devices import is_elsewhere
 from kernfit.errors import InvalidInput
-from kernfit.learning.answering import learn_pair, placed
+from kernfit.learning.answering import learn_pair
 from kernfit.learning.answering_varying import learn_varying
 from kernfit.learning.answers.fit import Fit
 from kernfit.learning.answers.remarks import remarks
@@ -22,6 +22,7 @@ from kernfit.learning.elsewhere import ElsewherePair
 from kernfit.learning.grouped import learn_groups
 from kernfit.learning.outliers.robust import residuals_of_fit
 from kernfit.learning.pairs.pair import Pair
+from kernfit.learning.pairs.place import placed
 from kernfit.learning.pairs.several import Pairs
 from kernfit.learning.strided import dilated, strided, told_of_stride
 from kernfit.learning.sums.statistics import Statistics
@@ -216,7 +217,7 @@ def learn(
                     first,
                     second,
                     clip=clip,
-                    mask=mask,
+                    mask=own[0],
                     channels=channels,
                     clip_before=clip_before,
                     variance=variance,
@@ -224,12 +225,12 @@ def learn(
                     robust=robust,
                     transfer=transfer,
                 )
-                if apart or several:
+                if apart:
                     raise InvalidInput(
-                        "stride, dilation and several pairs need images in NumPy arrays, got "
-                        "arrays of another library: convert them first"
+                        "stride and dilation need images in NumPy arrays, got arrays of another "
+                        "library: convert them first"
                     )
-                found.append((elsewhere, None))
+                found.append(placed(elsewhere, shape))
                 continue
             pair = Pair.of(
                 first,
@@ -317,7 +318,10 @@ def _several(before: object, after: object) -> list[tuple[Array, Array]] | None:
     lists = [
         isinstance(images, (list, tuple))
         and len(images) > 0
-        and all(isinstance(image, np.ndarray) and image.ndim > 1 for image in images)
+        and all(
+            (isinstance(image, np.ndarray) or is_elsewhere(image)) and image.ndim > 1
+            for image in images
+        )
         for images in (before, after)
     ]
     if not all(lists):

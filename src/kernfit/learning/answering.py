@@ -18,24 +18,15 @@ from kernfit.learning.misfits.piles import clipped_at
 from kernfit.learning.outliers.robust import residuals_of_fit, without_outliers
 from kernfit.learning.outliers.saturated import without_saturated
 from kernfit.learning.pairs.equations import EquationSource
-from kernfit.learning.pairs.offset import (
-    SURELY_THERE,
-    find_offset,
-    likeness_of_wholes,
-    refuse_resized,
-)
 from kernfit.learning.pairs.pair import Pair
 from kernfit.learning.pairs.residual import residual
 from kernfit.learning.pairs.several import Pairs, disagreement
 from kernfit.learning.sizes.size_check import better_size, held_out_sizes
 from kernfit.learning.sizes.survey import smallest_reproducing, survey
 from kernfit.learning.solution import fit_pair
-from kernfit.learning.strided import stride_of_sizes
 
 # Where the shape is to be found among outliers, these are first found with a kernel of this shape.
 _FIRST_LOOK = 7
-# A larger difference in size than that of such a kernel is that of a crop.
-_LARGEST_VALID = 31
 
 
 def learn_pair(
@@ -148,38 +139,6 @@ def _unsaturated(pair: Pair, fit: Fit, answer: Callable[[Pair], Fit]) -> Fit:
     known = isinstance(pair.before, np.ndarray) and fit.history is None
     known = known and fit.status.kind not in ("colour", "linear light")
     return without_saturated(pair, fit, answer) if known else fit
-
-
-def placed(pair: Pair, shape: str | int | Sequence[int]) -> tuple[Pair, tuple[int, int] | None]:
-    """Return the pair, and, where the after image was cropped, both cut to where it lies."""
-    if pair.same_size:
-        return pair, None
-    if isinstance(shape, str):
-        cropped = max(pair.valid_shape) > _LARGEST_VALID
-    else:
-        cropped = as_pair_of_ints(shape, "shape", least=1) != pair.valid_shape
-    if not cropped:
-        return pair, None
-    (row, column), correlation = find_offset(pair.before, pair.after)
-    whole = likeness_of_wholes(pair.before, pair.after)
-    if correlation < max(whole, SURELY_THERE):
-        rows, columns = pair.valid_shape
-        step = stride_of_sizes(pair.before.shape[1:], pair.after.shape[1:])
-        if whole > SURELY_THERE and step is None:
-            refuse_resized(pair.before, pair.after)
-        if step is not None:
-            raise InvalidInput(
-                f"after must show a part of before, got an image that is {step} times smaller and "
-                f"looks like the whole of it: give stride={step}"
-            )
-        raise InvalidInput(
-            f"after must show a part of before, or shape must be {rows}x{columns}, the difference "
-            f"between the images' sizes, got shape {shape!r} and no place where they are alike"
-        )
-    height, width = pair.after.shape[1:]
-    inside = (slice(None), slice(row, row + height), slice(column, column + width))
-    noise = None if pair.before_variance is None else pair.before_variance[inside]
-    return replace(pair, before=pair.before[inside], before_variance=noise), (row, column)
 
 
 def _with_disagreement(pairs: Pairs, fit: Fit) -> Fit:

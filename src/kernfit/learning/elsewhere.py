@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial, reduce
 from operator import add
 from typing import Any
@@ -25,15 +26,14 @@ from kernfit.learning.elsewhere_sums import Part, exact_levels, patch_sums, resi
 from kernfit.learning.pairs.equations import Equations, Strip, block_grid, strip_grid
 from kernfit.learning.pairs.pair import (
     Pair,
-    outputs_with_patch,
     refuse_channels_last,
     refuse_nothing,
 )
+from kernfit.learning.pairs.place import Place
 from kernfit.learning.pairs.residual import Residual
 from kernfit.learning.sums.origin import usual_level
 from kernfit.learning.sums.statistics import Statistics
 
-_LARGEST_VALID = 31  # a larger difference in size is that of a crop
 _SIDE = 64  # rows and columns of the pixels that tell an image's usual level
 
 Sides = tuple[int, int]
@@ -109,13 +109,18 @@ class ElsewherePair(Pair):
         # The rules for arrays, on arrays of the same shape that take no memory.
         stand_ins = [np.broadcast_to(np.zeros((), i.dtype), i.shape) for i in images]
         pair = Pair.of(*stand_ins, clip=clip, mask=seen, channels=channels)
-        found = cls(images[0], images[1], pair.clip, pair.mask, pair.channels)  # type: ignore[arg-type]
-        if not found.same_size and max(found.valid_shape) > _LARGEST_VALID:
-            raise InvalidInput(
-                "after must have the size of before, or lack as many pixels as a kernel does, "
-                "where images are no NumPy arrays: cut before to where after lies"
-            )
-        return found
+        return cls(images[0], images[1], pair.clip, pair.mask, pair.channels)  # type: ignore[arg-type]
+
+    def images(self) -> tuple[Array, Array]:
+        """Return both images as NumPy's."""
+        return self.before[:], self.after[:]
+
+    def cut(self, offset: Sides) -> Pair:
+        """Return the pair whose before image is cut to where the after image lies in it."""
+        (row, column), (height, width) = offset, self.after.shape[1:]
+        whole: Any = self.before
+        part = whole.array[:, row : row + height, column : column + width]
+        return replace(self, before=Image(part, "before"))  # type: ignore[arg-type]
 
     def crop(self, rows: slice, columns: slice) -> Pair:
         """Return the same part of both images, as NumPy's."""
@@ -145,25 +150,12 @@ class ElsewhereEquations:
         self._shape, self._full = shape, pair.channels == "full"
         before: Any = pair.before
         after: Any = pair.after
-        if shape[0] > before.shape[1] or shape[1] > before.shape[2]:
-            raise InvalidInput(
-                f"the kernel must fit into the before image, got {shape[0]}x{shape[1]} for "
-                f"{before.shape[1]}x{before.shape[2]}"
-            )
-        if not pair.same_size:
-            anchor, margin = (0, 0), 0
-        rows, columns = (
-            outputs_with_patch(before.shape[n + 1], shape[n], anchor[n], margin) for n in (0, 1)
-        )
+        place = Place.of(*pair.sizes, shape, anchor, margin)
+        (rows, columns), (down, across) = place.outputs(*place.whole), place.seen(*place.whole)
         self.x_levels, self.y_levels = (
             exact_levels(image.array, image.levels()) for image in (before, after)
         )
-        top, left = rows.start - anchor[0], columns.start - anchor[1]
-        bottom, right = (
-            rows.stop - anchor[0] + shape[0] - 1,
-            columns.stop - anchor[1] + shape[1] - 1,
-        )
-        x, y = before.array[:, top:bottom, left:right], after.array[:, rows, columns]
+        x, y = before.array[:, down, across], after.array[:, rows, columns]
         xp = namespace(y)
         every = xp.ones(y.shape, dtype=xp.bool, device=y.device)
         known = every

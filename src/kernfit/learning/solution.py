@@ -142,6 +142,8 @@ def fit_pair(
         uncertainty = unknown(total.outputs, len(total.sums.gram))
     else:
         weights, left = _refined(question, solution)
+        if imposed:
+            weights[:-1, 0] = imposed.exactly(weights[:-1, 0], solution.weights[:-1, 0], shape)
         uncertainty = _uncertainty(question, solution, weights, left)
         exact = whole_levels and pair.after.dtype.kind in "iu" and bias
         if exact and not left.noise and not imposed:

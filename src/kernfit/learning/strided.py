@@ -129,14 +129,3 @@ def dilated(pair: Pair, dilation: tuple[int, int]) -> Pairs:
 
 def _at(image: Array | None, place: tuple[slice, ...]) -> Array | None:
     return None if image is None else image[place]
-
-
-def stride_of_sizes(before: tuple[int, ...], after: tuple[int, ...]) -> int | None:
-    """Return the stride that two sizes look like, None if they do not."""
-    step = round(before[0] / after[0])
-    alike = (
-        all(abs(long / step - short) < 1.5 for long, short in zip(before, after, strict=True))
-        if step > 1
-        else False
-    )
-    return step if alike else None

@@ -16,6 +16,7 @@ from kernfit.arrays import Array, as_pair_of_ints
 from kernfit.errors import InvalidInput
 from kernfit.learning import Fit, learn_pair
 from kernfit.learning.pairs.equations import Equations
+from kernfit.learning.pairs.place import placed
 from kernfit.packages import need
 from kernfit.scale.chunks import Chunks
 from kernfit.scale.labels import unlabelled
@@ -91,7 +92,7 @@ def learn(
         before_variance=before_variance,
     )
     return learn_pair(
-        pair,
+        placed(pair, shape)[0],
         shape=shape,
         bias=bias,
         descent=descent,

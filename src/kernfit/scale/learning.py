@@ -12,6 +12,7 @@ from kernfit.errors import InvalidInput
 from kernfit.hashing import digest
 from kernfit.learning import Fit, learn_pair
 from kernfit.learning.pairs.equations import Equations
+from kernfit.learning.pairs.place import Place, placed
 from kernfit.learning.pairs.residual import Residual
 from kernfit.learning.pairs.several import Pairs
 from kernfit.learning.sums.origin import Sums
@@ -24,7 +25,6 @@ from kernfit.scale.pairs import (
     Function,
     LargeEquations,
     LargePair,
-    Place,
     Sides,
     Window,
     mark_of,
@@ -126,7 +126,7 @@ class _Look:
     others: dict[str, Any]
 
     def __call__(self, place: tuple[slice, slice]) -> tuple[Any, dict[str, int]]:
-        seen, outputs = self.window.before(*place), self.window.after(*place)
+        seen, outputs = self.window.reach(SEEN, *place), self.window.reach("after", *place)
         others = {
             name: _box(image, self.window.reach(name, *place))
             for name, image in self.others.items()
@@ -221,7 +221,7 @@ def learn_files(
         {**images, SEEN: before_variance},
         Settings(workers, memory, clip, clip_before, channels, keep, progress, options),
     )
-    fit = learn_pair(pair, threads=1, **options)
+    fit = learn_pair(placed(pair, options.get("shape", "auto"))[0], threads=1, **options)
     pair.discard()
     return fit
 
@@ -276,7 +276,8 @@ def learn_several_files(
         settings = Settings(
             workers, memory, clip, clip_before, channels, folder, progress, options, several=True
         )
-        members.append(_file_pair({"before": images[0], "after": images[1], **others}, settings))
+        opened = _file_pair({"before": images[0], "after": images[1], **others}, settings)
+        members.append(placed(opened, options.get("shape", "auto"))[0])
     fit = learn_pair(Pairs.of(members, same=_same_files), threads=1, **options)
     for member in members:
         member.discard()

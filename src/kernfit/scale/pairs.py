@@ -17,11 +17,11 @@ from kernfit.learning.pairs.equations import Equations, Strip, block_grid, strip
 from kernfit.learning.pairs.pair import (
     Pair,
     check_variance_shape,
-    outputs_with_patch,
     refuse_channels_last,
     refuse_not_positive,
     refuse_nothing,
 )
+from kernfit.learning.pairs.place import Place
 from kernfit.learning.sums.checks import not_negative
 from kernfit.learning.sums.statistics import Statistics
 
@@ -29,26 +29,6 @@ from kernfit.learning.sums.statistics import Statistics
 SEEN = "before_variance"
 Sides = tuple[int, int]
 Function = Callable[[Equations], Any]
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where the equations of one kernel's shape lie in a pair of images.
-
-    Attributes
-    ----------
-    shape : (kh, kw)
-        The support.
-    before, after : (row, column)
-        The first pixel of the first patch, and the first output.
-    size : (rows, columns)
-        How many outputs there are.
-    """
-
-    shape: Sides
-    before: Sides
-    after: Sides
-    size: Sides
 
 
 @dataclass(frozen=True)
@@ -152,7 +132,7 @@ class LargePair(Pair):
         # The rules for arrays, on arrays of the same shape that take no memory.
         stand_ins = [np.broadcast_to(np.zeros((), i.dtype), i.shape) for i in (before, after)]
         pair = Pair.of(*stand_ins, clip=clip, clip_before=clip_before, channels=channels)
-        found = cls(
+        return cls(
             before,
             after,
             pair.clip,
@@ -162,13 +142,9 @@ class LargePair(Pair):
             clip_before=pair.clip_before,
             before_variance=before_variance,
         )
-        if not found.same_size and max(found.valid_shape) > max(31, min(64, rows, columns)):
-            raise InvalidInput(
-                f"after must have the size of before, or lack as many pixels as a kernel does, "
-                f"where they do not fit into memory, got {rows}x{columns} after and "
-                f"{before.shape[1]}x{before.shape[2]} before: cut before to where after lies"
-            )
-        return found
+
+    def images(self) -> None:
+        """Return that they are not in memory."""
 
     def crop(self, rows: slice, columns: slice) -> Pair:
         """Return the same part of both images, in memory."""
@@ -202,23 +178,7 @@ class LargePair(Pair):
 
     def place(self, shape: Sides, anchor: Sides, margin: int) -> Place:
         """Say where the equations of a kernel's shape lie."""
-        if shape[0] > self.before.shape[1] or shape[1] > self.before.shape[2]:
-            raise InvalidInput(
-                f"the kernel must fit into the before image, got {shape[0]}x{shape[1]} for "
-                f"{self.before.shape[1]}x{self.before.shape[2]}"
-            )
-        if not self.same_size:
-            anchor, margin = (0, 0), 0
-        rows, columns = (
-            outputs_with_patch(self.before.shape[n + 1], shape[n], anchor[n], margin)
-            for n in (0, 1)
-        )
-        return Place(
-            shape,
-            (rows.start - anchor[0], columns.start - anchor[1]),
-            (rows.start, columns.start),
-            (rows.stop - rows.start, columns.stop - columns.start),
-        )
+        return Place.of(*self.sizes, shape, anchor, margin)
 
     def equations(  # type: ignore[override]
         self, shape: Sides, anchor: Sides, *, margin: int = 0
@@ -297,9 +257,8 @@ class LargeEquations:
 
     def _parts(self, places: list[tuple[slice, slice]]) -> list[Equations]:
         """Return the equations of some outputs."""
-        window = self.window()
         return [
-            self.pair.read(window.before(*place), window.after(*place)).outputs(
+            self.pair.read(self.place.seen(*place), self.place.outputs(*place)).outputs(
                 self.place.shape, (0, 0)
             )
             for place in places
@@ -313,25 +272,9 @@ class Window:
     place: Place
     rules: Rules
 
-    def before(self, rows: slice, columns: slice) -> tuple[slice, slice]:
-        """Return the pixels of the before image that some outputs see."""
-        (top, left), (kh, kw) = self.place.before, self.place.shape
-        return (
-            slice(rows.start + top, rows.stop + top + kh - 1),
-            slice(columns.start + left, columns.stop + left + kw - 1),
-        )
-
-    def after(self, rows: slice, columns: slice) -> tuple[slice, slice]:
-        """Return the pixels of the after image that are some outputs."""
-        top, left = self.place.after
-        return (
-            slice(rows.start + top, rows.stop + top),
-            slice(columns.start + left, columns.stop + left),
-        )
-
     def reach(self, name: str, rows: slice, columns: slice) -> tuple[slice, slice]:
         """Return the pixels of an image that goes with both, by its name."""
-        return self.before(rows, columns) if name == SEEN else self.after(rows, columns)
+        return (self.place.seen if name == SEEN else self.place.outputs)(rows, columns)
 
     def equations(self, x: Array, y: Array, **others: Array) -> Equations:
         """Return the equations of such parts."""

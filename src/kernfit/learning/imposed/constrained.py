@@ -56,17 +56,21 @@ class _Problem:
         """
         if self.non_negative:
             basis = basis[:, self._positive(basis)]
-        start, moves = np.zeros(len(basis)), basis
+        # In numbers of the columns: what no column has stays 0, whatever the arithmetic.
+        start, turns = np.zeros(basis.shape[1]), np.eye(basis.shape[1])
         if self.sum_to_one:
             sums = basis.sum(axis=0)
             if not np.any(sums):
                 raise InvalidInput("sum-to-one needs taps that may differ from 0, got none")
-            start = basis @ (sums / (sums @ sums))
-            moves = basis @ np.linalg.svd(sums[np.newaxis])[2][1:].T
-        if moves.shape[1] == 0:
-            return start, moves
-        inverse = within(moves, self.gram, self.noise)[0]
-        return start + inverse @ (self.right - self.gram @ start), moves
+            start = sums / (sums @ sums)
+            turns = np.linalg.svd(sums[np.newaxis])[2][1:].T
+        if turns.shape[1] == 0:
+            return basis @ start, basis @ turns
+        inverse = within(turns, basis.T @ self.gram @ basis, self.noise)[0]
+        found = start + inverse @ (basis.T @ (self.right - self.gram @ (basis @ start)))
+        if self.non_negative:
+            found = np.maximum(found, 0.0)
+        return basis @ found, basis @ turns
 
     def _positive(self, basis: Array) -> Array:
         """Return which columns take part in the best combination that is not negative.

@@ -125,6 +125,29 @@ class Imposed:
                 )
         return columns
 
+    def exactly(self, taps: Array, solved: Array, shape: tuple[int, int]) -> Array:
+        """Return taps that were moved by rounding alone as what is imposed on them asks for.
+
+        Parameters
+        ----------
+        taps : ndarray, shape (taps,)
+        solved : ndarray, shape (taps,)
+            The answer that they come from, which has its zeros exactly.
+        shape : (kh, kw)
+        """
+        found = np.where(solved == 0, 0.0, taps)
+        if SEPARABLE in self.names:
+            column, lengths, row = np.linalg.svd(found.reshape(shape))
+            found = np.outer(column[:, 0] * lengths[0], row[0]).ravel()
+        if SIGN in self.names:
+            found = np.maximum(found, 0.0)
+        if SUM in self.names:
+            found = found / found.sum()
+        columns = self.groups(shape)
+        # The mean of each group, in every place of it; a rank of 1 is kept by mirrored means.
+        exact: Array = columns @ ((columns.T @ found) / columns.sum(axis=0))
+        return exact
+
     def penalty(self, shape: tuple[int, int], scale: float) -> Array:
         """Return the matrix Q of the penalty ``w^T Q w``, shape (taps, taps)."""
         taps = shape[0] * shape[1]

@@ -14,6 +14,7 @@ from kernfit.arrays import Array, as_image, as_mask, as_planes, one_of
 from kernfit.errors import InvalidInput
 from kernfit.learning.pairs.equations import Equations
 from kernfit.learning.pairs.offset import SURELY_THERE, likeness_of_wholes, refuse_resized
+from kernfit.learning.pairs.place import Place
 from kernfit.learning.sums.checks import not_negative
 from kernfit.learning.sums.footprint import any_under_kernel
 from kernfit.learning.sums.origin import usual_level
@@ -110,6 +111,11 @@ class Pair:
         return self.before.shape[1:] == self.after.shape[1:]
 
     @property
+    def sizes(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """The shapes of both images, (channels, rows, columns)."""
+        return self.before.shape, self.after.shape
+
+    @property
     def valid_shape(self) -> tuple[int, int]:
         """Shape of the kernel if the after image holds only outputs with a whole patch."""
         return (
@@ -156,22 +162,10 @@ class Pair:
         InvalidInput
             If the image is smaller than the kernel.
         """
-        kh, kw = shape
-        if kh > self.before.shape[1] or kw > self.before.shape[2]:
-            raise InvalidInput(
-                f"the kernel must fit into the before image, got {kh}x{kw} for {_size(self.before)}"
-            )
-        if not self.same_size:
-            anchor, margin = (0, 0), 0
-        rows = outputs_with_patch(self.before.shape[1], kh, anchor[0], margin)
-        columns = outputs_with_patch(self.before.shape[2], kw, anchor[1], margin)
-        inside = (rows, columns)
-        y = self.after[:, rows, columns]
-        seen = (
-            slice(rows.start - anchor[0], rows.stop - anchor[0] + kh - 1),
-            slice(columns.start - anchor[1], columns.stop - anchor[1] + kw - 1),
-        )
-        x = self.before[:, seen[0], seen[1]]
+        place = Place.of(*self.sizes, shape, anchor, margin)
+        inside, seen = place.outputs(*place.whole), place.seen(*place.whole)
+        y = self.after[:, *inside]
+        x = self.before[:, *seen]
 
         # Integers are what they are: there is nothing to look for.
         known = np.isfinite(y) if y.dtype.kind == "f" else np.ones(y.shape, bool)
@@ -186,7 +180,7 @@ class Pair:
             hidden = any_under_kernel(blank, shape)
             known &= ~(hidden.any(axis=0) if self.channels == "full" else hidden)
         wanted = None if self.mask is None else self.mask[inside]
-        spread = None if self.variance is None else self.variance[:, rows, columns]
+        spread = None if self.variance is None else self.variance[:, *inside]
         if spread is not None:
             wanted = np.isfinite(spread) if wanted is None else wanted & np.isfinite(spread)
         open_ = _between(y, self.clip)
@@ -215,7 +209,7 @@ class Pair:
             left_out[reason] = before - left
         noise = self.before_variance
         if noise is not None:
-            noise = noise[:, seen[0], seen[1]]
+            noise = noise[:, *seen]
         return Equations(x, y, used, left_out, spread, noise)
 
     def statistics(
@@ -224,6 +218,21 @@ class Pair:
         """Sum up all that counts for a kernel of this shape and anchor."""
         found = self.equations(shape, anchor)
         return found.statistics(shape, anchor, channels=self.channels, threads=threads)
+
+    def images(self) -> tuple[Array, Array] | None:
+        """Return both images, if they are or can be had in memory."""
+        return self.before, self.after
+
+    def cut(self, offset: tuple[int, int]) -> Pair:
+        """Return the pair whose before image is cut to where the after image lies in it."""
+        (row, column), (height, width) = offset, self.after.shape[1:]
+        inside = (slice(None), slice(row, row + height), slice(column, column + width))
+        noise = self.before_variance
+        return replace(
+            self,
+            before=self.before[inside],
+            before_variance=None if noise is None else noise[inside],
+        )
 
     def crop(self, rows: slice, columns: slice) -> Pair:
         """Return the same part of both images; they must have equal sizes."""
@@ -270,12 +279,6 @@ def refuse_channels_last(shape: tuple[int, ...], name: str) -> None:
             f"{name} must have its channels first, (channels, rows, columns), got {shape}: "
             f"give numpy.moveaxis({name}, -1, 0)"
         )
-
-
-def outputs_with_patch(length: int, taps: int, anchor: int, margin: int) -> slice:
-    """Return the places along one axis that have their whole patch and keep the margin."""
-    start = max(anchor, margin)
-    return slice(start, max(start, length - max(taps - 1 - anchor, margin)))
 
 
 def _between(values: Array, limits: tuple[float, float]) -> Array:

@@ -74,7 +74,8 @@ def patch_products(
             # The others take part with weight 0, and must be finite for that.
             heavy = chosen.astype(np.float64) if heavy is None else np.where(chosen, heavy, 0.0)
             planes[:, ~seen_by(chosen, shape)] = 0.0
-            targets[:, ~chosen] = 0.0
+            if len(targets):
+                targets[:, ~chosen] = 0.0
         if few:
             patches = _here_and_there(planes, targets, chosen, heavy, shape)
         else:
