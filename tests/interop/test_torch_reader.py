@@ -174,14 +174,22 @@ def test_attention_is_the_whole_image():
 
 
 def test_unknown_operations_name_node_and_module():
-    class Warp(nn.Module):
+    class Strange(nn.Module):
         def forward(self, x):
-            return F.grid_sample(x, torch.zeros(1, 8, 8, 2), align_corners=False)
+            return torch.linalg.matrix_exp(x)
 
-    model = nn.Sequential(nn.Conv2d(1, 1, 3), Warp())
-    with pytest.raises(InvalidInput, match=r"node 'grid_\w+' \(in module '1'\) has the operation"):
+    model = nn.Sequential(nn.Conv2d(1, 1, 3, padding=1), Strange())
+    with pytest.raises(InvalidInput, match=r"node 'lin\w+' \(in module '1'\) has.*if it is elem"):
         receptive_field(model)
-    assert receptive_field(model, pointwise=("grid_sampler",)).size == (3, 3)
+    assert receptive_field(model, pointwise=("linalg_matrix_exp",)).size == (3, 3)
+
+
+def test_what_is_known_to_read_neighbours_is_not_taken_for_element_wise():
+    fold = nn.Sequential(nn.Conv2d(1, 4, 2, 32), nn.Flatten(2), nn.Fold(16, 2, stride=2))
+    with pytest.raises(InvalidInput, match="it is not element-wise: choose a layer before it"):
+        receptive_field(fold)
+    with pytest.raises(InvalidInput, match="pointwise must name operations on each place alone"):
+        receptive_field(nn.Conv2d(1, 1, 3), pointwise=("conv2d",))
 
 
 def test_what_cannot_be_exported_is_said_in_a_line():

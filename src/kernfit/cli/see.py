@@ -127,9 +127,14 @@ def _table(shown: dict[str, tuple[str, ReceptiveField]]) -> None:
         figures = (_pair(pair) for pair in (field.size, field.stride, field.padding))
         rows.append((name, op, *figures, note))
     widths = [max(len(row[column]) for row in rows) for column in range(5)]
-    for row in rows:
+    for row in (tuple(map(_printable, row)) for row in rows):
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=False))
         print(("  ".join(cells) + "  " + row[5]).rstrip())
+
+
+def _printable(text: str) -> str:
+    """Return a name of a model without what would steer the terminal."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def _pair(pair: tuple[Any, Any]) -> str:

@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from kernfit.graph.graph import IMAGE, LayerGraph, Node, Pair, Rules
+from kernfit.graph.graph import IMAGE, LayerGraph, Node, Rules, Sizes
 from kernfit.graph.rules import SAME_PLACE, Resize, Rule, Whole, Window
 
 Shape = tuple[int, ...]
+Axes = tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -26,21 +27,25 @@ class Place:
         The node of the graph that gives it.
     shape : tuple of int
         Of the whole tensor.
-    axes : (row axis, column axis) or None
-        Which of its axes are rows and columns; None: they cannot be told apart any more, and
+    axes : tuple of int, or None
+        Which of its axes are the image's (rows and columns, in 2-D); all the same one, where they
+        are laid out one after the other in it. None: they cannot be told apart any more, and
         every element may see the whole image.
+    merged : tuple of int
+        Their lengths, where they are laid out in one axis.
     """
 
     node: str
     shape: Shape
-    axes: Pair | None
+    axes: Axes | None
+    merged: Sizes = ()
 
     @property
-    def lengths(self) -> Pair:
+    def lengths(self) -> Sizes:
         """Rows and columns of the feature map."""
         if self.axes is None:
             return 1, 1
-        return self.shape[self.axes[0]], self.shape[self.axes[1]]
+        return self.merged or tuple(self.shape[axis] for axis in self.axes)
 
 
 class Trace:
@@ -50,21 +55,20 @@ class Trace:
     ----------
     shape : tuple of int
         Of the image tensor.
-    axes : (int, int)
-        Its row and column axes.
+    axes : tuple of int
+        Which of its axes are the image's: rows and columns, in 2-D.
     name : str
         Of the image node.
     """
 
-    def __init__(self, shape: Shape, axes: Pair, name: str = IMAGE) -> None:
+    def __init__(self, shape: Shape, axes: Axes, name: str = IMAGE) -> None:
         image = Place(name, shape, axes)
-        self.graph = LayerGraph(
-            {name: Node(name, "image", (), channels=_channels(shape, axes))}, shape=image.lengths
-        )
+        first = Node(name, "image", (), (SAME_PLACE,) * len(axes), _channels(shape, axes))
+        self.graph = LayerGraph({name: first}, shape=image.lengths)
         self.image = image
 
     @classmethod
-    def of_images(cls, shapes: Sequence[Shape], axes: Pair, name: str = IMAGE) -> Trace:
+    def of_images(cls, shapes: Sequence[Shape], axes: Axes, name: str = IMAGE) -> Trace:
         """Return a trace for several images of one size, taken as one with all their channels."""
         trace = cls(shapes[0], axes, name)
         counts = [_channels(shape, axes) or 1 for shape in shapes]
@@ -78,10 +82,11 @@ class Trace:
         op: str,
         inputs: Sequence[Place],
         shape: Shape,
-        rules: Rules = (SAME_PLACE, SAME_PLACE),
-        axes: Pair | None = None,
+        rules: Rules | None = None,
+        axes: Axes | None = None,
+        merged: Sizes | None = None,
     ) -> Place:
-        """Add an operation that keeps rows and columns apart.
+        """Add an operation that keeps the image's axes apart.
 
         Parameters
         ----------
@@ -90,18 +95,26 @@ class Trace:
             Merged if there are several; broadcast from the last axis on, as NumPy does.
         shape : tuple of int
             Of the output.
-        rules : pair of Rule
-        axes : pair of int, optional
-            Rows and columns of the output. Default: those of the inputs.
+        rules : tuple of Rule, optional
+            Along each axis. Default: each element stays in its place.
+        axes, merged : optional
+            Of the output. Default: those of the inputs.
         """
+        placed = next((place for place in inputs if place.axes is not None), None)
         if axes is None:
-            placed = next((place for place in inputs if place.axes is not None), None)
             if placed is None or placed.axes is None:
                 return self.everywhere(name, op, inputs, shape, "it reads features of all of it")
+            if len({place.merged for place in inputs if place.axes is not None}) > 1:
+                reason = "rows and columns are laid out in one axis"
+                return self.everywhere(name, op, inputs, shape, reason)
             more = len(shape) - len(placed.shape)
-            axes = placed.axes[0] + more, placed.axes[1] + more
-        self.graph.put(name, op, [p.node for p in inputs], rules, _channels(shape, axes))
-        return Place(name, shape, axes)
+            axes = tuple(axis + more for axis in placed.axes)
+        if merged is None:
+            merged = placed.merged if placed is not None else ()
+        rules = rules or (SAME_PLACE,) * len(axes)
+        channels = _channels(shape, axes)
+        self.graph.put(name, op, [p.node for p in inputs], rules, channels)
+        return Place(name, shape, axes, merged)
 
     def everywhere(
         self,
@@ -110,21 +123,26 @@ class Trace:
         inputs: Sequence[Place],
         shape: Shape,
         reason: str,
-        axes: Pair | None = None,
+        axes: Axes | None = None,
     ) -> Place:
         """Add an operation whose every output may see the whole image."""
-        outputs = (None, None) if axes is None else (shape[axes[0]], shape[axes[1]])
-        rules = Whole(reason, outputs[0]), Whole(reason, outputs[1])
+        count = len(self.image.axes or ())
+        lengths = [None] * count if axes is None else [shape[axis] for axis in axes]
+        rules = tuple(Whole(reason, length) for length in lengths)
         self.graph.put(name, op, [p.node for p in inputs], rules, _channels(shape, axes))
         return Place(name, shape, axes)
 
     def slide(self, name: str, op: str, place: Place, shape: Shape, rules: Rules) -> Place:
-        """Add a window over the last two axes, as convolution and pooling have it."""
-        rank = len(place.shape)
-        if place.axes is not None and place.axes != (rank - 2, rank - 1):
+        """Add a window over the last axes, as convolution and pooling have it."""
+        if place.axes is None:
+            return self.step(name, op, [place], shape)
+        first = len(place.shape) - len(rules)
+        # Along the batch every image is on its own.
+        if any(0 < axis < (len(place.shape) if place.merged else first) for axis in place.axes):
             reason = "its window does not slide along rows and columns"
             return self.everywhere(name, op, [place], shape, reason)
-        return self.step(name, op, [place], shape, rules)
+        along = tuple(rules[axis - first] if axis >= first else SAME_PLACE for axis in place.axes)
+        return self.step(name, op, [place], shape, along)
 
     def over(
         self, name: str, op: str, place: Place, over: Sequence[int], shape: Shape, reason: str
@@ -134,16 +152,14 @@ class Trace:
             return self.everywhere(name, op, [place], shape, reason)
         mixed = {axis % len(place.shape) for axis in over}
         gone = len(shape) < len(place.shape)  # the axes vanish
+        if mixed.intersection(place.axes) and (gone or place.merged):
+            return self.everywhere(name, op, [place], shape, reason)
         rules: list[Rule] = []
         for axis in place.axes:
             length = None if gone or shape[axis] == place.shape[axis] else shape[axis]
             rules.append(Whole(reason, length) if axis in mixed else SAME_PLACE)
-        if gone and mixed.intersection(place.axes):
-            return self.everywhere(name, op, [place], shape, reason)
-        axes = place.axes
-        if gone:
-            axes = _less(axes[0], mixed), _less(axes[1], mixed)
-        return self.step(name, op, [place], shape, (rules[0], rules[1]), axes)
+        axes = tuple(_less(axis, mixed) for axis in place.axes) if gone else place.axes
+        return self.step(name, op, [place], shape, tuple(rules), axes)
 
     def permute(self, name: str, op: str, place: Place, order: Sequence[int]) -> Place:
         """Add an operation that reorders the axes."""
@@ -152,19 +168,49 @@ class Trace:
         shape = tuple(place.shape[axis] for axis in order)
         if place.axes is None:
             return self.step(name, op, [place], shape)
-        axes = order.index(place.axes[0]), order.index(place.axes[1])
+        axes = tuple(order.index(axis) for axis in place.axes)
         return self.step(name, op, [place], shape, axes=axes)
 
     def reshape(self, name: str, op: str, place: Place, shape: Shape) -> Place:
         """Add an operation that lays the same elements out in another shape."""
         if place.axes is None:
             return self.step(name, op, [place], shape)
+        if place.merged:
+            return self._apart(name, op, place, shape)
         found = [_after_reshape(place.shape, shape, axis) for axis in place.axes]
-        if found[0] is None or found[1] is None:
-            reason = "rows and columns are laid out in one axis"
-            return self.everywhere(name, op, [place], shape, reason)
-        (row, row_rule), (column, column_rule) = found[0], found[1]
-        return self.step(name, op, [place], shape, (row_rule, column_rule), (row, column))
+        if any(pair is None for pair in found):
+            return self._laid_out(name, op, place, shape)
+        rules = tuple(rule for _, rule in found)  # type: ignore[misc]
+        return self.step(name, op, [place], shape, rules, tuple(axis for axis, _ in found))  # type: ignore[misc]
+
+    def _laid_out(self, name: str, op: str, place: Place, shape: Shape) -> Place:
+        """Follow the image's axes into one, where they lie side by side in order."""
+        assert place.axes is not None
+        first, count = place.axes[0], len(place.axes)
+        if place.axes == tuple(range(first, first + count)):
+            lengths = tuple(place.shape[axis] for axis in place.axes)
+            for axis, length in enumerate(shape):
+                ahead = math.prod(shape[:axis]) == math.prod(place.shape[:first])
+                if ahead and length == math.prod(lengths) > 1:
+                    return self.step(name, op, [place], shape, None, (axis,) * count, lengths)
+        reason = "rows and columns are laid out in one axis"
+        return self.everywhere(name, op, [place], shape, reason)
+
+    def _apart(self, name: str, op: str, place: Place, shape: Shape) -> Place:
+        """Follow axes that were laid out in one, where they come apart again or stay so."""
+        assert place.axes is not None
+        ahead, length, count = math.prod(place.shape[: place.axes[0]]), math.prod(place.merged), 0
+        for axis, new in enumerate(shape):
+            if math.prod(shape[:axis]) != ahead:
+                continue
+            if new == length:
+                return self.step(name, op, [place], shape, axes=(axis,) * len(place.axes))
+            count = len(place.merged)
+            if shape[axis : axis + count] == place.merged:
+                axes = tuple(range(axis, axis + count))
+                return self.step(name, op, [place], shape, None, axes, ())
+        reason = "rows and columns are laid out in one axis"
+        return self.everywhere(name, op, [place], shape, reason)
 
     def cut(
         self, name: str, op: str, place: Place, axis: int, start: int, step: int, shape: Shape
@@ -173,12 +219,15 @@ class Trace:
         axis %= len(place.shape)
         if place.axes is None or axis not in place.axes:
             return self.step(name, op, [place], shape)
+        if place.merged:
+            if shape == place.shape:
+                return self.step(name, op, [place], shape)
+            return self.everywhere(name, op, [place], shape, "it picks a row or column")
         last = start + (shape[axis] - 1) * step
         behind = place.shape[axis] - 1 - last
         # What the last step leaves over is no crop: the next whole step decides.
         rule = Window(1, step, before=-start, after=-max(0, behind - (behind % step)))
-        along = place.axes.index(axis)
-        rules = (rule, SAME_PLACE) if along == 0 else (SAME_PLACE, rule)
+        rules = tuple(rule if own == axis else SAME_PLACE for own in place.axes)
         return self.step(name, op, [place], shape, rules)
 
     def joined(self, name: str, op: str, places: Sequence[Place], axis: int, shape: Shape) -> Place:
@@ -186,7 +235,8 @@ class Trace:
         placed = next((place for place in places if place.axes is not None), None)
         if placed is not None and placed.axes is not None and axis % len(shape) in placed.axes:
             reason = "pieces are put side by side, so that windows follow no rule"
-            return self.everywhere(name, op, places, shape, reason, placed.axes)
+            axes = None if placed.merged else placed.axes
+            return self.everywhere(name, op, places, shape, reason, axes)
         return self.step(name, op, places, shape)
 
     def sized(
@@ -204,7 +254,7 @@ class Trace:
             explains = math.floor(place.shape[axis] * rounded) == shape[axis]
             factor = rounded if given and explains else exact
             rules.append(SAME_PLACE if factor == 1 else replace(like, scale=factor))
-        return self.step(name, op, [place], shape, (rules[0], rules[1]))
+        return self.step(name, op, [place], shape, tuple(rules))
 
 
 def _after_reshape(before: Shape, after: Shape, axis: int) -> tuple[int, Rule] | None:
@@ -227,8 +277,8 @@ def _less(axis: int, gone: set[int]) -> int:
     return axis - sum(other < axis for other in gone)
 
 
-def _channels(shape: Shape, axes: Pair | None) -> int | None:
+def _channels(shape: Shape, axes: Axes | None) -> int | None:
     """Return how many numbers there are for each place, the batch being 1."""
     if axes is None or 0 in shape:
         return None
-    return math.prod(shape) // (shape[axes[0]] * shape[axes[1]])
+    return math.prod(shape) // math.prod(shape[axis] for axis in set(axes))

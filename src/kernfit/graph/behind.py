@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from kernfit.graph.graph import LayerGraph, Pair, Rules
+from kernfit.graph.graph import LayerGraph, Pair, Rules, Sizes
 from kernfit.graph.rules import Rule, Whole
 
 Box = tuple[Pair, Pair]
@@ -26,7 +26,10 @@ def lengths_of(graph: LayerGraph, shape: Pair) -> dict[str, Pair]:
     dict
         By name; 0 where nothing is left.
     """
-    return {name: lengths for name, (lengths, _) in _sized(graph, shape).items()}
+    found = {}
+    for name, ((rows, columns), _) in graph.sizes(shape).items():
+        found[name] = max(rows, 0), max(columns, 0)
+    return found
 
 
 def behind(graph: LayerGraph, target: str, element: Pair, shape: Pair) -> dict[str, Box]:
@@ -56,7 +59,7 @@ def behind(graph: LayerGraph, target: str, element: Pair, shape: Pair) -> dict[s
     >>> behind(graph, "b", (1, 0), (8, 8))
     {'image': ((2, 6), (0, 4)), 'a': ((2, 4), (0, 2)), 'b': ((1, 2), (0, 1))}
     """
-    sized = _sized(graph, shape)
+    sized = graph.sizes(shape)
     along = [_along(graph, target, axis, element[axis], sized) for axis in (0, 1)]
     return {
         node.name: (along[0][node.name], along[1][node.name])
@@ -66,7 +69,7 @@ def behind(graph: LayerGraph, target: str, element: Pair, shape: Pair) -> dict[s
 
 
 def _along(
-    graph: LayerGraph, target: str, axis: int, element: int, sized: dict[str, tuple[Pair, Rules]]
+    graph: LayerGraph, target: str, axis: int, element: int, sized: dict[str, tuple[Sizes, Rules]]
 ) -> dict[str, Pair]:
     needed: dict[str, Collection[int]] = {target: (element,)}
     for node in reversed(graph.upto(target)):
@@ -91,16 +94,3 @@ def _inputs(rule: Rule, outputs: Collection[int], length: int) -> Collection[int
     ends = (*range(first, first + period), *range(last - period + 1, last + 1))
     taps = [tap for output in ends for tap in rule.taps(output)]
     return range(min(taps), max(taps) + 1) if taps else ()
-
-
-def _sized(graph: LayerGraph, shape: Pair) -> dict[str, tuple[Pair, Rules]]:
-    """Return every node's size and its rules for it."""
-    rules = graph.resolved(shape)
-    found: dict[str, tuple[Pair, Rules]] = {}
-    for node in graph.nodes.values():
-        sizes = [found[name][0] for name in node.inputs] or [shape]
-        size = max(pair[0] for pair in sizes), max(pair[1] for pair in sizes)
-        rows, columns = rules[node.name]
-        lengths = max(rows.length(size[0]), 0), max(columns.length(size[1]), 0)
-        found[node.name] = lengths, (rows, columns)
-    return found

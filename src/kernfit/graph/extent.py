@@ -7,8 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 
+from kernfit.errors import InvalidInput
 from kernfit.graph.rules import Resize, Transposed, Window
 
+MOST_SPANS = 2**16  # listed one by one
 Span = tuple[int, int] | None  # first and last image element; None: it depends on nothing
 
 
@@ -52,6 +54,11 @@ class Extent:
         """Return the windows of an operation's outputs, `self` being those of its inputs."""
         outputs, inputs = rule.period
         turns = len(self.spans) // math.gcd(len(self.spans), inputs)
+        if outputs * turns > MOST_SPANS:
+            raise InvalidInput(
+                f"windows must repeat within {MOST_SPANS} elements, got {outputs * turns}: sizes "
+                "are changed by factors that share none"
+            )
         spans = tuple(
             union(self.span(tap) for tap in rule.taps(output)) for output in range(outputs * turns)
         )
@@ -60,6 +67,8 @@ class Extent:
     def merged(self, other: Extent) -> Extent:
         """Return the windows of a merge of two nodes of the same stride."""
         count = math.lcm(len(self.spans), len(other.spans))
+        if count > MOST_SPANS:
+            raise InvalidInput(f"windows must repeat within {MOST_SPANS} elements, got {count}")
         spans = tuple(union((self.span(i), other.span(i))) for i in range(count))
         return Extent(int(self.stride * count), spans)._shortest()
 

@@ -12,7 +12,7 @@ from kernfit.arrays import as_image
 from kernfit.display import pairs_as_html
 from kernfit.errors import InvalidInput
 from kernfit.graph.extent import ONE_TO_ONE, Extent
-from kernfit.graph.graph import LayerGraph, Node, Pair
+from kernfit.graph.graph import LayerGraph, Node, Pair, Sizes
 from kernfit.graph.refusals import UnfitSize
 from kernfit.graph.rules import Rule, Whole
 
@@ -70,7 +70,7 @@ class ReceptiveField:
     layer: str
     rows: Axis
     columns: Axis
-    shape: Pair | None = None
+    shape: Sizes | None = None
 
     @property
     def axes(self) -> tuple[Axis, Axis]:
@@ -174,7 +174,7 @@ class ReceptiveField:
         from kernfit.plots import draw_window
 
         pixels = None if image is None else as_image(image)
-        shape = self.shape if pixels is None else (pixels.shape[-2], pixels.shape[-1])
+        shape = self.shape if pixels is None else pixels.shape[-2:]
         if element is None:
             row, column = (self._middle(axis, shape) for axis in (0, 1))
         else:
@@ -182,9 +182,10 @@ class ReceptiveField:
         window = self.window(row, column)
         (top, bottom), (left, right) = window
         title = f"{self.layer} [{row}, {column}] sees {bottom - top}x{right - left}"
-        return draw_window(window, pixels, shape=shape, title=title, ax=ax)
+        frame = None if shape is None else (shape[-2], shape[-1])
+        return draw_window(window, pixels, shape=frame, title=title, ax=ax)
 
-    def _middle(self, axis: int, shape: Pair | None) -> int:
+    def _middle(self, axis: int, shape: Sizes | None) -> int:
         extent = self.axes[axis].extent
         return 0 if extent is None or shape is None else int(shape[axis] / extent.stride) // 2
 

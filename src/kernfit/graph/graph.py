@@ -11,8 +11,10 @@ from kernfit.errors import InvalidInput
 from kernfit.graph.rules import SAME_PLACE, Rule, Transposed, Window
 
 Pair = tuple[int, int]
-Rules = tuple[Rule, Rule]
+Sizes = tuple[int, ...]  # along each axis: planes, rows and columns; rows and columns; columns
+Rules = tuple[Rule, ...]  # the same
 IMAGE = "image"
+MOST_ELEMENTS = 2**40
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,7 @@ class LayerGraph:
     # What the model gives, by node; without, the last node.
     results: tuple[str, ...] = ()
     # (rows, columns) of the image where the model or its user says so.
-    shape: Pair | None = None
+    shape: Sizes | None = None
     # Of each image, where the model takes several of one size.
     image_channels: tuple[int, ...] = ()
 
@@ -224,23 +226,41 @@ class LayerGraph:
                 needed.update(node.inputs)
         return [node for node in self.nodes.values() if node.name in needed]
 
-    def resolved(self, lengths: Pair) -> dict[str, Rules]:
+    def sizes(self, lengths: Sizes) -> dict[str, tuple[Sizes, Rules]]:
+        """Return each node's size for an image of this size, and its rules for that.
+
+        Parameters
+        ----------
+        lengths : (rows, columns)
+
+        Raises
+        ------
+        InvalidInput
+            If a feature map is larger than any that can be computed.
+        """
+        found: dict[str, tuple[Sizes, Rules]] = {}
+        for node in self.nodes.values():
+            seen = [found[name][0] for name in node.inputs] or [lengths]
+            # The longest: the others are spread over it, or the model does not run at this size.
+            size = [max(lengths) for lengths in zip(*seen, strict=True)]
+            rules = tuple(rule.at(n) for rule, n in zip(node.rules, size, strict=True))
+            outputs = tuple(rule.length(n) for rule, n in zip(rules, size, strict=True))
+            if max(outputs) > MOST_ELEMENTS:
+                raise InvalidInput(
+                    f"the map of {node.op} {node.name!r} must have at most {MOST_ELEMENTS} "
+                    f"elements along each axis, got {max(outputs)}: check the model"
+                )
+            found[node.name] = outputs, rules
+        return found
+
+    def resolved(self, lengths: Sizes) -> dict[str, Rules]:
         """Return each node's rules for an image of this size, `same` padding turned to numbers.
 
         Parameters
         ----------
         lengths : (rows, columns)
         """
-        sizes: dict[str, Pair] = {}
-        found: dict[str, Rules] = {}
-        for node in self.nodes.values():
-            seen = [sizes[name] for name in node.inputs] or [lengths]
-            # The longest: the others are spread over it, or the model does not run at this size.
-            size = max(pair[0] for pair in seen), max(pair[1] for pair in seen)
-            rules = node.rules[0].at(size[0]), node.rules[1].at(size[1])
-            found[node.name] = rules
-            sizes[node.name] = rules[0].length(size[0]), rules[1].length(size[1])
-        return found
+        return {name: rules for name, (_, rules) in self.sizes(lengths).items()}
 
 
 def as_graph(layers: LayerGraph | Sequence[LayerSpec]) -> LayerGraph:

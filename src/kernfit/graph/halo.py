@@ -15,6 +15,7 @@ from kernfit.graph.graph import LayerGraph, Node
 from kernfit.graph.refusals import NeedsWhole, UnfitSize
 from kernfit.graph.rules import Resize, Rule, Whole, Window
 
+MOST_LENGTH = 2**28  # looked at one by one
 Flags = NDArray[np.bool_]
 
 
@@ -116,6 +117,8 @@ def lengths_for(
         (before,) = merged
         rule = rules[node.name] = node.rules[axis].at(before)
         lengths[node.name] = rule.length(before)
+        if lengths[node.name] > MOST_LENGTH:
+            return f"{lengths[node.name]} elements are too many at {node.op} {node.name!r}"
         if lengths[node.name] < 1:
             return f"nothing is left at {node.op} {node.name!r}"
         reflects = isinstance(rule, Window) and rule.beyond == "reflect"

@@ -8,7 +8,19 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal
 
+from kernfit.errors import InvalidInput
+
+MOST = 2**24  # no model has a window as large; what claims one is damaged or means harm
 Beyond = Literal["zeros", "edge", "reflect", "symmetric", "wrap"]
+
+
+def _check(rule: Window | Transposed) -> None:
+    for name in ("size", "stride", "dilation"):
+        if not 1 <= getattr(rule, name) <= MOST:
+            raise InvalidInput(
+                f"{name} of a window must be from 1 to {MOST}, got {getattr(rule, name)}: check "
+                "the model"
+            )
 
 
 @dataclass(frozen=True)
@@ -41,6 +53,9 @@ class Window:
     ceil: bool = False
     same: Literal["", "upper", "lower"] = ""
     beyond: Beyond = "zeros"
+
+    def __post_init__(self) -> None:
+        _check(self)
 
     @property
     def period(self) -> tuple[int, int]:
@@ -96,6 +111,9 @@ class Transposed:
     after: int = 0
     beyond: Beyond = "zeros"
 
+    def __post_init__(self) -> None:
+        _check(self)
+
     @property
     def period(self) -> tuple[int, int]:
         """After so many outputs the taps have moved by so many inputs."""
@@ -134,6 +152,8 @@ class Resize:
         Of a nearest input.
     ends : Fraction or None
         Inputs for each output when `places` is "ends".
+    smooth : bool
+        Anti-aliased: the taps spread with the step where that is more than one input.
     """
 
     scale: Fraction
@@ -142,6 +162,11 @@ class Resize:
     rounding: Literal["floor", "ceil", "half_down", "half_up"] = "floor"
     ends: Fraction | None = None
     beyond: Beyond = "edge"
+    smooth: bool = False
+
+    def __post_init__(self) -> None:
+        if not Fraction(1, MOST) <= self.scale <= MOST:
+            raise InvalidInput(f"a map must be resized by a factor above 0, got {self.scale}")
 
     @property
     def step(self) -> Fraction:
@@ -167,6 +192,9 @@ class Resize:
                 "half_up": math.floor(place + half),
             }
             return (rounded[self.rounding],)
+        if self.smooth:
+            reach = max(self.step, Fraction(1)) * (1 if self.method == "linear" else 2)
+            return range(math.floor(place - reach) + 1, math.ceil(place + reach))
         first = math.floor(place)
         if place == first:
             return (first,)

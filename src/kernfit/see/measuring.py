@@ -188,7 +188,7 @@ def _shape_to_measure(model: Any, layer: str | None, pointwise: frozenset[str], 
         strips.append((long, -(-(other.size + other.inputs) // LEAST) * LEAST))
     shapes = strips if axis == 0 else [(columns, rows) for rows, columns in strips]
     if graph.shape is not None:  # a model that takes no other size is measured at its own
-        shapes.append(graph.shape)
+        shapes.append((graph.shape[0], graph.shape[1]))
     for shape in shapes[:-1]:
         try:
             graph_of(model, shape=shape, pointwise=pointwise)

@@ -11,6 +11,7 @@ from fractions import Fraction
 from typing import Any
 
 from kernfit.errors import InvalidInput
+from kernfit.frameworks import reasons
 from kernfit.frameworks.trace import Place, Shape, Trace
 from kernfit.graph.graph import Rules
 from kernfit.graph.rules import SAME_PLACE, Resize, Rule, Transposed, Window
@@ -144,18 +145,18 @@ def _global(step: KerasStep) -> Place:
     keep = step.layer.keepdims
     axes = step.x.axes if keep and step.x.axes is not None else None
     shape = tuple(1 if axes and a in axes else n for a, n in enumerate(step.shape()))
-    reason = "it pools all of it"
+    reason = reasons.POOLED
     return step.trace.everywhere(step.name, step.op, step.inputs, shape, reason, axes)
 
 
 def _softmax(step: KerasStep) -> Place:
     axis = step.layer.axis
     axes = [axis] if isinstance(axis, int) else list(axis)
-    return step.over(axes, "it weighs all of it")
+    return step.over(axes, reasons.WEIGHED)
 
 
 def _normalised(step: KerasStep) -> Place:
-    reason = "it is normalised by statistics of all of it"
+    reason = reasons.NORMALISED
     if step.op == "GroupNormalization":
         return step.over(step.x.axes or (1, 2), reason)
     axis = step.layer.axis
@@ -165,7 +166,7 @@ def _normalised(step: KerasStep) -> Place:
 def _dense(step: KerasStep) -> Place:
     rank = len(step.x.shape)
     if step.x.axes is None or rank - 1 in step.x.axes:
-        reason = "a dense layer sees all"
+        reason = reasons.DENSE
         return step.trace.everywhere(step.name, step.op, step.inputs, step.shape(), reason)
     return step.kept()
 
@@ -195,7 +196,7 @@ def _permuted(step: KerasStep) -> Place:
 
 
 def _attention(step: KerasStep) -> Place:
-    return step.trace.everywhere(step.name, step.op, step.inputs, step.shape(), "attention")
+    return step.trace.everywhere(step.name, step.op, step.inputs, step.shape(), reasons.ATTENTION)
 
 
 _KINDS: dict[Callable[[KerasStep], Place], str] = {

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from kernfit.errors import InvalidInput
+from kernfit.frameworks import reasons
 from kernfit.frameworks.keras.layers import KerasStep
 from kernfit.frameworks.trace import Place
 from kernfit.graph.rules import SAME_PLACE, Beyond, Resize, Window
@@ -46,7 +47,7 @@ def _picked(step: KerasStep) -> Followed:
             place = _moved(step, name, place, shape, axis, 1)
         elif isinstance(key, int):
             shape = (*place.shape[:axis], *place.shape[axis + 1 :])
-            place = step.trace.over(name, step.op, place, [axis], shape, "it picks a row or column")
+            place = step.trace.over(name, step.op, place, [axis], shape, reasons.PICKED)
             continue
         elif key != slice(None):
             start, stop, by = key.indices(place.shape[axis])
@@ -107,7 +108,7 @@ def _reduced(step: KerasStep) -> Followed:
     shape = tuple(
         1 if a in axes else n for a, n in enumerate(step.x.shape) if keep or a not in axes
     )
-    return step.trace.over(step.name, step.op, step.x, list(axes), shape, "it reduces all of it")
+    return step.trace.over(step.name, step.op, step.x, list(axes), shape, reasons.REDUCED)
 
 
 def _resized(step: KerasStep) -> Followed:
@@ -181,13 +182,13 @@ def _pooled(step: KerasStep) -> Followed:
 
 
 def _product(step: KerasStep) -> Followed:
-    reason = "a product of two feature maps, as in attention"
+    reason = reasons.PRODUCT
     if len(step.inputs) == 1:
         if step.op == "Matmul" and (
             step.x.axes is None or len(step.x.shape) - 1 not in step.x.axes
         ):
             return step.kept((SAME_PLACE, SAME_PLACE))
-        reason = "a dense layer sees all"
+        reason = reasons.DENSE
     return step.trace.everywhere(step.name, step.op, step.inputs, step.shape(), reason)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from kernfit.frameworks import reasons
 from kernfit.frameworks.onnx.step import ELEMENTWISE, Step
 from kernfit.frameworks.onnx.windows import (
     convolution,
@@ -43,7 +44,7 @@ def _sizes(step: Step) -> Followed:
 
 def _global(step: Step) -> Followed:
     shape = (*step.x.shape[:2], *(1 for _ in step.x.shape[2:]))
-    return _over(step, range(2, len(step.x.shape)), shape, "it pools all of it")
+    return _over(step, range(2, len(step.x.shape)), shape, reasons.POOLED)
 
 
 def _reduced(step: Step) -> Followed:
@@ -60,7 +61,7 @@ def _reduced(step: Step) -> Followed:
     shape = tuple(
         1 if a in gone else n for a, n in enumerate(step.x.shape) if keep or a not in gone
     )
-    return _over(step, sorted(gone), shape, "it reduces all of it")
+    return _over(step, sorted(gone), shape, reasons.REDUCED)
 
 
 def _softmax(step: Step) -> Followed:
@@ -68,7 +69,7 @@ def _softmax(step: Step) -> Followed:
     # Before opset 13, everything from the axis on is taken together.
     axis = step.attribute("axis", -1 if step.values.opset >= 13 else 1) % rank
     axes = [axis] if step.values.opset >= 13 else range(axis, rank)
-    return _over(step, axes, step.x.shape, "it weighs all of it")
+    return _over(step, axes, step.x.shape, reasons.WEIGHED)
 
 
 def _normalised(step: Step) -> Followed:
@@ -80,7 +81,7 @@ def _normalised(step: Step) -> Followed:
         axes = step.numbers("axes") or [0, 2, 3]
     elif step.op == "LpNormalization":
         axes = [step.attribute("axis", -1)]
-    return _over(step, axes, step.x.shape, "it is normalised by statistics of all of it")
+    return _over(step, axes, step.x.shape, reasons.NORMALISED)
 
 
 def _transposed_axes(step: Step) -> Followed:
@@ -185,9 +186,7 @@ def _expanded(step: Step) -> Followed:
     more = len(shape) - len(place.shape)
     axes = None if place.axes is None else (place.axes[0] + more, place.axes[1] + more)
     if axes is not None and any(shape[a] != n for a, n in zip(axes, place.lengths, strict=True)):
-        return step.trace.everywhere(
-            step.name, step.op, [place], shape, "rows or columns are repeated", axes
-        )
+        return step.trace.everywhere(step.name, step.op, [place], shape, reasons.REPEATED, axes)
     return step.kept(shape)
 
 
@@ -197,15 +196,15 @@ def _product(step: Step) -> Followed:
     if step.op == "Gemm" or shapes[0] is None or shapes[1] is None:
         columns = shapes[1][0 if step.attribute("transB", 0) else 1] if shapes[1] else 1
         return step.trace.everywhere(
-            step.name, step.op, step.inputs, (step.x.shape[0], columns), "a dense layer sees all"
+            step.name, step.op, step.inputs, (step.x.shape[0], columns), reasons.DENSE
         )
     shape = _matmul_shape(shapes[0], shapes[1])
     if one is not None and other is not None:
-        reason = "a product of two feature maps, as in attention"
+        reason = reasons.PRODUCT
         return step.trace.everywhere(step.name, step.op, step.inputs, shape, reason)
     summed = -1 if one is not None else -2
     if step.x.axes is not None and summed % len(step.x.shape) in step.x.axes:
-        reason = "a dense layer sees all"
+        reason = reasons.DENSE
         return step.trace.everywhere(step.name, step.op, step.inputs, shape, reason)
     return step.kept(shape)
 
@@ -221,7 +220,7 @@ def _gathered(step: Step) -> Followed:
     picked = step.shape(1)
     if step.place(0) is None or picked is None or step.x.axes is None or axis in step.x.axes:
         return step.trace.everywhere(
-            step.name, step.op, step.inputs, step.x.shape, "it picks places by number"
+            step.name, step.op, step.inputs, step.x.shape, reasons.NUMBERED
         )
     shape = (*step.x.shape[:axis], *picked, *step.x.shape[axis + 1 :])
     axes = tuple(a + (len(picked) - 1) * (a > axis) for a in step.x.axes)
@@ -229,7 +228,7 @@ def _gathered(step: Step) -> Followed:
 
 
 def _attention(step: Step) -> Followed:
-    return step.trace.everywhere(step.name, step.op, step.inputs, step.x.shape, "attention")
+    return step.trace.everywhere(step.name, step.op, step.inputs, step.x.shape, reasons.ATTENTION)
 
 
 def _over(step: Step, axes: Sequence[int], shape: Shape, reason: str) -> Place:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from kernfit.arrays import Array
-from kernfit.errors import InvalidInput, RefusedFile
+from kernfit.errors import InvalidInput, KernfitError, RefusedFile
 from kernfit.files import size_of_file
 from kernfit.frameworks.onnx.ops import FOLLOW, Step
 from kernfit.frameworks.onnx.values import known_values
+from kernfit.frameworks.reasons import never_pointwise, refuse_as_pointwise
 from kernfit.frameworks.trace import Place, Shape, Trace
 from kernfit.graph.graph import LayerGraph, Pair
+from kernfit.graph.refusals import UnknownOperation
 from kernfit.packages import need
 
 USUAL = (512, 512)  # an image size that the strides of usual models divide
@@ -39,16 +42,32 @@ def load_onnx(model: Any, *, weights: bool = True) -> Any:
         return model
     size_of_file(model)
     try:
-        proto = onnx.load(os.fspath(model), load_external_data=weights)
+        proto = onnx.load(os.fspath(model), load_external_data=False)
+        missing = _missing(proto, Path(model).parent) if weights else None
+        if missing is None and weights:
+            onnx.load_external_data_for_model(proto, os.fspath(Path(model).parent))
     # Its reader answers damage with several kinds of errors of its own.
     except Exception as error:
         reason = " ".join(str(error).split())[:160] or type(error).__name__
         raise RefusedFile(f"{model} is not a readable ONNX file ({reason}): export it again") from (
             error
         )
+    if missing is not None:
+        raise RefusedFile(
+            f"{model} keeps weights in {missing!r} beside it, which is not there: bring it"
+        )
     if not proto.graph.node and not proto.graph.output:
         raise RefusedFile(f"{model} holds no ONNX graph: export it again")
     return proto
+
+
+def _missing(proto: Any, folder: Path) -> str | None:
+    """Return the name of a file with weights that is not there, or None."""
+    for tensor in proto.graph.initializer:
+        for entry in tensor.external_data:
+            if entry.key == "location" and not (folder / entry.value).is_file():
+                return str(entry.value)
+    return None
 
 
 def image_inputs(proto: Any) -> tuple[dict[str, list[int | None]], Pair]:
@@ -115,6 +134,7 @@ def read_onnx(
         If the file is no ONNX model.
     """
     proto = load_onnx(model, weights=False)
+    _check_order(proto)
     images, axes = image_inputs(proto)
     full: dict[str, Shape] = {}
     for name, sizes in images.items():
@@ -133,15 +153,7 @@ def read_onnx(
         if not step.inputs:
             step.compute()
             continue
-        follow = FOLLOW.get(node.op_type)
-        if node.op_type in pointwise or node.name in pointwise or called in pointwise:
-            follow = FOLLOW["Identity"]
-        elif node.domain not in ("", "ai.onnx", "com.microsoft") or follow is None:
-            raise InvalidInput(
-                f"node {called!r} has the operation {node.op_type!r}, of which it is not known "
-                f"what it looks at: if it is element-wise, give pointwise=({node.op_type!r},)"
-            )
-        given = follow(step)
+        given = _followed(step, called, pointwise)
         for output in node.output:
             if given is not None:
                 # Outputs of one operation have the same window, if not the same channels.
@@ -152,6 +164,49 @@ def read_onnx(
         raise InvalidInput("the model's outputs must depend on the image, got none that does")
     trace.graph.results = tuple(dict.fromkeys(given_out))
     return _as_known(trace.graph, proto, axes, shape)
+
+
+def _followed(step: Step, called: str, pointwise: frozenset[str]) -> Any:
+    """Return where an operation puts rows and columns, or refuse it."""
+    node, follow = step.node, FOLLOW.get(step.op)
+    own = node.domain not in ("", "ai.onnx", "com.microsoft")
+    if pointwise.intersection((node.op_type, node.name, called)):
+        if not own:
+            refuse_as_pointwise(node.op_type)
+        follow = FOLLOW["Identity"]
+    elif own or follow is None:
+        advice = f"if it is element-wise, give pointwise=({node.op_type!r},)"
+        if not own and never_pointwise(node.op_type):
+            advice = "it is not element-wise: choose a layer before it"
+        raise UnknownOperation(
+            f"node {called!r} has the operation {node.op_type!r}, of which it is not known "
+            f"what it looks at: {advice}"
+        )
+    try:
+        return follow(step)
+    except KernfitError:
+        raise
+    # Settings that contradict each other fail in any way.
+    except Exception as error:
+        raise InvalidInput(
+            f"node {called!r} ({node.op_type}) must have settings that fit its inputs, got "
+            f"{type(error).__name__}: {' '.join(str(error).split())[:100]}: check the model"
+        ) from error
+
+
+def _check_order(proto: Any) -> None:
+    """Refuse nodes that read what none before them gives: a cycle, or a graph out of order."""
+    known = {value.name for value in (*proto.graph.input, *proto.graph.initializer)}
+    known |= {tensor.values.name for tensor in proto.graph.sparse_initializer} | {""}
+    for number, node in enumerate(proto.graph.node):
+        missing = next((tensor for tensor in node.input if tensor not in known), None)
+        if missing is not None:
+            raise RefusedFile(
+                f"node {node.name or f'{node.op_type}_{number}'!r} must read what is given before "
+                f"it, got {missing!r}, which no node before it gives, as in a cycle: export the "
+                "model again"
+            )
+        known.update(node.output)
 
 
 def _as_known(graph: LayerGraph, proto: Any, axes: Pair, shape: Pair | None) -> LayerGraph:

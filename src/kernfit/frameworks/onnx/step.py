@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from kernfit.arrays import Array
-from kernfit.errors import InvalidInput
 from kernfit.frameworks.onnx.values import Values
 from kernfit.frameworks.trace import Place, Shape, Trace
 from kernfit.graph.graph import Rules
+from kernfit.graph.refusals import UnknownOperation
 from kernfit.graph.rules import SAME_PLACE
 from kernfit.packages import need
 
@@ -76,7 +76,7 @@ class Step:
 
         Raises
         ------
-        InvalidInput
+        UnknownOperation
             If it is there and depends on the image, or cannot be computed.
         """
         tensor = self._tensor(number)
@@ -99,11 +99,10 @@ class Step:
         place = self.place(number)
         return self.values.shape(self._tensor(number)) if place is None else place.shape
 
-    def refuse(self, why: str) -> InvalidInput:
+    def refuse(self, why: str) -> UnknownOperation:
         """Return the error for an operation of which it is not known what it looks at."""
-        return InvalidInput(
-            f"node {self.name!r} ({self.op}) is not followed, as {why}: if it is element-wise, "
-            f"give pointwise=({self.name!r},)"
+        return UnknownOperation(
+            f"node {self.name!r} ({self.op}) is not followed, as {why}: choose a layer before it"
         )
 
     def elementwise(self) -> Place:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,8 @@ from kernfit.arrays import Array
 from kernfit.packages import need
 
 MOST_NUMBERS = 2**22  # constants beyond are weights, of which only the shape is asked
+# What they give follows from numbers that they are given.
+GROWING = ("Expand", "Tile", "Range", "Pad", "Resize", "Upsample", "OneHot", "EyeLike")
 
 
 class Values:
@@ -46,7 +49,7 @@ class Values:
     def compute(self, node: Any) -> None:
         """Evaluate an operation on known arrays, such as a size computed for a Reshape."""
         shapes = [self.shape(name) for name in node.input if name]
-        if any(shape is None or np.prod(shape) > MOST_NUMBERS for shape in shapes):
+        if any(shape is None for shape in shapes) or self._numbers(node, shapes) > MOST_NUMBERS:
             return
         if node.op_type == "ConstantOfShape":
             self._fill(node)
@@ -60,6 +63,17 @@ class Values:
             return
         for name, array in zip(node.output, given, strict=False):
             self.put(name, np.asarray(array))
+
+    def _numbers(self, node: Any, shapes: list[Any]) -> int:
+        """Return how many numbers an operation may give at most, before it takes memory."""
+        most = math.prod(max(math.prod(shape), 1) for shape in shapes)
+        if node.op_type in GROWING and most <= MOST_NUMBERS:
+            # Their inputs are sizes and factors: each may be as large as it likes.
+            for name in filter(None, node.input):
+                values = np.ravel(np.asarray(self.get(name)))
+                if values.size <= 16 and values.dtype.kind in "iuf":
+                    most *= math.prod(max(int(abs(n)), 1) for n in values if np.isfinite(n))
+        return most
 
     def _fill(self, node: Any) -> None:
         """Give an array that is one number everywhere, whatever its size, without its memory."""

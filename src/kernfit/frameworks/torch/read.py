@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import inspect
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from kernfit.errors import InvalidInput
+from kernfit.frameworks.reasons import never_pointwise, refuse_as_pointwise
 from kernfit.frameworks.torch.ops import FOLLOW, IGNORED, TorchStep
 from kernfit.frameworks.trace import Place, Trace
 from kernfit.graph.graph import LayerGraph, Pair
-from kernfit.graph.refusals import UnfitSize
+from kernfit.graph.refusals import UnfitSize, UnknownOperation
 from kernfit.packages import need
 
 USUAL = (256, 256)  # an image size that the strides of usual models divide
@@ -94,7 +99,7 @@ def export(model: Any, shape: Pair | None = None) -> Any:
             )
             try:
                 # Gradients would add operations on what they need.
-                with torch.no_grad():
+                with torch.no_grad(), quiet():
                     return torch.export.export(model, images, strict=False)
             # A forward method may fail in any way; the first failure tells most.
             except Exception as error:
@@ -108,6 +113,19 @@ def export(model: Any, shape: Pair | None = None) -> Any:
         "give a shape=(rows, columns) that it takes, wrap it in a module that takes only images, "
         "or export it to ONNX"
     ) from failure
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep to itself what PyTorch logs and warns of while it exports: what fails is raised."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)
 
 
 def image_count(model: Any) -> int:
@@ -143,16 +161,26 @@ def _follow(
     step = TorchStep(torch, trace, node, places)
     if not step.inputs or step.op in IGNORED:
         return None
-    if pointwise.intersection((step.op, str(node.target), node.name)):
-        return step.kept()
     follow = FOLLOW.get(step.op)
+    unread = follow is None and torch.Tag.pointwise not in getattr(node.target, "tags", ())
+    own = not str(node.target).startswith("aten.")  # somebody's own may bear any name
+    may_be = own or not never_pointwise(step.op)
+    if pointwise.intersection((step.op, str(node.target), node.name)):
+        if not own:
+            refuse_as_pointwise(step.op)
+        return step.kept()
     if follow is not None:
         return follow(step)
-    if torch.Tag.pointwise in getattr(node.target, "tags", ()):
+    if not unread:
         return step.kept()
-    raise InvalidInput(
+    advice = (
+        f"if it is element-wise, give pointwise=({step.op!r},)"
+        if may_be
+        else "it is not element-wise: choose a layer before it"
+    )
+    raise UnknownOperation(
         f"node {node.name!r}{_where(node)} has the operation {str(node.target)!r}, of which it is "
-        f"not known what it looks at: if it is element-wise, give pointwise=({step.op!r},)"
+        f"not known what it looks at: {advice}"
     )
 
 

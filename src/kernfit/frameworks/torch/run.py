@@ -65,11 +65,13 @@ def torch_runner(
                 f"layer {target or 'output'!r} must be a feature map (batch, channels, rows, "
                 f"columns), got shape {tuple(given.shape)}: choose a layer before it"
             )
-        result: Array = given[0].cpu().numpy()
+        # NumPy has no bfloat16.
+        kept = given[0].float() if given.dtype == torch.bfloat16 else given[0]
+        result: Array = kept.cpu().numpy()
         return result
 
     numbers = (
-        tensor.detach().cpu().reshape(-1).view(torch.uint8).numpy().tobytes()
+        tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
         for tensor in model.state_dict().values()
     )
     return run, digest(str(model).encode(), str(target).encode(), *numbers)

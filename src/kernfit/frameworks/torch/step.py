@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from kernfit.errors import InvalidInput
-from kernfit.frameworks.trace import Place, Shape, Trace
-from kernfit.graph.graph import Pair, Rules
-from kernfit.graph.rules import SAME_PLACE
+from kernfit.frameworks.trace import Axes, Place, Shape, Trace
+from kernfit.graph.graph import Rules, Sizes
 
 
 class TorchStep:
@@ -28,7 +26,7 @@ class TorchStep:
     ) -> None:
         self.trace, self.node, self.name = trace, node, str(node.name)
         self._torch = torch
-        self._places = places
+        self.places = places
         schema = getattr(node.target, "_schema", None)
         # In-place operations have the same geometry and a name with an underscore behind.
         name = schema.name.split("::")[-1] if schema is not None else node.target.__name__
@@ -68,43 +66,41 @@ class TorchStep:
         value = self.arguments.get(name)
         return default if value is None else value
 
-    def pair(self, name: str, default: int | Sequence[int]) -> Pair:
-        """Return an argument of one or two numbers as (rows, columns)."""
+    @property
+    def sliding(self) -> int:
+        """Along how many axes a window slides, as the operation's name says."""
+        return next((n for n in (1, 2, 3) if f"{n}d" in self.op), 2)
+
+    def numbers(self, name: str, default: int | Sequence[int], count: int) -> Sizes:
+        """Return an argument of one number or several as one for each axis."""
         value = self.get(name)
         if value is None or (isinstance(value, (list, tuple)) and not value):
             value = default
-        items = [value, value] if isinstance(value, int) else list(value)
-        return (items[0], items[0]) if len(items) == 1 else (items[0], items[1])
+        items = [value] if isinstance(value, int) else list(value)
+        return tuple(items * count if len(items) == 1 else items)
 
     def place(self, name: str) -> Place | None:
         """Return an argument if it depends on the image."""
-        found = self._places.get(getattr(self.get(name), "name", ""))
+        found = self.places.get(getattr(self.get(name), "name", ""))
         return found if isinstance(found, Place) else None
 
     def outputs(self, number: int) -> Place | None:
         """Return one of several outputs of the operation that this one picks from."""
-        found = self._places.get(self.node.args[0].name)
+        found = self.places.get(self.node.args[0].name)
         return found[number] if isinstance(found, list) else found
 
     def weight_shape(self, name: str = "weight") -> Shape:
         """Return the shape of a tensor argument."""
         return tuple(int(n) for n in self.get(name).meta["val"].shape)
 
-    def kept(self, rules: Rules = (SAME_PLACE, SAME_PLACE)) -> Place:
+    def kept(self, rules: Rules | None = None) -> Place:
         """Add the operation with rows and columns where they were."""
         return self.trace.step(self.name, self.op, self.inputs, self.shape, rules)
 
     def slid(self, rules: Rules) -> Place:
-        """Add a window over the last two axes."""
+        """Add a window over the last axes."""
         return self.trace.slide(self.name, self.op, self.x, self.shape, rules)
 
-    def everywhere(self, reason: str, axes: Pair | None = None) -> Place:
+    def everywhere(self, reason: str, axes: Axes | None = None) -> Place:
         """Add an operation that may see the whole image."""
         return self.trace.everywhere(self.name, self.op, self.inputs, self.shape, reason, axes)
-
-    def refuse(self, why: str) -> InvalidInput:
-        """Return the error for an operation that is not followed."""
-        return InvalidInput(
-            f"node {self.name!r} ({self.op}) is not followed, as {why}: if it is element-wise, "
-            f"give pointwise=({self.name!r},)"
-        )
