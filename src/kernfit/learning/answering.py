@@ -17,12 +17,14 @@ from kernfit.learning.imposed.constraints import Imposed
 from kernfit.learning.misfits.piles import clipped_at
 from kernfit.learning.outliers.robust import residuals_of_fit, without_outliers
 from kernfit.learning.outliers.saturated import without_saturated
+from kernfit.learning.outliers.truncated import without_truncated
 from kernfit.learning.pairs.equations import EquationSource
 from kernfit.learning.pairs.pair import Pair
 from kernfit.learning.pairs.residual import residual
 from kernfit.learning.pairs.several import Pairs, disagreement
 from kernfit.learning.sizes.size_check import better_size, held_out_sizes
 from kernfit.learning.sizes.survey import smallest_reproducing, survey
+from kernfit.learning.smoother import with_penalty_tried
 from kernfit.learning.solution import fit_pair
 
 # Where the shape is to be found among outliers, these are first found with a kernel of this shape.
@@ -77,9 +79,15 @@ def learn_pair(
         fit = of_size(size)
         return smallest_reproducing(fit, of_size) if found and not imposed else fit
 
+    def hidden(pair: Pair, fit: Fit, penalty: str) -> Fit:
+        own = Imposed.of((), None, *(("auto", None) if penalty == "ridge" else (None, "auto")))
+        return fit_pair(pair, fit.kernel.shape, bias=bias, imposed=own, threads=threads)
+
     def checked(pair: Pair, fit: Fit, told: tuple[str, ...]) -> Fit:
         """Say how well the shape that was found predicts what was held out."""
         fit = replace(fit, notes=(*fit.notes, *told))
+        if not imposed and descent is None:
+            fit = with_penalty_tried(fit, lambda penalty: hidden(pair, fit, penalty))
         known = isinstance(pair.before, np.ndarray) and pair.same_size and descent is None
         known = known and pair.before_variance is None  # a kernel rid of noise predicts no better
         if not (known and isinstance(shape, str) and bias and not imposed):
@@ -111,7 +119,10 @@ def learn_pair(
             return _with_disagreement(pair, answer(pair))
         pair, told = _without_piles(pair) if descent is None and type(pair) is Pair else (pair, ())
         if not robust:
-            return checked(pair, _unsaturated(pair, answer(pair), answer), told)
+            fit = answer(pair)
+            if descent is None and type(pair) is Pair:
+                fit, pair = without_truncated(pair, fit, answer)
+            return checked(pair, _unsaturated(pair, fit, answer), told)
         if isinstance(shape, str) and pair.same_size:
             # A kernel found too small among outliers would make outliers of what it lacks.
             largest = min(_FIRST_LOOK, *pair.before.shape[1:])

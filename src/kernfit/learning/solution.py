@@ -12,7 +12,7 @@ from kernfit.arrays import Array
 from kernfit.correlate.threads import thread_count
 from kernfit.kernel import Kernel
 from kernfit.learning.answers.fit import Fit
-from kernfit.learning.answers.verdict import judge, under, with_weak
+from kernfit.learning.answers.verdict import judge, under, with_share, with_weak
 from kernfit.learning.certainty.uncertainty import (
     Uncertainty,
     from_blocks,
@@ -173,7 +173,7 @@ def fit_pair(
         r2=r2,
     )
     weak = weak_directions(uncertainty.covariance, kernel.weight)
-    status = with_weak(status, weak, total)
+    status = with_share(with_weak(status, weak, total), uncertainty.covariance, kernel.weight)
     if imposed:
         status = under(status, imposed, speaks_against(solution, total, blocks, bias=bias), rms)
     return Fit(

@@ -48,7 +48,8 @@ class Fit(Shown):
         explains. None where the after image is not made of integers. If it is all of them, the
         taps are those that keep every pixel within its half level, which no rounding shifts.
     left_out : dict
-        How many did not: "border", "missing", "masked", "clipped", "clipped before", "outliers".
+        How many did not: "border", "missing", "masked", "clipped", "clipped before", "outliers";
+        and "near clipped" if some were predicted so near a limit that clipping cut their noise.
     status : Status
         The verdict.
     undetermined : ndarray, shape (directions, in, kh, kw)

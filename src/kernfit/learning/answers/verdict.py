@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kernfit.arrays import Array
+from kernfit.learning.certainty.share import LITTLE_KNOWN, known_share
 from kernfit.learning.certainty.undetermined import describe_undetermined
 from kernfit.learning.imposed.constraints import Imposed
 from kernfit.learning.misfits.clues import Clues
@@ -166,6 +167,32 @@ def with_weak(status: Status, weak: Array, statistics: Statistics) -> Status:
         "undetermined",
         f"{status.sentence}; but the noise hides part of it: {gap.words}",
         gap.remedy,
+    )
+
+
+def with_share(status: Status, covariance: Array, weight: Array) -> Status:
+    """Return a good status as one that says how little is known, if the errors are of its size.
+
+    Parameters
+    ----------
+    status : Status
+    covariance : ndarray, shape (out, P, P)
+    weight : ndarray, shape (out, in, kh, kw)
+
+    Returns
+    -------
+    Status
+        The same one if the kernel is known well enough, or it is not good anyway.
+    """
+    share, standing = known_share(covariance, weight)
+    if status.code != "good" or not share > LITTLE_KNOWN:
+        return status
+    taps = f"{standing} of {weight.size} taps stand{'s' * (standing == 1)} out of the noise"
+    return Status(
+        "undetermined",
+        f"{status.sentence}; but the kernel is hardly known: its errors are {share:.0%} of it, and "
+        f"{taps}",
+        "Use more or larger images, or ask for a smaller shape.",
     )
 
 

@@ -15,7 +15,7 @@ from kernfit.report.answer import Answer
 def in_sentences(answer: Answer) -> list[str]:
     """Return what it is, how sure, whether to believe it and what it is called, in this order.
 
-    Of a misfit the verdict comes first.
+    Of a misfit the verdict comes first, of what is not determined second.
 
     Parameters
     ----------
@@ -57,7 +57,9 @@ def in_sentences(answer: Answer) -> list[str]:
             f"Each weight, or tap, is known to ± {known.max():.1g} or better (one standard error; "
             "more than twice that is rare)."
         )
-    if status.code != "misfit":
+    if status.code == "undetermined":
+        sentences.insert(1, str(status))  # before errors that would comfort
+    elif status.code != "misfit":
         sentences.append(str(status))
     if mixing or answer.history is not None:
         return sentences

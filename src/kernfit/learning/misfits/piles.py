@@ -9,7 +9,7 @@ import numpy as np
 from kernfit.arrays import Array
 from kernfit.correlate import correlate2d
 from kernfit.learning.misfits.rivals import cut_up, sums_of
-from kernfit.learning.pairs.pair import Pair
+from kernfit.learning.pairs.pair import Pair, levels_of
 
 # A pile holds so many pixels, this share of all, and so many times more than is usual of the levels
 # next to it.
@@ -37,9 +37,11 @@ def clipped_at(pair: Pair) -> tuple[float, float]:
     Returns
     -------
     (low, high)
-        Besides those that ``pair.clip`` knows.
+        Besides those of the dtype; none where ``pair.clip`` was given.
     """
     none = (-np.inf, np.inf)
+    if pair.clip != levels_of(None, pair.after.dtype):
+        return none  # somebody who was asked knows
     piles = _piles(pair)
     if piles == none:
         return none

@@ -45,6 +45,8 @@ class Pair:
         Levels at which the before image may be saturated, which is to be found out.
     before_variance : ndarray, shape (in, H, W), or None
         Of the noise of each pixel of the before image, if it is to be corrected for.
+    near : ndarray of bool, shape (out, H', W'), or None
+        True where clipping may have cut the noise of a pixel of the after image.
     """
 
     before: Array
@@ -57,6 +59,7 @@ class Pair:
     clip_before: tuple[float, float] = (-np.inf, np.inf)
     limits: tuple[float, float] = (-np.inf, np.inf)
     before_variance: Array | None = None
+    near: Array | None = None
 
     @classmethod
     def of(
@@ -184,10 +187,12 @@ class Pair:
         if spread is not None:
             wanted = np.isfinite(spread) if wanted is None else wanted & np.isfinite(spread)
         open_ = _between(y, self.clip)
+        apart = None if self.near is None else ~self.near[:, rows, columns]
         if self.channels == "full":
             # A pixel serves all output channels or none: their equations share one Gram matrix.
             known[:] = known.all(axis=0)
             open_[:] = open_.all(axis=0)
+            apart = None if apart is None else np.asarray(apart.all(axis=0))
         lit = None
         if closed.any():
             hidden = any_under_kernel(closed, shape)
@@ -196,6 +201,7 @@ class Pair:
             "missing": known,
             "masked": wanted,
             "clipped": open_,
+            **({} if apart is None else {"near clipped": apart}),
             "clipped before": lit,
             "outliers": None if self.wild is None else ~self.wild[inside],
         }
@@ -244,6 +250,7 @@ class Pair:
             after=self.after[inside],
             mask=mask,
             wild=wild,
+            near=None if self.near is None else self.near[inside],
             variance=None if self.variance is None else self.variance[inside],
             before_variance=None if self.before_variance is None else self.before_variance[inside],
         )
