@@ -187,7 +187,7 @@ class Pair:
         if spread is not None:
             wanted = np.isfinite(spread) if wanted is None else wanted & np.isfinite(spread)
         open_ = _between(y, self.clip)
-        apart = None if self.near is None else ~self.near[:, rows, columns]
+        apart = None if self.near is None else ~self.near[:, *inside]
         if self.channels == "full":
             # A pixel serves all output channels or none: their equations share one Gram matrix.
             known[:] = known.all(axis=0)
