@@ -148,7 +148,6 @@ def test_strides_dilations_and_linear_light(pair, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--stride", "2", "--dilation", "2"], "--stride and --dilation go one at a time"),
         (["--transfer", "gamma"], "--transfer must be one of srgb"),
         (["--variance", "nowhere.npy"], "--variance must be an image file"),
     ],

@@ -100,10 +100,6 @@ def test_refusals(moved):
     images = moved(SCENE), moved(noisy(SCENE))
     with pytest.raises(InvalidInput, match="must be arrays of one library, got .* and ndarray"):
         learn(images[0], SCENE, shape=3)
-    with pytest.raises(InvalidInput, match="robust must be left out where images are no NumPy"):
-        learn(*images, robust=True)
-    with pytest.raises(InvalidInput, match="variance must be left out where images are no NumPy"):
-        learn(*images, variance=np.ones(SCENE.shape))
     with pytest.raises(InvalidInput, match="after must not be larger than before"):
         learn(images[0][5:, :], images[1], shape=3)
     with pytest.raises(InvalidInput, match="at least one pixel of the after image must count"):

@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kernfit.errors import InvalidInput
-
 if TYPE_CHECKING:
     from kernfit.learning import Statistics
 
@@ -30,13 +28,9 @@ def sum_files(
     from kernfit.arrays import one_of
     from kernfit.cli.learning import read_pair
     from kernfit.learning.pairs.pair import Pair
-    from kernfit.learning.strided import dilated, strided
+    from kernfit.learning.strided import in_steps
     from kernfit.learning.transfer import all_in_linear_light
 
-    if stride is not None and dilation is not None:
-        raise InvalidInput(
-            f"--stride and --dilation go one at a time, got {stride} and {dilation}: drop one"
-        )
     found, notes = read_pair(before, after, clip)
     images = {**found, "clip_before": clip_before}
     if transfer is not None:
@@ -44,14 +38,7 @@ def sum_files(
         images = all_in_linear_light(*images.values())
     pair = Pair.of(**images, **given)
     anchor = ((shape[0] - 1) // 2, (shape[1] - 1) // 2)
-    members = [pair]
-    if stride is not None:
-        whole, start = strided(pair, stride, shape)
-        members = [whole]
-        notes.append(f"the anchor of the first output sits on row {start[0]}, column {start[1]}")
-    if dilation is not None:
-        members = list(dilated(pair, dilation).members)
-    total = members[0].statistics(shape, anchor, threads=threads)
-    for member in members[1:]:
-        total += member.statistics(shape, anchor, threads=threads)
-    return total, notes
+    whole, first = in_steps(pair, stride or (1, 1), dilation or (1, 1), shape)
+    if first is not None:
+        notes.append(f"the anchor of the first output sits on row {first[0]}, column {first[1]}")
+    return whole.statistics(shape, anchor, threads=threads), notes

@@ -2,40 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from typing import Any
+from collections.abc import Sequence
 
-import numpy as np
 from numpy.typing import ArrayLike
 
-from kernfit.arrays import Array, as_pair_of_ints, one_of
-from kernfit.devices import is_elsewhere
-from kernfit.errors import InvalidInput
-from kernfit.learning.answering import learn_pair
+from kernfit.learning.answering import answer, learn_pair
 from kernfit.learning.answering_varying import learn_varying
 from kernfit.learning.answers.fit import Fit
-from kernfit.learning.answers.remarks import remarks
 from kernfit.learning.answers.stored import fit_statistics
 from kernfit.learning.answers.verdict import Status
-from kernfit.learning.elsewhere import ElsewherePair
-from kernfit.learning.grouped import learn_groups
-from kernfit.learning.outliers.robust import residuals_of_fit
-from kernfit.learning.pairs.pair import Pair
-from kernfit.learning.pairs.place import placed
-from kernfit.learning.pairs.several import Pairs
-from kernfit.learning.strided import dilated, strided, told_of_stride
+from kernfit.learning.given import source_of
+from kernfit.learning.request import Request
 from kernfit.learning.sums.statistics import Statistics
-from kernfit.learning.transfer import compared, in_linear_light, limits_in_linear_light, peak_of
 from kernfit.learning.varying.fit import VaryingFit
 from kernfit.learning.varying.kernel_field import KernelField
 
 __all__ = [
     "Fit",
     "KernelField",
+    "Request",
     "Statistics",
     "Status",
     "VaryingFit",
+    "answer",
     "fit_statistics",
     "learn",
     "learn_pair",
@@ -118,7 +107,7 @@ def learn(
     groups : int, default 1
         With channels "full": output channels take only from the input channels of the same group,
         as in a grouped layer; as many groups as channels make a depthwise one. The kernel is 0
-        between groups. With one pair and no variances.
+        between groups. `start` may leave those zeros out: (out, in / groups, kh, kw).
     transfer : {"srgb"}, optional
         The levels of both images are those of sRGB, and the kernel acted on the light behind them:
         learn in linear light (white stays as it is). ``fit.notes`` says whether that fits better
@@ -171,187 +160,28 @@ def learn(
     >>> learn(x, y).kernel.taps.round(9)
     array([[ 1., -1.]])
     """
-    _check_options(bias=bias, whole_levels=whole_levels, robust=robust)
-    _check_descent(descent, steps, start)
-    several = _several(before, after)
-    if groups != 1:
-        own = (variance, before_variance, start, transfer)
-        if several or channels != "full" or any(value is not None for value in own):
-            raise InvalidInput(
-                "groups must go with channels='full' and one pair, without variances, start and "
-                f"transfer, got channels={channels!r} and {groups!r} groups"
-            )
-
-        def mixed(first: Array, second: Array, size: Any) -> Fit:
-            return learn(
-                first,
-                second,
-                shape=size,
-                bias=bias,
-                clip=clip,
-                clip_before=clip_before,
-                mask=mask,
-                channels="full",
-                stride=stride,
-                dilation=dilation,
-                descent=descent,
-                steps=steps,
-                whole_levels=whole_levels,
-                robust=robust,
-                threads=threads,
-            )
-
-        return learn_groups(before, after, groups, mixed, shape)
-    apart = _steps(stride, dilation, several is not None)
-    images: list[tuple[Any, Any]] = [*several] if several else [(before, after)]
-
-    def fitted(images: list[tuple[Any, Any]], clip: Any, clip_before: Any) -> tuple[Fit, Any]:
-        found: list[tuple[Pair, tuple[int, int] | None]] = []
-        for n, (first, second) in enumerate(images):
-            own = [
-                given[n] if several and isinstance(given, (list, tuple)) else given
-                for given in (mask, variance, before_variance)
-            ]
-            if is_elsewhere(first) or is_elsewhere(second):
-                elsewhere = ElsewherePair.of_arrays(
-                    first,
-                    second,
-                    clip=clip,
-                    mask=own[0],
-                    channels=channels,
-                    clip_before=clip_before,
-                    variance=variance,
-                    before_variance=before_variance,
-                    robust=robust,
-                    transfer=transfer,
-                )
-                if apart:
-                    raise InvalidInput(
-                        "stride and dilation need images in NumPy arrays, got arrays of another "
-                        "library: convert them first"
-                    )
-                found.append(placed(elsewhere, shape))
-                continue
-            pair = Pair.of(
-                first,
-                second,
-                clip=clip,
-                clip_before=clip_before,
-                mask=own[0],
-                variance=own[1],
-                before_variance=own[2],
-                channels=channels,
-            )
-            found.append((pair, None) if apart else placed(pair, shape))
-        pairs = [pair for pair, _ in found]
-        together: Pair | Pairs = pairs[0] if len(pairs) == 1 else Pairs.of(pairs)
-        if apart:
-            together, said_of_steps = _in_steps(pairs[0], shape, *apart)
-        fit = learn_pair(
-            together,
-            shape=shape,
-            bias=bias,
-            descent=descent,
-            steps=steps,
-            start=start,
-            whole_levels=whole_levels,
-            robust=robust,
-            constraints=constraints,
-            free=free,
-            ridge=ridge,
-            smooth=smooth,
-            threads=threads,
-        )
-        if apart:
-            return said_of_steps(fit), together
-        said = remarks(fit, together.before, together.after)
-        offset = found[0][1] if len(found) == 1 else None
-        return replace(fit, offset=offset, notes=(*fit.notes, *said)), together
-
-    plain, _ = fitted(images, clip, clip_before)
-    if transfer is None:
-        return plain
-    one_of(transfer, ("srgb",), "transfer")
-    linear = [in_linear_light(first, second, clip) for first, second in images]
-    if clip_before is not None:
-        white = peak_of(images[0][0], "before")
-        clip_before = limits_in_linear_light(clip_before, np.dtype(float), white)
-    fit, pair = fitted([(x, y) for x, y, *_ in linear], linear[0][2], clip_before)
-    levels, errors = [], []
-    for member in getattr(pair, "members", (pair,)):
-        equations, left = residuals_of_fit(member, fit)
-        levels.append(equations.y[equations.used])
-        errors.append(left[equations.used])
-    return compared(fit, plain, np.concatenate(levels), np.concatenate(errors), linear[0][3])
-
-
-def _steps(
-    stride: int | Sequence[int], dilation: int | Sequence[int], several: bool
-) -> tuple[tuple[int, int], tuple[int, int]] | None:
-    """Return stride and dilation, None if both are 1."""
-    steps = as_pair_of_ints(stride, "stride", least=1)
-    apart = as_pair_of_ints(dilation, "dilation", least=1)
-    if steps == apart == (1, 1):
-        return None
-    if several or (steps != (1, 1) and apart != (1, 1)):
-        raise InvalidInput(
-            "stride and dilation go one at a time and with one pair, got stride "
-            f"{steps}, dilation {apart}{' and several pairs' if several else ''}"
-        )
-    return steps, apart
-
-
-def _in_steps(
-    pair: Pair, shape: Any, stride: tuple[int, int], dilation: tuple[int, int]
-) -> tuple[Pair | Pairs, Callable[[Fit], Fit]]:
-    """Return the pair as one without stride and dilation, and what puts that in words."""
-    if dilation != (1, 1):
-        note = f"the taps lie {dilation[0]}x{dilation[1]} pixels apart"
-        return dilated(pair, dilation), lambda fit: replace(fit, notes=(*fit.notes, note))
-    size = None if isinstance(shape, str) else as_pair_of_ints(shape, "shape", least=1)
-    whole, first = strided(pair, stride, size)
-    return whole, lambda fit: told_of_stride(fit, pair, stride, first)
-
-
-def _several(before: object, after: object) -> list[tuple[Array, Array]] | None:
-    """Return pairs of images if both are lists of arrays, else None."""
-    lists = [
-        isinstance(images, (list, tuple))
-        and len(images) > 0
-        and all(
-            (isinstance(image, np.ndarray) or is_elsewhere(image)) and image.ndim > 1
-            for image in images
-        )
-        for images in (before, after)
-    ]
-    if not all(lists):
-        return None
-    first, second = list(before), list(after)  # type: ignore[call-overload]
-    if len(first) != len(second):
-        raise InvalidInput(
-            f"before and after must be lists of equally many images, got {len(first)} and "
-            f"{len(second)}"
-        )
-    return list(zip(first, second, strict=True))
-
-
-def _check_options(**options: object) -> None:
-    for name, value in options.items():
-        if not isinstance(value, (bool, np.bool_)):
-            raise InvalidInput(f"{name} must be True or False, got {value!r}")
-
-
-def _check_descent(descent: object, steps: object, start: object) -> None:
-    """Check what belongs to gradient descent before anything is summed up."""
-    if isinstance(steps, bool) or not isinstance(steps, (int, np.integer)) or steps < 0:
-        raise InvalidInput(f"steps must be an integer of at least 0, got {steps!r}")
-    if descent is None:
-        if start is not None:
-            raise InvalidInput(
-                "start is where gradient descent begins, got no descent: give a learning rate, "
-                "for example descent=0.01"
-            )
-        return
-    number = isinstance(descent, (int, float, np.number)) and not isinstance(descent, bool)
-    if not number or not 0 < float(descent) < np.inf:  # type: ignore[arg-type]
-        raise InvalidInput(f"descent must be a positive learning rate, got {descent!r}")
+    request = Request.of(
+        shape=shape,
+        bias=bias,
+        clip=clip,
+        clip_before=clip_before,
+        mask=mask,
+        variance=variance,
+        before_variance=before_variance,
+        channels=channels,
+        stride=stride,
+        dilation=dilation,
+        groups=groups,
+        transfer=transfer,
+        descent=descent,
+        steps=steps,
+        start=start,
+        whole_levels=whole_levels,
+        robust=robust,
+        constraints=constraints,
+        free=free,
+        ridge=ridge,
+        smooth=smooth,
+        threads=threads,
+    )
+    return answer(source_of(before, after, request), request)

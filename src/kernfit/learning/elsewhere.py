@@ -16,7 +16,6 @@ from kernfit.devices import (
     astype,
     dtype_of,
     from_host,
-    is_elsewhere,
     namespace,
     to_host,
     window_sums,
@@ -72,6 +71,37 @@ class Image:
     def __getitem__(self, key: Any) -> Array:
         return to_host(self.array[key])
 
+    def part(self, channels: slice, rows: slice, columns: slice) -> Image:
+        """Return some channels, rows and columns, where they lie."""
+        return Image(self.array[channels, rows, columns], "image")
+
+    def spread(self, grid: tuple[slice, slice], size: Sides) -> Image:
+        """Return an image of zeros with these pixels on a grid of it, where they lie."""
+        xp = namespace(self.array)
+        array = self.array
+        for axis, (places, length) in enumerate(zip(grid, size, strict=True), start=1):
+            step, count = places.step, array.shape[axis]
+            array = xp.expand_dims(array, axis=axis + 1)
+            gaps = [*array.shape]
+            gaps[axis + 1] = step - 1
+            array = xp.concat([array, self._zeros(gaps)], axis=axis + 1) if step > 1 else array
+            flat = [*array.shape[:axis], count * step, *array.shape[axis + 2 :]]
+            array = xp.reshape(array, tuple(flat))
+            inside: list[slice] = [slice(None)] * 3
+            inside[axis] = slice(0, places.stop - places.start)
+            array = array[tuple(inside)]
+            around = []
+            for gap in (places.start, length - places.stop):
+                rim = [*array.shape]
+                rim[axis] = gap
+                around.append(self._zeros(rim))
+            array = xp.concat([around[0], array, around[1]], axis=axis)
+        return Image(array, "after")
+
+    def _zeros(self, shape: list[int]) -> Any:
+        xp = namespace(self.array)
+        return xp.zeros(tuple(shape), dtype=self.array.dtype, device=self.array.device)
+
     def levels(self) -> Array:
         """Return the usual level of each channel."""
         down, across = (max(1, n // _SIDE) for n in self.shape[1:])
@@ -84,31 +114,19 @@ class ElsewherePair(Pair):
 
     @classmethod
     def of_arrays(
-        cls, before: Any, after: Any, *, clip: Any, mask: Any, channels: str, **others: Any
+        cls, before: Any, after: Any, *, clip: Any, mask: Any, channels: str
     ) -> ElsewherePair:
         """Check two images against one another; see `learn` for the parameters.
 
         Raises
         ------
         InvalidInput
-            As for `learn`; or if only one of them is of another library, or an option is given
-            that looks at all pixels in memory.
+            As for `learn`.
         """
-        given = [name for name, value in others.items() if value is not None and value is not False]
-        if given:
-            raise InvalidInput(
-                f"{given[0]} must be left out where images are no NumPy arrays: convert them first"
-            )
-        if not (is_elsewhere(before) and is_elsewhere(after)):
-            raise InvalidInput(
-                "before and after must be arrays of one library, got "
-                f"{type(before).__name__} and {type(after).__name__}: convert one of them"
-            )
         images = Image(before, "before"), Image(after, "after")
-        seen = None if mask is None else np.asarray(to_host(mask))
         # The rules for arrays, on arrays of the same shape that take no memory.
         stand_ins = [np.broadcast_to(np.zeros((), i.dtype), i.shape) for i in images]
-        pair = Pair.of(*stand_ins, clip=clip, mask=seen, channels=channels)
+        pair = Pair.of(*stand_ins, clip=clip, mask=mask, channels=channels)
         return cls(images[0], images[1], pair.clip, pair.mask, pair.channels)  # type: ignore[arg-type]
 
     def images(self) -> tuple[Array, Array]:
@@ -118,9 +136,17 @@ class ElsewherePair(Pair):
     def cut(self, offset: Sides) -> Pair:
         """Return the pair whose before image is cut to where the after image lies in it."""
         (row, column), (height, width) = offset, self.after.shape[1:]
-        whole: Any = self.before
-        part = whole.array[:, row : row + height, column : column + width]
-        return replace(self, before=Image(part, "before"))  # type: ignore[arg-type]
+        before: Any = self.before
+        inside = slice(row, row + height), slice(column, column + width)
+        return replace(self, before=before.part(slice(None), *inside))
+
+    def of_channels(self, outputs: slice, inputs: slice) -> Pair:
+        """Return the pair of some channels of the after image, and some of the before image."""
+        images: tuple[Any, Any] = self.before, self.after
+        every = slice(None), slice(None)
+        return replace(
+            self, before=images[0].part(inputs, *every), after=images[1].part(outputs, *every)
+        )
 
     def crop(self, rows: slice, columns: slice) -> Pair:
         """Return the same part of both images, as NumPy's."""

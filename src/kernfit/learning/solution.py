@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from kernfit.arrays import Array
 from kernfit.correlate.threads import thread_count
@@ -22,7 +21,6 @@ from kernfit.learning.certainty.uncertainty import (
 )
 from kernfit.learning.certainty.undetermined import weak_directions
 from kernfit.learning.imposed.constrained import constrained_least_squares, speaks_against
-from kernfit.learning.imposed.constraints import Imposed
 from kernfit.learning.imposed.strengths import with_strengths
 from kernfit.learning.misfits.clues import Clues, look_at
 from kernfit.learning.misfits.structure import Structure, structure
@@ -31,6 +29,7 @@ from kernfit.learning.pairs.levels import within_levels
 from kernfit.learning.pairs.pair import Pair
 from kernfit.learning.pairs.residual import Residual, residual, residual_strips
 from kernfit.learning.pairs.several import Pairs
+from kernfit.learning.request import Request
 from kernfit.learning.sums.checks import check_memory
 from kernfit.learning.sums.descent import Descent
 from kernfit.learning.sums.least_squares import Solution
@@ -100,25 +99,23 @@ class _Question:
 def fit_pair(
     pair: Pair | Pairs,
     shape: tuple[int, int],
+    request: Request,
     *,
-    bias: bool = True,
     margin: int = 0,
-    descent: float | None = None,
-    steps: int = 10,
-    start: ArrayLike | None = None,
-    whole_levels: bool = True,
-    imposed: Imposed | None = None,
-    threads: int | None = None,
 ) -> Fit:
-    """Learn a kernel of given shape from a pair; see `learn` for the other parameters.
+    """Learn a kernel of given shape from a pair.
 
     Parameters
     ----------
+    pair : Source
+    shape : (kh, kw)
+    request : Request
+        Its bias, constraints and solver.
     margin : int, default 0
         Width of the border that is left out at least.
-    imposed : Imposed, optional
-        Constraints and penalties.
     """
+    bias, imposed, threads = request.model.bias, request.model.imposed, request.solver.threads
+    descent, whole_levels = request.solver.descent, request.solver.whole_levels
     anchor = ((shape[0] - 1) // 2, (shape[1] - 1) // 2)
     equations: EquationSource = pair.equations(shape, anchor, margin=margin)
     blocks = _blocks(pair, equations, shape, anchor, threads)
@@ -135,7 +132,7 @@ def fit_pair(
 
     path: Descent | None = None
     if descent is not None:
-        path = total.descend(descent, steps, start, bias=bias)
+        path = total.descend(descent, request.solver.steps, request.solver.start, bias=bias)
         # Weights out of all bounds: their residual would say nothing, and may not be finite.
         weights = path.weights[0 if path.diverged else -1]
         left = question.residual(weights)

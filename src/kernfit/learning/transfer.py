@@ -14,7 +14,9 @@ from kernfit.errors import InvalidInput
 from kernfit.learning.answers.fit import Fit
 from kernfit.learning.answers.verdict import Status
 from kernfit.learning.pairs.light import to_levels, to_linear, white_of
-from kernfit.learning.pairs.pair import levels_of
+from kernfit.learning.pairs.pair import Pair, levels_of
+from kernfit.learning.pairs.several import Pairs
+from kernfit.learning.request import Data
 
 # A residual up to so many times that of rounding is rounding.
 _ABOVE_FLOOR = 1.35
@@ -40,15 +42,32 @@ def peak_of(image: ArrayLike, name: str) -> float:
     )
 
 
-def in_linear_light(
-    before: ArrayLike, after: ArrayLike, clip: Sequence[float] | None
-) -> tuple[Array, Array, tuple[float, float], float]:
-    """Return both images in linear light, the levels at which the after image saturates, white."""
-    first, second = as_numbers(before, "before"), as_numbers(after, "after")
-    white = peak_of(second, "after")
-    limits = limits_in_linear_light(clip, second.dtype, white)
-    linear = to_linear(first.astype(np.float64), peak_of(first, "before"))
-    return linear, to_linear(second.astype(np.float64), white), limits, white
+def in_linear_light(source: Pair | Pairs, data: Data) -> tuple[Pair | Pairs, float]:
+    """Return a source in linear light, and the level of white of its after images.
+
+    Parameters
+    ----------
+    source : Source
+        With images in memory.
+    data : Data
+        What is known of them.
+    """
+    if isinstance(source, Pairs):
+        found = [
+            in_linear_light(member, data.of_pair(n)) for n, member in enumerate(source.members)
+        ]
+        lit: Any = tuple(pair for pair, _ in found)
+        return replace(source, members=lit), found[0][1]
+    given = all_in_linear_light(source.before, source.after, data.clip, data.clip_before)
+    low, high = given["clip_before"] or (-np.inf, np.inf)
+    return replace(
+        source,
+        before=given["before"],
+        after=given["after"],
+        clip=given["clip"],
+        clip_before=(low, high),
+        limits=(-np.inf, np.inf),
+    ), peak_of(source.after, "after")
 
 
 def limits_in_linear_light(
@@ -70,11 +89,16 @@ def all_in_linear_light(
     clip_before: Sequence[float] | None,
 ) -> dict[str, Any]:
     """Return a pair and its limits in linear light by the names that `learn` has for them."""
-    first, second, limits, _ = in_linear_light(before, after, clip)
+    first, second = as_numbers(before, "before"), as_numbers(after, "after")
+    white, light = peak_of(second, "after"), peak_of(first, "before")
     if clip_before is not None:
-        white = peak_of(before, "before")
-        clip_before = limits_in_linear_light(clip_before, np.dtype(float), white)
-    return {"before": first, "after": second, "clip": limits, "clip_before": clip_before}
+        clip_before = limits_in_linear_light(clip_before, np.dtype(float), light)
+    return {
+        "before": to_linear(first.astype(np.float64), light),
+        "after": to_linear(second.astype(np.float64), white),
+        "clip": limits_in_linear_light(clip, second.dtype, white),
+        "clip_before": clip_before,
+    }
 
 
 def compared(fit: Fit, plain: Fit, levels: Array, errors: Array, white: float) -> Fit:

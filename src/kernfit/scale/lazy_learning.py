@@ -14,9 +14,8 @@ from numpy.typing import ArrayLike
 
 from kernfit.arrays import Array, as_pair_of_ints
 from kernfit.errors import InvalidInput
-from kernfit.learning import Fit, learn_pair
+from kernfit.learning import Fit, Request, answer
 from kernfit.learning.pairs.equations import Equations
-from kernfit.learning.pairs.place import placed
 from kernfit.packages import need
 from kernfit.scale.chunks import Chunks
 from kernfit.scale.labels import unlabelled
@@ -91,10 +90,10 @@ def learn(
         variance=variance,
         before_variance=before_variance,
     )
-    return learn_pair(
-        placed(pair, shape)[0],
+    request = Request.of(
         shape=shape,
         bias=bias,
+        channels=channels,
         descent=descent,
         steps=steps,
         start=start,
@@ -105,6 +104,7 @@ def learn(
         smooth=smooth,
         threads=1,
     )
+    return answer(pair, request)
 
 
 def statistics(

@@ -10,9 +10,9 @@ from typing import Any
 from kernfit.arrays import Array
 from kernfit.errors import InvalidInput
 from kernfit.hashing import digest
-from kernfit.learning import Fit, learn_pair
+from kernfit.learning import Fit, Request, answer
 from kernfit.learning.pairs.equations import Equations
-from kernfit.learning.pairs.place import Place, placed
+from kernfit.learning.pairs.place import Place
 from kernfit.learning.pairs.residual import Residual
 from kernfit.learning.pairs.several import Pairs
 from kernfit.learning.sums.origin import Sums
@@ -61,6 +61,15 @@ class FilePair(LargePair):
         """Return what counts for a kernel of this shape and anchor."""
         assert self.job is not None
         return _FileEquations(self, self.place(shape, anchor, margin), self.job)
+
+    def same_as(self, other: Any) -> bool:
+        """Whether another pair is of the same images."""
+        return bool(self._marks == other._marks)
+
+    @property
+    def _marks(self) -> tuple[Any, ...]:
+        images: tuple[Any, Any] = self.before, self.after
+        return images[0].mark, images[1].mark
 
     def discard(self) -> None:
         """Take away what was kept of sums on their way."""
@@ -221,7 +230,7 @@ def learn_files(
         {**images, SEEN: before_variance},
         Settings(workers, memory, clip, clip_before, channels, keep, progress, options),
     )
-    fit = learn_pair(placed(pair, options.get("shape", "auto"))[0], threads=1, **options)
+    fit = answer(pair, Request.of(threads=1, channels=channels, **options))
     pair.discard()
     return fit
 
@@ -276,17 +285,11 @@ def learn_several_files(
         settings = Settings(
             workers, memory, clip, clip_before, channels, folder, progress, options, several=True
         )
-        opened = _file_pair({"before": images[0], "after": images[1], **others}, settings)
-        members.append(placed(opened, options.get("shape", "auto"))[0])
-    fit = learn_pair(Pairs.of(members, same=_same_files), threads=1, **options)
+        members.append(_file_pair({"before": images[0], "after": images[1], **others}, settings))
+    fit = answer(Pairs(tuple(members)), Request.of(threads=1, channels=channels, **options))
     for member in members:
         member.discard()
     return fit
-
-
-def _same_files(first: Any, second: Any) -> bool:
-    same: bool = (first.before.mark, first.after.mark) == (second.before.mark, second.after.mark)
-    return same
 
 
 def _refuse_robust(options: dict[str, Any]) -> None:

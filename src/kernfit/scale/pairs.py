@@ -143,6 +143,11 @@ class LargePair(Pair):
             before_variance=before_variance,
         )
 
+    @property
+    def at_hand(self) -> bool:
+        """Whether views can be taken of the images: not of those that are read in parts."""
+        return False
+
     def images(self) -> None:
         """Return that they are not in memory."""
 

@@ -17,6 +17,7 @@ from kernfit.learning.answers.verdict import Status
 from kernfit.learning.certainty.moments import Moments, moments
 from kernfit.learning.certainty.uncertainty import Uncertainty
 from kernfit.learning.naming.match import Recognition
+from kernfit.learning.request import Request
 from kernfit.learning.sums.descent import Descent
 
 if TYPE_CHECKING:
@@ -65,6 +66,8 @@ class Fit(Shown):
     held_out : dict
         Where the shape was found: root mean square residual in blocks that were held out, by the
         kernel's shape: that found, a smaller and a larger one.
+    request : Request or None
+        What was asked. None of a fit from statistics alone.
     notes : tuple of str
         What was done with the images, or was seen of them, one sentence each.
     """
@@ -85,6 +88,7 @@ class Fit(Shown):
     notes: tuple[str, ...] = ()
     held_out: dict[tuple[int, int], float] = field(default_factory=dict)
     weak: Array = field(default_factory=lambda: np.empty((0, 1, 1, 1)))
+    request: Request | None = None
 
     @property
     def stderr(self) -> Array:

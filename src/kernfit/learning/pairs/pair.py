@@ -114,6 +114,11 @@ class Pair:
         return self.before.shape[1:] == self.after.shape[1:]
 
     @property
+    def members(self) -> tuple[Pair, ...]:
+        """The pairs that share the kernel: this one."""
+        return (self,)
+
+    @property
     def sizes(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """The shapes of both images, (channels, rows, columns)."""
         return self.before.shape, self.after.shape
@@ -225,9 +230,21 @@ class Pair:
         found = self.equations(shape, anchor)
         return found.statistics(shape, anchor, channels=self.channels, threads=threads)
 
+    @property
+    def at_hand(self) -> bool:
+        """Whether views can be taken of the images: of some channels, or every so many-th pixel."""
+        return True
+
     def images(self) -> tuple[Array, Array] | None:
         """Return both images, if they are or can be had in memory."""
         return self.before, self.after
+
+    def same_as(self, other: Pair) -> bool:
+        """Whether another pair is of the same images."""
+        mine, theirs = self.images(), other.images()
+        if self.sizes != other.sizes or mine is None or theirs is None:
+            return False
+        return all(np.array_equal(*both) for both in zip(mine, theirs, strict=True))
 
     def cut(self, offset: tuple[int, int]) -> Pair:
         """Return the pair whose before image is cut to where the after image lies in it."""
@@ -238,6 +255,16 @@ class Pair:
             self,
             before=self.before[inside],
             before_variance=None if noise is None else noise[inside],
+        )
+
+    def of_channels(self, outputs: slice, inputs: slice) -> Pair:
+        """Return the pair of some channels of the after image, and some of the before image."""
+        noise = self.before_variance
+        return replace(
+            self,
+            before=self.before[inputs],
+            after=self.after[outputs],
+            before_variance=None if noise is None else noise[inputs],
         )
 
     def crop(self, rows: slice, columns: slice) -> Pair:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import numpy as np
 
-from kernfit.arrays import Array, as_pair_of_ints
+from kernfit.arrays import Array
 from kernfit.errors import InvalidInput
 from kernfit.learning.pairs.offset import (
     SURELY_THERE,
@@ -113,7 +112,7 @@ class Place:
         return slice(0, self.size[0]), slice(0, self.size[1])
 
 
-def placed(source: Any, shape: str | int | Sequence[int]) -> tuple[Any, Sides | None]:
+def placed(source: Any, shape: Sides | None) -> tuple[Any, Sides | None]:
     """Return a source whose images lie on one another, and the place of an after image in before.
 
     Images of different sizes are a "valid" result, whose size lacks that of the kernel less 1, or
@@ -125,7 +124,8 @@ def placed(source: Any, shape: str | int | Sequence[int]) -> tuple[Any, Sides | 
     Parameters
     ----------
     source : Source
-    shape : "auto", int or (rows, columns)
+    shape : (kh, kw) or None
+        None if it is not told.
 
     Returns
     -------
@@ -140,12 +140,11 @@ def placed(source: Any, shape: str | int | Sequence[int]) -> tuple[Any, Sides | 
     if source.same_size:
         return source, None
     valid = source.valid_shape
-    told = None if isinstance(shape, str) else as_pair_of_ints(shape, "shape", least=1)
-    if told == valid or (told is None and max(valid) <= _SMALL):
+    if shape == valid or (shape is None and max(valid) <= _SMALL):
         return source, None
     images = source.images()
     if images is None:
-        if told is None and _solvable(source, valid):
+        if shape is None and _solvable(source, valid):
             return source, None
         raise InvalidInput(
             f"after must have the size of before, or lack as many pixels as a kernel does, where "
@@ -157,7 +156,7 @@ def placed(source: Any, shape: str | int | Sequence[int]) -> tuple[Any, Sides | 
     whole = likeness_of_wholes(before, after)
     there = correlation >= max(whole, SURELY_THERE)
     cropped = source.cut(offset) if there else None
-    if told is None and _solvable(source, valid):
+    if shape is None and _solvable(source, valid):
         if cropped is not None:
             if not _lacks_taps(cropped, before):
                 return cropped, offset
@@ -230,7 +229,7 @@ def _lacks_taps(cropped: Any, before: Array) -> bool:
 
 
 def _refuse(
-    source: Any, shape: str | int | Sequence[int], before: Array, after: Array, whole: float
+    source: Any, shape: Sides | None, before: Array, after: Array, whole: float
 ) -> NoReturn:
     """Say how the after image lies instead, as far as that can be told."""
     rows, columns = source.valid_shape
@@ -244,7 +243,8 @@ def _refuse(
         )
     raise InvalidInput(
         f"after must show a part of before, or shape must be {rows}x{columns}, the difference "
-        f"between the images' sizes, got shape {shape!r} and no place where they are alike"
+        f"between the images' sizes, got shape {shape or 'auto'!r} and no place where they are "
+        "alike"
     )
 
 

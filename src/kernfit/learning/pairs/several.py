@@ -15,6 +15,7 @@ from kernfit.arrays import Array
 from kernfit.errors import InvalidInput
 from kernfit.learning.pairs.equations import Equations, Strip
 from kernfit.learning.pairs.pair import Pair
+from kernfit.learning.sums.statistics import Statistics
 
 # With so many pairs, errors come from how far the pairs disagree; with fewer, from blocks of each.
 _LEAST_PAIRS = 8
@@ -103,16 +104,12 @@ class Pairs:
     interlaced: bool = False
 
     @classmethod
-    def of(
-        cls, members: Sequence[Pair], *, same: Callable[[Pair, Pair], bool] | None = None
-    ) -> Pairs:
+    def of(cls, members: Sequence[Pair]) -> Pairs:
         """Check pairs against one another.
 
         Parameters
         ----------
         members : sequence of Pair
-        same : callable, optional
-            Says whether two pairs are of the same images. Default: their pixels are compared.
 
         Raises
         ------
@@ -135,12 +132,19 @@ class Pairs:
                 "them apart"
             )
         for (m, first), (n, second) in combinations(enumerate(members, 1), 2):
-            if (same or _same_pixels)(first, second):
+            if first.same_as(second):
                 raise InvalidInput(
                     f"each pair must be given once, got the same images as pairs {m} and {n}: "
                     "what agrees because it is the same would make the errors too small"
                 )
         return cls(tuple(members))
+
+    def statistics(
+        self, shape: tuple[int, int], anchor: tuple[int, int], *, threads: int | None = None
+    ) -> Statistics:
+        """Sum up all that counts for a kernel of this shape and anchor."""
+        found = [pair.statistics(shape, anchor, threads=threads) for pair in self.members]
+        return sum(found[1:], found[0])
 
     @property
     def channels(self) -> str:
@@ -184,12 +188,6 @@ class Pairs:
         """Return what counts for a kernel of this shape and anchor."""
         members = tuple(pair.equations(shape, anchor, margin=margin) for pair in self.members)
         return Together(members, self.interlaced)
-
-
-def _same_pixels(first: Pair, second: Pair) -> bool:
-    return first.before.shape == second.before.shape and (
-        np.array_equal(first.before, second.before) and np.array_equal(first.after, second.after)
-    )
 
 
 def disagreement(residuals: Sequence[float]) -> tuple[str, ...]:
