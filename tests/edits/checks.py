@@ -5,8 +5,13 @@ import numpy as np
 from kernfit.edits.clip import Clip
 from kernfit.edits.colour import Colour
 from kernfit.edits.curve import Curve
+from kernfit.edits.detail import Detail
 from kernfit.edits.gain import GainField
+from kernfit.edits.look import Look
 from kernfit.edits.neighbours import Gaussian, Neighbours
+from kernfit.edits.place import Place
+from kernfit.edits.resampling.filters import CATMULL_ROM, Filter
+from kernfit.edits.resampling.sampling import Sampling
 from kernfit.edits.tone import Tone
 from kernfit.kernel import Kernel
 
@@ -48,4 +53,39 @@ EXAMPLES = {
     "unsharp mask": (Gaussian(0.9, -0.7), 1),
     "vignette": (GainField((-0.3, 0.1)), 3),
     "gain field": (GainField((0.1, 0.2, -0.1, 0.05, 0.03), "polynomial"), 1),
+    "crop": (Place(((1.0, 0.0), (0.0, 1.0)), (0.0, 1.5), (14, 17), (10, 12), "cut"), 3),
+    "quarter turn": (Place(((0.0, 1.0), (-1.0, 0.0)), (0.0, 0.0), (14, 17), (17, 14)), 2),
+    "half": (
+        Place(
+            ((2.0, 0.0), (0.0, 17 / 9)),
+            (0.0, 0.0),
+            (14, 17),
+            (7, 9),
+            "factor",
+            Sampling(Filter("lanczos", (3.0,)), antialias=True, shorten=True),
+        ),
+        1,
+    ),
+    "turn": (
+        Place(
+            ((0.98, -0.1), (0.1, 0.98)),
+            (0.31, -0.22),
+            (14, 17),
+            (14, 17),
+            how=Sampling(CATMULL_ROM),
+            free=True,
+        ),
+        3,
+    ),
+    "sharpening with a threshold": (Detail(1.1, 0.8, 0.02), 2),
+    "soft threshold": (Detail(0.9, -0.5, 0.03, "soft"), 1),
+    "table": (Look(np.random.default_rng(5).uniform(0, 1, (4, 4, 4, 3))), 3),
+    "shown table": (
+        Look(
+            np.random.default_rng(6).uniform(0, 1, (3, 3, 3, 3)),
+            "trilinear",
+            np.arange(27).reshape(3, 3, 3) % 2 == 0,
+        ),
+        3,
+    ),
 }

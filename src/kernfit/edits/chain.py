@@ -122,7 +122,10 @@ class Edit:
     def levels(self, image: Array, where: Where) -> Array:
         """Return what the stages make of levels whose white is 1, shape (C, H, W)."""
         for stage in self.stages:
-            image = stage.apply(image, where)
+            made = stage.apply(image, where)
+            if made.shape[1:] != image.shape[1:]:
+                where = Where.whole(*made.shape[1:])
+            image = made
         return image
 
     def inverse(self) -> Edit:

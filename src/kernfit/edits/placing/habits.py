@@ -59,14 +59,16 @@ def samplings(grid: Grid) -> list[Sampling]:
         smooth = [Sampling(kind) for kind in (NEAREST, BILINEAR, *CUBICS, LANCZOS[0], SPLINE)]
         fine = [Sampling(kind, quantum=1 / 32) for kind in (BILINEAR, CUBICS[1], LANCZOS[2])]
         return smooth + fine
+    running = Sampling(NEAREST, running=True)
     if step <= 1.0 + 1e-9:
         kinds = (NEAREST, BILINEAR, *CUBICS, *LANCZOS, SPLINE)
-        return [Sampling(kind) for kind in kinds]
+        return [*(Sampling(kind) for kind in kinds), running]
     wide = (BOX, AREA, BILINEAR, HAMMING, *CUBICS, *LANCZOS, Filter("gaussian", (0.5,)))
     narrow = (NEAREST, BILINEAR, CUBICS[0], CUBICS[1], CUBICS[2], LANCZOS[2], SPLINE)
     return [
         *(Sampling(kind, antialias=True, shorten=True) for kind in wide),
         *(Sampling(kind) for kind in narrow),
+        running,
     ]
 
 

@@ -33,6 +33,9 @@ class Sampling:
         Whether levels are rounded to whole ones of 8 bits between the axes.
     quantum : float
         If not 0, places are rounded to multiples of it: 1/32 in OpenCV's warps.
+    running : bool
+        Whether places along an axis are added up from step to step, as Pillow does for the nearest
+        pixel: that decides ties.
     """
 
     kind: Filter = CATMULL_ROM
@@ -40,6 +43,7 @@ class Sampling:
     shorten: bool = False
     between: bool = False
     quantum: float = 0.0
+    running: bool = False
 
     def __str__(self) -> str:
         return f"{self.kind}{', antialiased' if self.antialias else ''}"
@@ -77,12 +81,18 @@ def sample(planes: Array, grid: Grid, how: Sampling, *, white: float = 255.0) ->
         begin + step * np.arange(size)
         for begin, step, size in zip(start, steps, grid.output, strict=True)
     ]
-    if all(np.abs(place - np.rint(place)).max() < _WHOLE for place in centres):
+    nearest = how.kind.name == "nearest"
+    if nearest and all(np.abs(place - np.rint(place)).max() < _WHOLE for place in centres):
         rows, columns = (
             np.clip(np.rint(place).astype(int), 0, size - 1)
             for place, size in zip(centres, grid.source, strict=True)
         )
         return np.asarray(planes[:, rows[:, np.newaxis], columns], float)
+    if how.running:
+        centres = [
+            np.cumsum(np.r_[begin + 0.5, np.full(size - 1, step)]) - 0.5 - 1e-9
+            for begin, step, size in zip(start, steps, grid.output, strict=True)
+        ]
     if how.kind.name == "spline":
         return _anywhere(planes, grid, how)
     if how.quantum:
