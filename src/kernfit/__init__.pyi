@@ -8,6 +8,7 @@ from .correlate import (
     kernel_gradient,
     make_plan,
 )
+from .edits import Edit, EditFit, learn_edit
 from .errors import InvalidInput, KernfitError, RefusedFile, ResultTooLarge
 from .interop.conventions import convert
 from .kernel import Kernel
@@ -42,6 +43,8 @@ from .see import (
 __version__: str
 
 __all__ = [
+    "Edit",
+    "EditFit",
     "EffectiveField",
     "Fit",
     "InvalidInput",
@@ -70,6 +73,7 @@ __all__ = [
     "image_gradient",
     "kernel_gradient",
     "learn",
+    "learn_edit",
     "learn_varying",
     "make_plan",
     "plot_maps",

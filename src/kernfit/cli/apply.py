@@ -52,16 +52,21 @@ def apply(
     """
     import numpy as np
 
+    from kernfit.cli.edits import apply_edit
     from kernfit.cli.field import apply_field
     from kernfit.cli.memory import fits_whole, memory_for
     from kernfit.cli.targets import check_image_target
     from kernfit.cli.values import as_dtype, as_kernel
     from kernfit.correlate import correlate2d
+    from kernfit.edits.chain import is_edit_file
     from kernfit.errors import InvalidInput
     from kernfit.io.images import read_image, write_image
     from kernfit.io.kernels import is_field_file
 
     most = memory_for(memory)
+    if is_edit_file(kernel):
+        apply_edit(kernel, image, out, dtype=dtype, quiet=quiet)
+        return
     if is_field_file(kernel):
         if scheduler is not None or out.suffix.lower() == ".zarr" or not fits_whole(most, image):
             raise InvalidInput(

@@ -29,6 +29,8 @@ WITH_VARYING = {
     *("before", "after", "output", "shape", "varying", "background", "variance", "difference"),
     *("report", "clip", "mask", "robust", "threads", "json", "quiet"),
 }
+# What goes with an edit: other options ask for one kernel.
+WITH_EDITS = {"before", "after", "output", "mask", "threads", "json", "quiet", "memory"}
 
 
 def learn(
@@ -127,6 +129,13 @@ def learn(
         typer.Option(help="Learning rate: descend the gradient instead of solving exactly."),
     ] = None,
     steps: Annotated[int, typer.Option(min=0, help="Steps of the descent.")] = 10,
+    kernel_only: Annotated[
+        bool,
+        typer.Option(
+            "--kernel-only",
+            help="Find one kernel, whatever was done; else a chain of stages where one is not it.",
+        ),
+    ] = False,
     threads: Threads = None,
     memory: Memory = None,
     scheduler: Scheduler = None,
@@ -245,6 +254,15 @@ def learn(
             quiet=quiet,
             **options,
         )
+    if whole and not kernel_only and not _given(context, WITH_EDITS):
+        from kernfit.cli.edits import edit_instead, print_edit
+
+        edit = edit_instead(learnt, output)
+        if edit is not None:
+            if output is not None:
+                edit.edit.save(output)
+            print_edit(edit, output, notes=learnt.notes, json=json, quiet=quiet)
+            return
     if output is not None:
         learnt.fit.kernel.save(output)
     if report is not None:

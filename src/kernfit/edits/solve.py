@@ -163,7 +163,9 @@ class Sums:
         blocks = np.flatnonzero(self.count)
         whole_gram, whole_cross = self.gram.sum(axis=0), self.cross.sum(axis=0)
         squares = np.zeros(len(self.count))
-        for fold in range(min(_FOLDS, len(blocks))):
+        if not self.gram.shape[1]:
+            squares = self.energy.copy()
+        for fold in range(min(_FOLDS, len(blocks)) if self.gram.shape[1] else 0):
             out = blocks[fold::_FOLDS]
             gram, cross = self.gram[out].sum(axis=0), self.cross[out].sum(axis=0)
             step = _solved(whole_gram - gram + rest, whole_cross - cross)
@@ -186,7 +188,7 @@ def sums_of(chain: Chain, part: Part, blocks: int) -> Sums:
     bounds = np.searchsorted(part.blocks, np.arange(blocks + 1))  # pixels come block by block
     for b in range(blocks):
         own = slice(bounds[b], bounds[b + 1])
-        if bounds[b] < bounds[b + 1]:
+        if count and bounds[b] < bounds[b + 1]:
             flat = slopes[:, :, own].reshape(count, -1)
             gram[b] = flat @ flat.T
             cross[b] = flat @ left[:, own].ravel()

@@ -44,6 +44,7 @@ class Stage:
     kind: ClassVar[str]  # in records: never changes
     pointwise: ClassVar[bool] = True
     same_size: ClassVar[bool] = True  # whether the image keeps its size
+    local: ClassVar[bool] = True  # whether a part of a picture is enough to make a part of it
 
     errors: tuple[float, ...] = field(default=(), kw_only=True, compare=False)
 

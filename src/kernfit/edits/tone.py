@@ -16,26 +16,26 @@ from kernfit.errors import InvalidInput
 _STEP = 1e-5  # of numerical derivatives
 
 
-def _power(v: Array, gamma: Any) -> Array:
+def _power(v: Array, gamma: Any) -> Any:
     made: Array = np.where(v > 0, np.maximum(v, 1e-12) ** gamma, 0.0)
     return made
 
 
-def _levels(v: Array, black: Any, white: Any, gamma: Any) -> Array:
+def _levels(v: Array, black: Any, white: Any, gamma: Any) -> Any:
     return _power((v - black) / (white - black), gamma)
 
 
-def _faded(v: Array, gamma: Any, low: Any, high: Any) -> Array:
+def _faded(v: Array, gamma: Any, low: Any, high: Any) -> Any:
     made: Array = low + (high - low) * _power(v, gamma)
     return made
 
 
-def _contrast(v: Array, slope: Any, pivot: Any) -> Array:
+def _contrast(v: Array, slope: Any, pivot: Any) -> Any:
     made: Array = pivot + slope * (v - pivot)
     return made
 
 
-def _sigmoid(v: Array, strength: Any, middle: Any) -> Array:
+def _sigmoid(v: Array, strength: Any, middle: Any) -> Any:
     """Return the scaled logistic curve of ImageMagick's -sigmoidal-contrast."""
 
     def logistic(u: Any) -> Any:
@@ -46,7 +46,7 @@ def _sigmoid(v: Array, strength: Any, middle: Any) -> Array:
     return made
 
 
-def _unsigmoid(v: Array, strength: Any, middle: Any) -> Array:
+def _unsigmoid(v: Array, strength: Any, middle: Any) -> Any:
     low = 1.0 / (1.0 + np.exp(strength * middle))
     high = 1.0 / (1.0 + np.exp(-strength * (1.0 - middle)))
     inside = np.clip(low + v * (high - low), 1e-9, 1 - 1e-9)
@@ -54,17 +54,17 @@ def _unsigmoid(v: Array, strength: Any, middle: Any) -> Array:
     return made
 
 
-def _wave(v: Array, size: Any) -> Array:
+def _wave(v: Array, size: Any) -> Any:
     made: Array = v - size * np.sin(2 * np.pi * v)
     return made
 
 
-def _decoded(v: Array) -> Array:
+def _decoded(v: Array) -> Any:
     """Return light from sRGB levels (IEC 61966-2-1); below black the slope goes on."""
     return np.where(v <= 0.04045, v / 12.92, ((np.maximum(v, 0.0) + 0.055) / 1.055) ** 2.4)
 
 
-def _encoded(v: Array) -> Array:
+def _encoded(v: Array) -> Any:
     return np.where(v <= 0.0031308, v * 12.92, 1.055 * np.maximum(v, 1e-12) ** (1 / 2.4) - 0.055)
 
 

@@ -1,0 +1,207 @@
+"""The search for a chain: longer ones from shorter ones, decided by blocks that were held out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from kernfit.arrays import Array
+from kernfit.edits.families import grown, kinds
+from kernfit.edits.parts import BLOCKS, Levels
+from kernfit.edits.refine import forms_of
+from kernfit.edits.solve import Part, Polished, polish
+from kernfit.edits.stage import Stage, Task
+from kernfit.edits.where import Where
+
+Chain = tuple[Stage, ...]
+
+_FEW, _SOME, _MANY = 2500, 9000, 40000  # pixels to try, to compare, to finish
+_KEPT = 2  # chains that are made longer
+_DEPTH = 4  # stages at most, clips and the two of light counted as none
+_CLEAR = 0.97  # a longer chain must leave less than this share
+_SAME = 1.01  # a simpler form may leave this share
+_FLOOR = 1.06  # times what rounding leaves: nothing is left to find
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """A chain that was tried, and how it did.
+
+    Attributes
+    ----------
+    polished : Polished
+    down : bool
+        Whether levels are cut off instead of rounded.
+    """
+
+    polished: Polished
+    down: bool = False
+
+    @property
+    def chain(self) -> Chain:
+        """The stages."""
+        return self.polished.chain
+
+    @property
+    def held_out(self) -> float:
+        """Root mean square in blocks that were held out, white being 1."""
+        return self.polished.held_out
+
+
+class Search:
+    """The search over one pair.
+
+    Parameters
+    ----------
+    levels : Levels
+        The pair.
+    names : sequence of str
+        Which families may be asked.
+    told : callable
+        Called with a few words on what is tried.
+    """
+
+    def __init__(
+        self, levels: Levels, names: Sequence[str], told: Callable[[str], None] = lambda _: None
+    ) -> None:
+        self.levels = levels
+        self.names = tuple(names)
+        self.told = told
+        self.floor = levels.step / np.sqrt(12.0)
+        half = levels.step / 2
+        # Levels that were cut off lie half a level too low.
+        self.lifted = replace(levels, after=np.where(levels.after < 1.0, levels.after + half, 1.0))
+
+    def try_chain(self, chain: Chain, count: int, *, down: bool = False, steps: int = 5) -> Found:
+        """Polish a chain on about so many pixels."""
+        parts = self.parts(chain, count, down=down)
+        return Found(polish(chain, parts, BLOCKS, steps=steps), down)
+
+    def parts(self, chain: Chain, count: int, *, down: bool = False) -> list[Part]:
+        """Return what a chain is polished on."""
+        return (self.lifted if down else self.levels).parts_for(chain, count)
+
+    def at_floor(self, held_out: float) -> bool:
+        """Say whether rounding is all that is left."""
+        return bool(held_out <= self.floor * _FLOOR)
+
+    def best(self) -> Found:
+        """Return the best chain, in its simplest form."""
+        found = self._structure()
+        found = self._refined(found)
+        return self._finished(found)
+
+    def _task(self, chain: Chain, rest: float) -> Task:
+        levels = self.levels
+        where = Where.whole(*levels.before.shape[1:])
+        return Task(levels.before, levels.after, levels.used, where, rest, levels.step, chain)
+
+    def _structure(self) -> Found:
+        """Find which stages there are, and in what order."""
+        start = self._start()
+        kept = [start] if start is not None else []
+        best = start
+        seen: set[tuple[str, ...]] = set()
+        for depth in range(_DEPTH):
+            made: list[Found] = []
+            for chain, rest in [(f.chain, f.held_out) for f in kept] or [((), 1.0)]:
+                made += self._longer(chain, rest, seen, last_resort=False)
+                if made and self.at_floor(min(f.held_out for f in made)):
+                    break
+            made.sort(key=lambda f: f.held_out)
+            made = made[: 2 * _KEPT]
+            again = [self.try_chain(f.chain, _SOME, steps=6) for f in made]
+            again.sort(key=lambda f: f.held_out)
+            if not again:
+                break
+            if best is not None and again[0].held_out > _CLEAR * best.held_out:
+                break
+            best, kept = again[0], again[:_KEPT]
+            self.told(f"{depth + 1}: {' '.join(kinds(best.chain))} leaves {best.held_out:.5f}")
+            if self.at_floor(best.held_out):
+                break
+        assert best is not None
+        return best
+
+    def _start(self) -> Found | None:
+        """Return the picture as it is, where it can be compared."""
+        if self.levels.before.shape != self.levels.after.shape:
+            return None
+        return self.try_chain((), _SOME)
+
+    def _longer(
+        self, chain: Chain, rest: float, seen: set[tuple[str, ...]], *, last_resort: bool
+    ) -> list[Found]:
+        made = []
+        for _, longer in grown(self._task(chain, rest), self.names, last_resort=last_resort):
+            name = (*kinds(longer), *(str(len(stage.numbers)) for stage in longer))
+            if name in seen:
+                continue
+            seen.add(name)
+            found = self.try_chain(longer, _FEW, steps=4)
+            if np.isfinite(found.held_out):
+                made.append(found)
+                if self.at_floor(found.held_out):
+                    break  # simple ones come first
+        return made
+
+    def _refined(self, found: Found) -> Found:
+        """Return the chain with each stage in the simplest form that does as well."""
+        best = self.try_chain(found.chain, _SOME, steps=8)
+        for _ in range(2):
+            before = best
+            best = self._rounded(best)
+            for place in range(len(best.chain)):
+                best = self._other_forms(best, place)
+            if best is before or best.chain == before.chain:
+                break
+        return best
+
+    def _rounded(self, best: Found) -> Found:
+        """Ask whether the program cuts levels off instead of rounding them."""
+        if not self.levels.step or self.at_floor(best.held_out):
+            return best
+        other = self.try_chain(best.chain, _SOME, down=not best.down)
+        return other if other.held_out < 0.99 * best.held_out else best
+
+    def _other_forms(self, best: Found, place: int) -> Found:
+        tried = []
+        for form in forms_of(best.chain[place], best.chain):
+            chain = (*best.chain[:place], form, *best.chain[place + 1 :])
+            many = len(form.numbers) > 60
+            found = self.try_chain(chain, _SOME * 2 if many else _SOME, down=best.down, steps=8)
+            if np.isfinite(found.held_out):
+                tried.append(found)
+            if self.at_floor(found.held_out) and found.polished.cost <= best.polished.cost:
+                break  # the simplest form comes first
+        least = min([best.held_out, *(f.held_out for f in tried)])
+        good = [f for f in [best, *tried] if f.held_out <= _SAME * max(least, self.floor)]
+        return min(good, key=lambda f: (f.polished.cost, f.held_out))
+
+    def _finished(self, found: Found) -> Found:
+        """Polish the chain on many pixels, and leave out what it does without."""
+        best = self.try_chain(found.chain, _MANY, down=found.down, steps=8)
+        for place in reversed(range(len(best.chain))):
+            shorter = (*best.chain[:place], *best.chain[place + 1 :])
+            if _half_of_light(best.chain, place) or not shorter:
+                continue
+            try:
+                without = self.try_chain(shorter, _MANY, down=best.down, steps=6)
+            except ValueError:  # channels or sizes no longer fit
+                continue
+            if without.held_out <= best.held_out / _CLEAR:
+                best = without
+        return best
+
+
+def _half_of_light(chain: Chain, place: int) -> bool:
+    return "light" in kinds(chain)[place]
+
+
+def significance(shorter: Array, longer: Array) -> float:
+    """Return how many standard errors of its mean the gain of a longer chain is, by blocks."""
+    gain = shorter - longer
+    spread = gain.std(ddof=1) / np.sqrt(len(gain))
+    return float(gain.mean() / spread) if spread > 0 else np.inf
