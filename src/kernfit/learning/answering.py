@@ -25,6 +25,7 @@ from kernfit.learning.pairs.pair import Pair
 from kernfit.learning.pairs.place import placed
 from kernfit.learning.pairs.residual import residual
 from kernfit.learning.pairs.several import Pairs, disagreement
+from kernfit.learning.planes import across_planes
 from kernfit.learning.request import Request
 from kernfit.learning.sizes.size_check import better_size, held_out_sizes
 from kernfit.learning.sizes.survey import smallest_reproducing, survey
@@ -159,6 +160,8 @@ def learn_pair(pair: Pair | Pairs, request: Request | None = None, **options: An
     def checked(pair: Pair, fit: Fit, told: tuple[str, ...]) -> Fit:
         """Say how well the shape that was found predicts what was held out."""
         fit = replace(fit, notes=(*fit.notes, *told))
+        if type(pair) is Pair and descent is None:
+            fit = across_planes(pair, fit)
         if not imposed and descent is None:
             fit = with_penalty_tried(fit, lambda penalty: hidden(pair, fit, penalty))
         known = isinstance(pair.before, np.ndarray) and pair.same_size and descent is None
