@@ -93,9 +93,11 @@ def correlate2d(
     mask : array_like of bool, shape (..., H, W) or (H, W), optional
         False marks a missing pixel: it counts as NaN. The result is then floating.
     dtype : dtype, optional
-        Of the result. Default: by NumPy's rules, but a list or a Kernel adapts to a floating
-        image; integers with integer taps take the smallest of int16, int32, int64 and uint64 that
-        holds every value that the image's dtype could give. float16 is summed in float32.
+        Of the result, and a floating one also of the sums, unless the image's is wider. Default:
+        a floating image's own, whatever the dtype of the taps (complex if these are); for integers
+        with floating taps NumPy's choice; integers with integer taps take the smallest of int16,
+        int32, int64 and uint64 that holds every value that the image's dtype could give. float16
+        is summed in float32.
     overflow : {"raise", "saturate", "wrap"}
         For an integer `dtype`: refuse what does not fit, take the nearest value that does, or
         keep the value modulo the range. Floats are rounded half to even first.
@@ -240,7 +242,7 @@ def conv2d(
     Returns
     -------
     ndarray, shape (N, out, H', W') or (out, H', W')
-        Dtypes follow NumPy; integers are exact, as for `correlate2d`.
+        Its dtype is that of floating images; integers are exact, as for `correlate2d`.
 
     Raises
     ------

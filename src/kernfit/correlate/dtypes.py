@@ -99,7 +99,8 @@ def numbers_for(
     missing : bool
         Whether the result must be able to hold NaN.
     dtype : dtype-like, optional
-        Of the result; by default floats follow NumPy, and integers take the smallest of int16,
+        Of the result; by default that of a floating image, complex if the taps are; of an integer
+        image with floating taps NumPy's choice for both; integers take the smallest of int16,
         int32, int64 and uint64 that holds every possible value.
     overflow : {"raise", "saturate", "wrap"}
         What happens to values that an integer `dtype` cannot hold.
@@ -203,15 +204,18 @@ def safe_integers(taps: Array) -> Dtype:
 def _floating_numbers(
     image: Dtype, taps: Array, weak: bool, wanted: Dtype | None, overflow: str
 ) -> Numbers:
+    # Taps adapt to a floating image, whatever they were typed as; integers take the taps' dtype.
     kind = {"f": 0.0, "c": 0j}.get(taps.dtype.kind, 0)
-    base = np.result_type(image, kind if weak else taps.dtype)
+    base = np.result_type(image, kind if weak or image.kind in "fc" else taps.dtype)
     if base.kind in "biu":
         base = _FLOAT64
-    total = _FLOAT32 if base == np.dtype("f2") else base
+    total = base
     if wanted is not None and wanted.kind in "fc":
-        total = np.result_type(total, wanted)
+        total = wanted if image.kind in "biu" else np.result_type(base, wanted)
+    if total == np.dtype("f2"):
+        total = _FLOAT32
     result = wanted or base
-    if total.kind == "c" and result.kind != "c":
+    if base.kind == "c" and result.kind != "c":
         raise InvalidInput(
             f"dtype must be complex for complex numbers, got {result}: "
             "correlate the real and imaginary parts on their own"

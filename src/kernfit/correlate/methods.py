@@ -95,6 +95,8 @@ def _fourier(problem: Problem, taps: Array) -> Iterator[Method]:
     parts = [taps for _, _, taps in parts_of(spread, blocks.part)]
 
     def bound(sums: np.dtype[np.generic]) -> float:
+        if numbers.result.kind in "iu":  # what is rounded has to be certain
+            return len(parts) * bounds.fourier_worst(taps, blocks.size)
         real = np.empty(0, sums).real.dtype
         spectra = (worker.spectrum(n, real) for n in range(len(parts)))
         each = map(partial(bounds.fourier_bound, block=blocks.size, sums=sums), parts, spectra)

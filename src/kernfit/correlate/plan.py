@@ -71,6 +71,8 @@ class Plan:
         bound = (
             f"{self.error_bound:.2g} times the largest magnitude in the image"
             if self.error_bound
+            else "0: each level is that of the exact sum, rounded half to even"
+            if self.work.levels
             else "0: the result is exact"
         )
         return [

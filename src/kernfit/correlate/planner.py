@@ -10,17 +10,18 @@ import numpy as np
 
 from kernfit.arrays import Array
 from kernfit.correlate.axes import Axis, axes_of
-from kernfit.correlate.bounds import whole_bound
+from kernfit.correlate.bounds import total_of, whole_bound
 from kernfit.correlate.direct.rows import COMPILED_PAIRS
-from kernfit.correlate.dtypes import Dtype, Numbers, fill_of, numbers_for
+from kernfit.correlate.dtypes import Dtype, Numbers, fill_of, numbers_for, range_of
 from kernfit.correlate.layers import methods_for_channels
+from kernfit.correlate.levels import Levels, levels_for, sums_are_exact
 from kernfit.correlate.methods import methods_for_plane
 from kernfit.correlate.omit import Omission, omission_of
 from kernfit.correlate.options import Options
 from kernfit.correlate.plan import Plan
 from kernfit.correlate.problem import Method, Problem
 from kernfit.correlate.room import require_memory
-from kernfit.correlate.run import Work, same_bits
+from kernfit.correlate.run import Apply, Work, same_bits
 from kernfit.correlate.taps import Taps, check_channels, seem_colours
 from kernfit.correlate.threads import thread_count
 from kernfit.correlate.tiles import tiles_of
@@ -100,8 +101,14 @@ def _plan(shape: tuple[int, ...], image: Dtype, taps: Taps, options: Options) ->
     planes = math.prod(batch) * (len(weights) if taps.groups else 1)
     require_memory(rows, columns, planes, widest)
     problem = Problem(weights, bias, taps.groups, image, numbers, rows, columns, most, fill)
-    chosen, reason = _choose(_methods(problem), options.method)
-    apply, bound = chosen.make()
+    levels, found = None, _with_levels(problem, options, taps)
+    if found is None:
+        chosen, reason = _choose(_methods(problem), options.method)
+        apply, bound = chosen.make()
+    else:
+        chosen, reason, apply, levels = found
+        bound, problem = 0.0, replace(problem, numbers=chosen.numbers)
+        fill = fill_of(options.fill_value, image, numbers).astype(image)  # type: ignore[attr-defined]
     omission = None
     if options.nan == "omit" and numbers.sums.kind in "fc":
         omission = _omission(problem, chosen.name)
@@ -124,7 +131,7 @@ def _plan(shape: tuple[int, ...], image: Dtype, taps: Taps, options: Options) ->
     )
     work = Work(
         rows, columns, fill, chosen.numbers, _addend(problem), apply, omission, tiles, count,
-        problem.axes,
+        problem.axes, levels,
     )  # fmt: skip
     result = (*batch, *((len(weights),) if taps.groups else ()), *counts)
     straight = None
@@ -136,7 +143,9 @@ def _plan(shape: tuple[int, ...], image: Dtype, taps: Taps, options: Options) ->
         method=chosen.name,
         reason=reason,
         cost=seconds,
-        error_bound=max(whole_bound(bound, o, bias, image, chosen.numbers) for o in weights),
+        error_bound=0.0
+        if levels
+        else max(whole_bound(bound, o, bias, image, chosen.numbers) for o in weights),
         image_shape=shape,
         image_dtype=image,
         shape=result,
@@ -171,6 +180,54 @@ def _choose(methods: list[Method], wanted: str) -> tuple[Method, str]:
         return able[0], "the only method for these numbers"
     costs = ", ".join(f"{m.name}{m.note} {1e3 * m.cost:.3g} ms" for m in able)
     return able[0], f"the cheapest for one sample: {costs}"
+
+
+def _with_levels(
+    problem: Problem, options: Options, taps: Taps
+) -> tuple[Method, str, Apply, Levels] | None:
+    """Return the method for 8- or 16-bit levels from levels alike and fractional taps, if one may.
+
+    With it come the reason for it, its tile worker, and how its sums become levels.
+    """
+    image, numbers, weights = problem.image, problem.numbers, problem.weights
+    fill = np.asarray(options.fill_value)
+    if (
+        taps.groups
+        or numbers.are_integers
+        or not (image.kind in "iu" and image.itemsize <= 2 and numbers.result == image)
+        or weights.dtype.char not in "efdbBhHiIlLqQ"
+        or not np.isfinite(weights).all()
+        or options.masked
+        or options.overflow == "wrap"
+        or fill.dtype.kind not in "biuf"
+        or fill != np.clip(np.rint(fill), *range_of(image))
+    ):
+        return None
+    able: list[Method] = []
+    for code in ("f4", "f8")[image.itemsize - 1 :]:
+        kind = np.dtype(code)
+        some = replace(problem, numbers=replace(numbers, load=image, sums=kind, exact=kind))
+        able += (m for m in methods_for_plane(some) if m.name != "fourier" or kind == np.float64)
+    direct = [method for method in able if options.method in ("auto", method.name)]
+    while direct:
+        try:
+            chosen, reason = _choose(direct, options.method)
+        except InvalidInput:
+            return None
+        apply, bound = chosen.make()
+        sums, exact = chosen.numbers.sums, weights[0, 0]
+        most = max(abs(n) for n in range_of(image))
+        error = most * (bound + total_of(exact.astype("f8") - exact.astype(sums)))
+        if chosen.name == "direct" and sums_are_exact(exact, most, sums):
+            error = 0.0
+        levels = levels_for(
+            exact, float(problem.bias[0]), image, sums, error, options.overflow, problem.stride,
+            problem.dilation,
+        )  # fmt: skip
+        if levels is not None:
+            return chosen, reason, apply, levels
+        direct.remove(chosen)
+    return None
 
 
 def _omission(problem: Problem, name: str) -> Omission:

@@ -43,7 +43,7 @@ def convert(values: Array, dtype: np.dtype[Any], overflow: str) -> Array:
         low, high = int(values.min()), int(values.max())
         if low < room.min or high > room.max:
             if overflow == "raise":
-                raise _too_large(low, high, dtype)
+                raise too_large(low, high, dtype)
             # The limits have to fit the dtype that is clipped, too.
             have = np.iinfo(values.dtype)
             values = values.clip(max(room.min, have.min), min(room.max, have.max))
@@ -63,7 +63,7 @@ def _float_to_integer(values: Array, dtype: np.dtype[Any], overflow: str) -> Arr
     if not (below.any() or above.any()):
         return values.astype(dtype)
     if overflow == "raise" or (overflow == "wrap" and np.isinf(values).any()):
-        raise _too_large(values.min(), values.max(), dtype)
+        raise too_large(values.min(), values.max(), dtype)
     if overflow == "saturate":
         inside = np.where(below | above, 0, values).astype(dtype)
         inside[below], inside[above] = room.min, room.max
@@ -74,7 +74,8 @@ def _float_to_integer(values: Array, dtype: np.dtype[Any], overflow: str) -> Arr
     return np.where(rest < 0, ~size + np.uint64(1), size).astype(dtype)
 
 
-def _too_large(low: object, high: object, dtype: np.dtype[Any]) -> ResultTooLarge:
+def too_large(low: object, high: object, dtype: np.dtype[Any]) -> ResultTooLarge:
+    """Return the error for values from `low` to `high`."""
     room = np.iinfo(dtype)
     return ResultTooLarge(
         f"the result must lie within {room.min} to {room.max} to fit dtype {dtype}, got values "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -14,13 +14,24 @@ from kernfit.correlate.axes import Axis
 from kernfit.correlate.boundary import gather
 from kernfit.correlate.dtypes import Numbers
 from kernfit.correlate.omit import Omission
-from kernfit.correlate.rounding import convert
+from kernfit.correlate.rounding import convert, too_large
 from kernfit.correlate.threads import for_strips
 from kernfit.correlate.tiles import Tile
 
 Apply = Callable[[Array, Array], None]
 
 _TILES_EACH = 64  # for every thread, at most: beyond that several go together
+
+
+class Finish(Protocol):
+    """How sums become whole levels."""
+
+    @property
+    def bias(self) -> Any:
+        """What is added to the sums."""
+
+    def finish(self, source: Array, sums: Array, out: Array) -> bool:
+        """Write the levels of sums over `source` into `out`; return whether all of them fit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +48,7 @@ class Work:
     tiles: tuple[Tile, ...]
     threads: int
     axes: int = 2  # of a sample: 3 where the kernel mixes channels
+    levels: Finish | None = None  # how sums become whole levels, where they are those of exact sums
 
 
 def run_samples(work: Work, image: Array, mask: Array | None, out: Array) -> None:
@@ -87,6 +99,13 @@ def _run_tile(work: Work, image: Array, mask: Array | None, out: Array, tile: Ti
     numbers = work.numbers
     target = out[..., tile.top : tile.bottom, tile.left : tile.right]
     source = _source(work, image, tile, numbers.load, work.fill, copy=mask is not None)
+    if work.levels is not None:
+        sums = np.empty(target.shape, numbers.sums)
+        work.apply(source, sums)
+        if not work.levels.finish(source, sums, target) and numbers.overflow == "raise":
+            values = np.rint(sums + float(work.levels.bias))
+            raise too_large(values.min(), values.max(), numbers.result)
+        return
     straight = target.dtype == numbers.sums and target.strides[-1] == target.itemsize
     sums = target if straight else np.empty(target.shape, numbers.sums)
     if work.omission is None:

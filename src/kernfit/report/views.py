@@ -90,9 +90,12 @@ class Scene:
         planes = []
         for o in range(len(self.after)):
             if weight.shape[:2] == (1, 1):
-                planes.append(correlate2d(patch[o], weight[0, 0]) + bias[0])
+                planes.append(correlate2d(patch[o], weight[0, 0], dtype=np.float64) + bias[0])
             else:
-                answers = (correlate2d(x, k) for x, k in zip(patch, weight[o], strict=True))
+                answers = (
+                    correlate2d(x, k, dtype=np.float64)
+                    for x, k in zip(patch, weight[o], strict=True)
+                )
                 planes.append(sum(answers) + bias[o])
         return np.stack(planes)
 

@@ -31,6 +31,9 @@ COMPILED_PAIRS = _pairs(
 )
 """Pairs of dtypes for which there is vector code: of the pixels, and of the taps and sums."""
 
+# Those of integers with fractional taps, whose sums become levels, see `levels.py`.
+_LEVELS = _pairs(("u1", "f4"), ("i1", "f4"), ("u2", "f8"), ("i2", "f8"))
+
 # Those whose pixels are converted on the way, a few rows at a time, to spare compiling more.
 _CONVERTED = _pairs(
     *(("f4", "f8"), ("u1", "i4")),
@@ -115,7 +118,7 @@ def correlate_planes(images: Array, taps: Array, out: Array) -> None:
 def _prepare(pair: Pair) -> Strip:
     """Return the function for a pair of dtypes; vector code is compiled, or loaded, now."""
     strip: Strip
-    if pair in COMPILED_PAIRS:
+    if pair in COMPILED_PAIRS | _LEVELS:
         strip = partial(_compiled_strip, compiled_planes(), compiled_strip(*pair))
     elif pair in _CONVERTED:
         strip = _through_scratch
@@ -151,7 +154,7 @@ def compiled_planes() -> Any:
 def compiled_strip(pixels: np.dtype[Any], sums: np.dtype[Any]) -> int:
     """Return the address of the code that sums these dtypes, for what `compiled_planes` returns.
 
-    The pair must be one of `COMPILED_PAIRS`.
+    The pair must be one for which there is vector code.
     """
     from kernfit.correlate.vectors.strips import address_of_strip
 

@@ -75,7 +75,10 @@ class Emitter:
         """Return pixels as wide as the sums."""
         if self.pixel == self.sum:
             return pixels
-        extend = self.builder.sext if self.signed else self.builder.zext
+        if self.is_float:
+            extend = self.builder.sitofp if self.signed else self.builder.uitofp
+        else:
+            extend = self.builder.sext if self.signed else self.builder.zext
         return extend(pixels, ir.VectorType(self.sum, self.lanes))
 
     def load_tap(self, pointer: Any) -> Any:

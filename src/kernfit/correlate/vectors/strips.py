@@ -68,6 +68,7 @@ class _Block(Emitter):
         # Vectors of 64 bytes straddle two cache lines at all shifts but one, which costs more
         # than to put them together from registers; narrower ones seldom do.
         self.shuffles = self.vectors > 1 and vector_bytes() == 64 and self.is_float
+        self.shuffles = self.shuffles and self.pixel == self.sum
         self.pairs = takes_pairs(self)
         self.pixels, self.stride, self.taps, self.tall, self.broad, *results = args
         self.out, self.out_stride, self.passes_by = results
