@@ -15,7 +15,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-SUBJECTS = ("apply", "layers", "small", "learn", "sky")
+SUBJECTS = ("apply", "everyday", "layers", "small", "learn", "sky")
 
 
 def main(arguments: list[str] | None = None) -> None:

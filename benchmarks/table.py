@@ -11,7 +11,7 @@ from statistics import median
 from typing import Any
 
 import kernfit
-from benchmarks import picture, raw
+from benchmarks import everyday, picture, raw
 from benchmarks.apply import OURS, OURS_OUT
 from benchmarks.cells import DTYPES, KERNELS, SIZES, THREADS, all_cells
 from benchmarks.page import replace_measured
@@ -32,6 +32,7 @@ def write(path: Path) -> None:
     lines = [*_conditions(data), *_verdicts(results), *_overview(results)]
     replace_measured(_DOCS / "speed.md", [*lines, *_others(data), *_details(results)])
     replace_measured(_ROOT / "README.md", list(_quoted(results)))
+    everyday.write(data)
     if results:
         picture.draw(results, _DOCS / "images" / "speed.png")
 

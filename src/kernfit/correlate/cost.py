@@ -15,16 +15,16 @@ import numpy as np
 Dtype = np.dtype[Any]
 Pair = tuple[int, int]
 
-# Nanoseconds for one tap of one output, by the dtype of the sums; others go the plain way.
+# Nanoseconds for one tap of one output, by kind and bytes of the sums (not by the letter, which one
+# type has several of and which differs between systems); others go the plain way.
 _TAP = {
-    "h": 0.0112,
-    "i": 0.0222,
-    "l": 0.048,
-    "q": 0.048,
-    "f": 0.0172,
-    "d": 0.0345,
-    "F": 0.078,
-    "D": 0.158,
+    ("i", 2): 0.0112,
+    ("i", 4): 0.0222,
+    ("i", 8): 0.048,
+    ("f", 4): 0.0172,
+    ("f", 8): 0.0345,
+    ("c", 8): 0.078,
+    ("c", 16): 0.158,
 }
 _PLAIN_TAP = 20.0
 _OUTPUT = 0.06  # what an output costs besides its taps, for each pass and byte
@@ -36,7 +36,7 @@ _STEPS = 8.0  # times as much for a tap where windows or taps step
 # are kept; nanoseconds to read one of these bytes; how much a stage takes for a complex pixel and
 # one way.
 _ROWS, _COLUMNS = (32, 64, 128, 256, 512), (32, 64, 128, 256, 512)
-_STAGE = {"f": 0.11, "d": 0.17}
+_STAGE = {4: 0.11, 8: 0.17}
 _TILE_CALL = 20e-6
 _SCRATCH = 28 << 20
 _LAYER = 14 << 20
@@ -45,15 +45,20 @@ _READ = 0.1
 _WAY = 3
 
 
+def tap_cost(sums: Dtype) -> float:
+    """Return the nanoseconds for one tap of one output."""
+    return _TAP.get((sums.kind, sums.itemsize), _PLAIN_TAP)
+
+
 def direct_cost(outputs: int, taps: Pair, sums: Dtype, steps: bool, pairs: bool = False) -> float:
     """Return the cost of multiplying every tap, or pairs of them; see `tap_pairs`."""
-    tap = _TAP.get(sums.char, _PLAIN_TAP) * (_STEPS if steps else _PAIRS if pairs else 1)
+    tap = tap_cost(sums) * (_STEPS if steps else _PAIRS if pairs else 1)
     return 1e-9 * outputs * (_OUTPUT * sums.itemsize + tap * prod(taps))
 
 
 def separable_cost(outputs: int, taps: Pair, rank: int, sums: Dtype, steps: bool) -> float:
     """Return the cost of `rank` passes along rows and as many along columns."""
-    tap = _TAP.get(sums.char, _PLAIN_TAP) * (_STEPS if steps else 1)
+    tap = tap_cost(sums) * (_STEPS if steps else 1)
     return 1e-9 * outputs * rank * (3 * _OUTPUT * sums.itemsize + tap * sum(taps))
 
 
@@ -95,9 +100,9 @@ def layer_blocks(
         tall = min(down, max(2 * pairs // broad, 1))
         tiles = ceil(down / tall) * ceil(along / broad)
         every = tiles * ceil(tall * broad / 2)
-        pixel = _WAY * _STAGE[sums.char] * log2(area)
+        pixel = _WAY * _STAGE[sums.itemsize] * log2(area)
         transforms = every * sum(planes) * area * pixel
-        products = every * area * prod(planes) * 4 * _TAP[sums.char]
+        products = every * area * prod(planes) * 4 * tap_cost(sums)
         reading = tiles * spectra * _READ
         seconds = 1e-9 * groups * (transforms + products + reading) + tiles * _TILE_CALL
         threads = max(int(_SCRATCH / (used * ceil(tall * broad / 2))), 1)
@@ -115,7 +120,7 @@ def blas_cost(outputs: int, channels: int, rows: int, depth: int, product: Dtype
 
     Every patch is laid out once for each group; a matrix of few rows cannot hide that.
     """
-    flop = _TAP.get(product.char, _PLAIN_TAP)
+    flop = tap_cost(product)
     patches = channels // rows * depth * 0.2 * product.itemsize
     return (
         1e-9 * outputs * (flop * channels * depth + patches + channels * _OUTPUT * product.itemsize)

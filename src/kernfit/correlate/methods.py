@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from kernfit.correlate.direct.rows import SUPPORTED_PAIRS
 from kernfit.correlate.direct.separable import Separable, terms_of
 from kernfit.correlate.direct.steps import correlate_steps
 from kernfit.correlate.direct.straight import StraightPlanes
-from kernfit.correlate.dtypes import largest_of
+from kernfit.correlate.dtypes import Dtype, largest_of
 from kernfit.correlate.fourier.sizes import best_blocks
 from kernfit.correlate.fourier.straight import StraightFourier
 from kernfit.correlate.fourier.worker import Fourier, parts_of
@@ -41,12 +41,22 @@ def _direct(problem: Problem, taps: Array) -> Method:
 
     steps = problem.has_steps
     load, sums = problem.numbers.load, problem.numbers.sums
-    pairs = load != np.dtype("u2") and sums.char in "hi"
+    narrow = sums.kind == "i" and sums.itemsize <= 4 and load != np.dtype("u2")
+    # For sums of 32 bits, bytes are copied into words.
+    pairs = narrow and _takes_pairs(load if sums.itemsize == 2 else np.dtype("i2"))
     seconds = cost.direct_cost(problem.outputs, taps.shape, sums, steps, pairs)
     bound = bounds.sum_bound if steps else bounds.direct_bound
     make = partial(_made, problem, apply, partial(bound, taps))
     alone = None if steps else partial(StraightPlanes, taps[None], problem.image, 1)
     return Method("direct", seconds, make, problem.numbers, uses_image=not steps, straight=alone)
+
+
+@cache
+def _takes_pairs(load: Dtype) -> bool:
+    """Say whether this processor multiplies two such pixels with one instruction."""
+    from kernfit.correlate.vectors.tap_pairs import has_instruction  # it loads Numba
+
+    return has_instruction(load.itemsize, load.kind == "i")
 
 
 def _definition(problem: Problem, taps: Array) -> Method:

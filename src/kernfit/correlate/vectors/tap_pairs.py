@@ -30,9 +30,14 @@ _INSTRUCTIONS = {
 
 def takes_pairs(block: Emitter) -> bool:
     """Return whether the sums of a block can be made in this way on this CPU."""
-    feature, _ = _INSTRUCTIONS.get((block.pixel_bytes, block.signed, vector_bytes()), ("", ""))
     twice = block.sum_bytes == 2 * block.pixel_bytes
-    return twice and block.vectors % 2 == 0 and feature in cpu_features()
+    return twice and block.vectors % 2 == 0 and has_instruction(block.pixel_bytes, block.signed)
+
+
+def has_instruction(pixel_bytes: int, signed: bool) -> bool:
+    """Return whether this CPU takes two products of such pixels at once."""
+    feature, _ = _INSTRUCTIONS.get((pixel_bytes, signed, vector_bytes()), ("", ""))
+    return feature in cpu_features()
 
 
 def add_row(block: Any, pixels: Any, taps: list[Any], sums: list[Any]) -> list[Any]:
