@@ -1,13 +1,17 @@
 """The command line: one command a file, each loading what it needs when it runs."""
 
+import contextlib
 import os
+import re
 import sys
 from collections.abc import Sequence
 
+from kernfit.cli.streams import abandon, flush, show_what_can_be_shown
 from kernfit.errors import KernfitError
 
 _BAD_INPUT = 2
 _INTERRUPTED = 130
+_NO_THREADS = re.compile("start new thread|schedule new futures|interpreter shutdown")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -23,6 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         0: done. 2: bad input, said in one line. 130: interrupted. 1: anything else.
     """
+    show_what_can_be_shown()
     status = _run(list(sys.argv[1:] if arguments is None else arguments))
     _tell_what_compiles_again()
     return status
@@ -35,7 +40,7 @@ def _run(words: list[str]) -> int:
 
         status = app(args=words, prog_name="kernfit", standalone_mode=False)
         # A reader such as `head` may have gone away before the last line was written.
-        sys.stdout.flush()
+        flush()
         if status == _INTERRUPTED:
             return _refuse("interrupted", _INTERRUPTED)
         return status if isinstance(status, int) else 0
@@ -50,9 +55,10 @@ def _run(words: list[str]) -> int:
     except KeyboardInterrupt:
         return _refuse("interrupted", _INTERRUPTED)
     except BrokenPipeError:
-        # Nobody is left to tell; without this the interpreter would complain on its way out.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        abandon()  # nobody is left to tell
         return 1
+    except OSError as error:
+        return _refuse_of_system(error)
     except Exception as error:
         # Typer's own refusals (an unknown option, say) carry a message and an exit code; their
         # classes live in different places in different versions of Typer.
@@ -60,6 +66,11 @@ def _run(words: list[str]) -> int:
             return _refuse(f"{error.format_message().rstrip('.')}. See 'kernfit --help'.")
         if type(error).__name__ == "Abort":
             return _refuse("interrupted", _INTERRUPTED)
+        if isinstance(error, RuntimeError) and _NO_THREADS.search(str(error)):
+            return _refuse(
+                f"the system starts no more threads ({error}): raise the limit on threads and "
+                "processes, or start again if the program was ending"
+            )
         if os.environ.get("KERNFIT_DEBUG"):
             raise
         return _refuse(
@@ -69,9 +80,25 @@ def _run(words: list[str]) -> int:
         )
 
 
+def _refuse_of_system(error: OSError) -> int:
+    """Say what the system refused: a full disk, a file that went away, a limit."""
+    try:
+        flush()
+    except OSError:
+        abandon()
+    if os.environ.get("KERNFIT_DEBUG"):
+        raise error
+    where = f"{error.filename}: " if error.filename else ""
+    return _refuse(
+        f"{where}the system refuses to go on ({error.strerror or error}): make room, or check "
+        "permissions and limits"
+    )
+
+
 def _refuse(message: str, status: int = _BAD_INPUT) -> int:
     """Say in one line why there is no result."""
-    print("kernfit: " + " ".join(message.split()), file=sys.stderr)
+    with contextlib.suppress(OSError):  # a full disk behind stderr: the status is left
+        print("kernfit: " + " ".join(message.split()), file=sys.stderr)
     return status
 
 
