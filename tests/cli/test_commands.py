@@ -264,7 +264,7 @@ def test_show_and_kernels(tmp_path, capsys):
         (["learn", "a.png", "a.png", "--channels", "x"], "--channels must be one of"),
         (["learn", "a.png"], "Missing argument"),
         (["learn", "a.png", "a.png", "--wrong"], "No such option"),
-        (["apply", "nothing", "a.png", "out.png"], "name must be one of"),
+        (["apply", "nothing", "a.png", "out.png"], "did you mean"),
         (["apply", "no.json", "a.png", "out.png"], "no.json"),
         (["apply", "sobel_x", "a.png", "out.xyz"], "out.xyz"),
         (["apply", "sobel_x", "a.png", "out.png", "--dtype", "int"], "--dtype must be one of"),

@@ -18,7 +18,7 @@ def apply(
     kernel: Annotated[
         str,
         typer.Argument(
-            help="A kernel file (.json, .npy, .txt) or a name from 'kernfit kernels'.",
+            help="A kernel file (.json, .npy, .txt), or a name: sobel_x, gaussian:2 ...",
             show_default=False,
         ),
     ],
@@ -55,7 +55,7 @@ def apply(
     from kernfit.cli.edits import apply_edit
     from kernfit.cli.field import apply_field
     from kernfit.cli.memory import fits_whole, memory_for
-    from kernfit.cli.targets import check_image_target
+    from kernfit.cli.targets import check_image_target, say_left_out
     from kernfit.cli.values import as_dtype, as_kernel
     from kernfit.correlate import correlate2d
     from kernfit.edits.chain import is_edit_file
@@ -126,7 +126,8 @@ def apply(
         if len(source.channels) == (1 if result.ndim == 2 else len(result))
         else None
     )
-    write_image(out, result, alpha=alpha, channels=named)
+    held = source.metadata
+    write_image(out, result, alpha=alpha, channels=named, metadata=held)
     if not quiet:
         negative = weights.weight.min() < 0
         _report(result, out, np.dtype(target).kind in "iu", negative and weights.bias.max() <= 0)
@@ -134,6 +135,8 @@ def apply(
             print(f"note: {image.name}: {note}")
         if source.alpha is not None and alpha is None:
             print(f"note: {image.name}: its alpha does not fit the result and was left out")
+        count = 1 if result.ndim == 2 else len(result)
+        say_left_out(out, held, count)
 
 
 def _apply_in_parts(

@@ -27,7 +27,7 @@ def edges(
     import numpy as np
 
     from kernfit.arrays import one_of
-    from kernfit.cli.targets import check_image_target
+    from kernfit.cli.targets import check_image_target, say_left_out
     from kernfit.correlate import correlate2d
     from kernfit.io.images import read_image, write_image
     from kernfit.named_kernels import detectors, step_answer
@@ -47,7 +47,7 @@ def edges(
     if whole:
         limits = np.iinfo(source.pixels.dtype)
         strength = np.clip(np.rint(strength), limits.min, limits.max)
-    write_image(out, strength.astype(source.pixels.dtype))
+    write_image(out, strength.astype(source.pixels.dtype), metadata=source.metadata)
     if not quiet:
         share = float(np.mean(strength > 0.1 * strength.max(initial=0.0)))
         print(
@@ -55,3 +55,4 @@ def edges(
         )
         for note in source.notes:
             print(f"note: {image.name}: {note}")
+        say_left_out(out, source.metadata, 1)

@@ -24,7 +24,7 @@ def apply_field(
     import numpy as np
 
     from kernfit.arrays import one_of
-    from kernfit.cli.targets import check_image_target
+    from kernfit.cli.targets import check_image_target, say_left_out
     from kernfit.cli.values import as_dtype
     from kernfit.correlate import correlate2d
     from kernfit.io.images import read_image, write_image
@@ -55,10 +55,12 @@ def apply_field(
     # A kernel of one tap rounds and saturates as all others do.
     result = correlate2d(made, [[1.0]], dtype=target, overflow=overflow, threads=threads)
     result = result.reshape(*source.pixels.shape[:-2], *result.shape[-2:])
-    write_image(out, result, channels=source.channels or None)
+    held = source.metadata
+    write_image(out, result, channels=source.channels or None, metadata=held)
     if not quiet:
         print(f"{out}: {'x'.join(str(n) for n in result.shape[-2:])} {result.dtype}")
         for note in source.notes:
             print(f"note: {image.name}: {note}")
         if source.alpha is not None:
             print(f"note: {image.name}: its alpha was left out")
+        say_left_out(out, held, len(source.channels))

@@ -11,6 +11,7 @@ def kernels(
     json: Annotated[bool, typer.Option("--json", help="Print the catalogue as JSON.")] = False,
 ) -> None:
     """List the kernels that have a name."""
+    from kernfit.kernel_names import FAMILIES
     from kernfit.named_kernels import catalogue
 
     if json:
@@ -41,3 +42,6 @@ def kernels(
             print(f"\n{group}" if name != next(iter(catalogue)) else group)
         rows, columns = entry.kernel.shape
         print(f"  {name:<{width}}  {f'{rows}x{columns}':<6} {entry.summary}")
+    print("\nwith numbers of your own")
+    for family in FAMILIES.values():
+        print(f"  {family.form:<{width}}         {family.summary}")

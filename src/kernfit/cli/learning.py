@@ -53,14 +53,17 @@ def learn_one(
     from kernfit.cli.values import as_mask
     from kernfit.learning import learn
 
-    images, notes = read_pair(before, after, clip)
+    images, notes = read_pair(before, after, clip, linear=options.get("transfer") is not None)
     shown = {**images, "mask": as_mask(mask)}
     return Learnt(learn(**shown, **options), notes, shown)
 
 
-def read_pair(before: Path, after: Path, clip: Levels | None) -> tuple[dict[str, Any], list[str]]:
+def read_pair(
+    before: Path, after: Path, clip: Levels | None, *, linear: bool = False
+) -> tuple[dict[str, Any], list[str]]:
     """Return two image files with the levels at which the second saturates, and notes on them."""
     from kernfit.io.images import read_image
+    from kernfit.io.profile import notes_on_profiles
 
     first, second = read_image(before), read_image(after)
     notes = [
@@ -68,6 +71,7 @@ def read_pair(before: Path, after: Path, clip: Levels | None) -> tuple[dict[str,
         for path, image in ((before, first), (after, second))
         for note in image.notes
     ]
+    notes += notes_on_profiles(first.metadata.icc, second.metadata.icc, linear=linear)
     images = {
         "before": first.pixels,
         "after": second.pixels,

@@ -49,7 +49,12 @@ def plan_learn(
 
 @plan.command("apply")
 def plan_apply(
-    kernel: Annotated[str, typer.Argument(help="A kernel file or a name from 'kernfit kernels'.")],
+    kernel: Annotated[
+        str,
+        typer.Argument(
+            help="A kernel file (.json, .npy, .txt), or a name: sobel_x, gaussian:2 ..."
+        ),
+    ],
     size: Size = "30000x30000",
     dtype: Dtype = "uint16",
     images: Annotated[int, typer.Option(min=1, help="Number of images.")] = 1,

@@ -12,7 +12,7 @@ def show(
     kernel: Annotated[
         str,
         typer.Argument(
-            help="A kernel file (.json, .npy, .txt) or a name from 'kernfit kernels'.",
+            help="A kernel file (.json, .npy, .txt), or a name: sobel_x, gaussian:2 ...",
             show_default=False,
         ),
     ],

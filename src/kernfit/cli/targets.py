@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kernfit.io.metadata import Metadata
 
 
 def check_kernel_target(path: Path | None) -> None:
@@ -32,3 +36,12 @@ def check_report_target(path: Path | None) -> None:
 
         one_of(path.suffix.lower(), (".html", ".htm"), "the report's suffix")
         check_target(path)
+
+
+def say_left_out(out: Path, metadata: Metadata, colours: int) -> None:
+    """Say what of the input's metadata an image that was written cannot hold."""
+    from kernfit.io.writing import kind_to_write
+
+    lost = metadata.left_out(kind_to_write(out), colours)
+    if lost:
+        print(f"note: {out.name} cannot hold {', '.join(lost)}: left out")

@@ -71,13 +71,13 @@ def as_degree(text: str, name: str) -> int | str:
 
 
 def as_kernel(text: str) -> Kernel:
-    """Return the kernel of a file, or of that name in the catalogue."""
+    """Return the kernel of a file, or of a name such as sobel_x or gaussian:2."""
     from kernfit.kernel import Kernel
-    from kernfit.named_kernels import catalogue
+    from kernfit.kernel_names import kernel_named
 
-    if Path(text).suffix or Path(text).exists():
+    if Path(text).suffix.lower() in (".json", ".npy", ".txt") or Path(text).is_file():
         return Kernel.load(text)
-    return catalogue[text]
+    return kernel_named(text)
 
 
 def as_dtype(text: str) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 
 from kernfit.arrays import Array
 from kernfit.errors import RefusedFile
+from kernfit.io.metadata import NOTHING, Metadata
 
 PathLike = str | os.PathLike[str]
 
@@ -50,6 +51,8 @@ class ImageFile:
         What was converted on reading, in plain sentences.
     format : str
         The kind of file, for example "PNG".
+    metadata : Metadata
+        What it holds besides the pixels: EXIF, colour profile, resolution, texts.
     """
 
     pixels: Array
@@ -58,6 +61,7 @@ class ImageFile:
     levels: tuple[int, int] | None
     notes: tuple[str, ...]
     format: str
+    metadata: Metadata = NOTHING
 
 
 def image_file(

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -10,6 +11,7 @@ from kernfit.arrays import as_image
 from kernfit.errors import InvalidInput, RefusedFile
 from kernfit.files import size_of_file, whole_file
 from kernfit.io.image_file import GREY, RGB, ImageFile, PathLike, image_file, numbered
+from kernfit.io.metadata import Metadata
 from kernfit.io.npy import read_npy, write_npy
 from kernfit.io.writing import check_fit, encode, kind_to_write
 
@@ -70,26 +72,33 @@ def read_image(path: PathLike, *, max_bytes: int = 4 * 2**30) -> ImageFile:
         kind = _kind(file.read(16))
         if kind == "NPY":
             return _read_npy_image(path, max_bytes)
-        if kind == "PNG":
-            from kernfit.io.png import read_png
-
-            return read_png(path, file, max_bytes)
-        if kind == "TIFF":
-            from kernfit.io.tiff import read_tiff
-
-            return read_tiff(path, file, max_bytes)
-        if kind == "PNM":
-            from kernfit.io.pnm import read_pnm
-
-            return read_pnm(path, file, max_bytes)
         if kind:
-            from kernfit.io.pillow import read_pillow
+            from kernfit.io.carrying import with_metadata
 
-            return read_pillow(path, file, kind, max_bytes)
+            return with_metadata(_read(path, file, kind, max_bytes), file)
     raise RefusedFile(
         f"{path} must be an image (PNG, JPEG, TIFF, NPY, GIF, BMP, WebP, PGM or PPM), its content "
         "is of another kind: convert it to PNG or TIFF"
     )
+
+
+def _read(path: PathLike, file: BinaryIO, kind: str, max_bytes: int) -> ImageFile:
+    """Call the decoder of a kind of file."""
+    if kind == "PNG":
+        from kernfit.io.png import read_png
+
+        return read_png(path, file, max_bytes)
+    if kind == "TIFF":
+        from kernfit.io.tiff import read_tiff
+
+        return read_tiff(path, file, max_bytes)
+    if kind == "PNM":
+        from kernfit.io.pnm import read_pnm
+
+        return read_pnm(path, file, max_bytes)
+    from kernfit.io.pillow import read_pillow
+
+    return read_pillow(path, file, kind, max_bytes)
 
 
 def write_image(
@@ -98,7 +107,8 @@ def write_image(
     *,
     alpha: ArrayLike | None = None,
     channels: Sequence[str] | None = None,
-    quality: int = 95,
+    quality: int | None = None,
+    metadata: Metadata | None = None,
 ) -> None:
     """Write an image file; the suffix says its kind. The dtype is never changed.
 
@@ -115,8 +125,12 @@ def write_image(
     channels : sequence of str, optional
         The channels' names, as `ImageFile.channels` has them. Default: grey for one, red, green
         and blue for three. Needed only to say that four channels are CMYK.
-    quality : int, default 95
-        Of JPEG, from 1 to 100.
+    quality : int, optional
+        Of JPEG, from 1 to 100. Default: as coarse as the file was that `metadata` comes from, or
+        95 with all colours in full resolution.
+    metadata : Metadata, optional
+        What else the file shall hold, as `ImageFile.metadata` has it. What the format cannot hold
+        is left out; `Metadata.left_out` says what that is.
 
     Raises
     ------
@@ -138,7 +152,7 @@ def write_image(
     names = tuple(channels or ({1: GREY, 3: RGB}.get(count) or numbered(count)))
     if len(names) != count:
         raise InvalidInput(f"channels must name {count} channels, got {len(names)} names")
-    if not 1 <= quality <= 100:
+    if quality is not None and not 1 <= quality <= 100:
         raise InvalidInput(f"quality must be from 1 to 100, got {quality}")
     kind = kind_to_write(path)
     if alpha is not None:
@@ -154,7 +168,7 @@ def write_image(
         write_npy(path, planes)
         return
     with whole_file(path) as target:
-        encode(target, kind, planes, names, alpha is not None, quality)
+        encode(target, kind, planes, names, alpha is not None, quality, metadata or Metadata())
 
 
 def _kind(start: bytes) -> str:

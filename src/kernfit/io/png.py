@@ -5,6 +5,7 @@ The format: https://www.w3.org/TR/png-3/
 
 import struct
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -64,8 +65,11 @@ def read_png(path: PathLike, file: BinaryIO, max_bytes: int) -> ImageFile:
     return read_pillow(path, file, "PNG", max_bytes, notes, step=step)
 
 
-def write_png_16(target: Path, samples: Array) -> None:
-    """Write uint16 samples, (H, W) or (H, W, C) with C from 1 to 4, as a PNG file."""
+def write_png_16(target: Path, samples: Array, chunks: Sequence[tuple[bytes, bytes]] = ()) -> None:
+    """Write uint16 samples, (H, W) or (H, W, C) with C from 1 to 4, as a PNG file.
+
+    Other chunks stand before the pixels.
+    """
     rows, columns = samples.shape[:2]
     count = 1 if samples.ndim == 2 else samples.shape[2]
     header = struct.pack(">IIBBBBB", columns, rows, 16, COLOUR_TYPES[count], 0, 0, 0)
@@ -74,17 +78,32 @@ def write_png_16(target: Path, samples: Array) -> None:
     with open(target, "wb") as file:
         file.write(SIGNATURE)
         _write_chunk(file, b"IHDR", header)
+        for kind, content in chunks:
+            _write_chunk(file, kind, content)
         for top in range(0, rows, step):
             block = samples[top : top + step].astype(">u2").reshape(-1, columns * count)
-            content = block.view(np.uint8)
+            rest = block.view(np.uint8)
             # Filter 1, "Sub": each byte less the same byte of the pixel to the left.
-            filtered = np.empty((len(content), 1 + content.shape[1]), np.uint8)
+            filtered = np.empty((len(rest), 1 + rest.shape[1]), np.uint8)
             filtered[:, 0] = 1
-            filtered[:, 1 : 1 + 2 * count] = content[:, : 2 * count]
-            filtered[:, 1 + 2 * count :] = content[:, 2 * count :] - content[:, : -2 * count]
+            filtered[:, 1 : 1 + 2 * count] = rest[:, : 2 * count]
+            filtered[:, 1 + 2 * count :] = rest[:, 2 * count :] - rest[:, : -2 * count]
             _write_chunk(file, b"IDAT", squeeze.compress(filtered.data))
         _write_chunk(file, b"IDAT", squeeze.flush())
         _write_chunk(file, b"IEND", b"")
+
+
+def add_chunks(target: Path, chunks: Sequence[tuple[bytes, bytes]]) -> None:
+    """Put chunks behind the header of a PNG file that was just written."""
+    if not chunks:
+        return
+    content = target.read_bytes()
+    end = len(SIGNATURE) + 25  # of the header
+    with open(target, "wb") as file:
+        file.write(content[:end])
+        for kind, part in chunks:
+            _write_chunk(file, kind, part)
+        file.write(content[end:])
 
 
 def _write_chunk(file: BinaryIO, kind: bytes, content: bytes) -> None:

@@ -23,8 +23,10 @@ from kernfit.io.image_file import (
     numbered,
     turn_notes,
 )
+from kernfit.io.metadata import Metadata
 from kernfit.io.pillow import read_16_bit_colours, read_pillow
 from kernfit.io.silence import silent_libtiff, silent_tifffile
+from kernfit.io.tiff_tags import add_directories, extra_for
 
 # Values of the tags, TIFF 6.0 section 8 and its supplements.
 WHITE_IS_ZERO, BLACK_IS_ZERO, IS_RGB, IS_PALETTE, IS_CMYK = 0, 1, 2, 3, 5
@@ -93,7 +95,7 @@ def read_tiff(path: PathLike, file: BinaryIO, max_bytes: int) -> ImageFile:
         return _image(path, page, samples, notes)
 
 
-def write_tiff(target: Path, planes: Array, *, alpha: bool, cmyk: bool) -> None:
+def write_tiff(target: Path, planes: Array, *, alpha: bool, cmyk: bool, metadata: Metadata) -> None:
     """Write planes (H, W) or (C, H, W) of any real dtype, uncompressed, as every program reads it.
 
     Parameters
@@ -104,6 +106,8 @@ def write_tiff(target: Path, planes: Array, *, alpha: bool, cmyk: bool) -> None:
         The channels; if `alpha`, the last is the opacity.
     alpha, cmyk : bool
         What the channels mean; three that are not CMYK are red, green and blue.
+    metadata : Metadata
+        What else the file shall hold.
     """
     from tifffile import imwrite
 
@@ -113,15 +117,18 @@ def write_tiff(target: Path, planes: Array, *, alpha: bool, cmyk: bool) -> None:
     known = 4 if cmyk else 3 if colours == 3 else 1
     extra = [0] * (colours - known) + [UNASSOCIATED] * alpha
     samples = planes if planes.ndim == 2 else np.moveaxis(planes, 0, -1)
-    imwrite(
-        target,
-        np.ascontiguousarray(samples),
-        photometric=photometric,
-        planarconfig=None if count == 1 else "contig",
-        extrasamples=extra or None,
-        metadata=None,
-        software="kernfit",
-    )
+    more = extra_for(metadata)
+    with silent_tifffile():
+        imwrite(
+            target,
+            np.ascontiguousarray(samples),
+            photometric=photometric,
+            planarconfig=None if count == 1 else "contig",
+            extrasamples=extra or None,
+            metadata=None,
+            **({"software": "kernfit"} | more.options),
+        )
+    add_directories(target, more)
 
 
 def _check(path: PathLike, page: Any, max_bytes: int) -> None:

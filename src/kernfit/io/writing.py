@@ -1,12 +1,14 @@
 """Which encoder writes an image, and what each format can hold."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from kernfit.arrays import Array
 from kernfit.errors import RefusedFile
 from kernfit.io.image_file import CMYK, GREY, RGB, PathLike
+from kernfit.io.metadata import Metadata
 
 WRITTEN = {
     ".png": "PNG",
@@ -48,32 +50,66 @@ def kind_to_write(path: PathLike) -> str:
 
 
 def encode(
-    target: Path, kind: str, planes: Array, names: tuple[str, ...], alpha: bool, quality: int
+    target: Path,
+    kind: str,
+    planes: Array,
+    names: tuple[str, ...],
+    alpha: bool,
+    quality: int | None,
+    metadata: Metadata,
 ) -> None:
     """Call the encoder; everything is checked by now."""
+    rows, columns = planes.shape[-2:]
+    held = metadata.for_picture(rows, columns, len(names))
     samples = planes if planes.ndim == 2 else np.moveaxis(planes, 0, -1)
     if kind == "TIFF":
         from kernfit.io.tiff import write_tiff
 
-        write_tiff(target, planes, alpha=alpha, cmyk=names == CMYK)
+        write_tiff(target, planes, alpha=alpha, cmyk=names == CMYK, metadata=held)
     elif kind in ("PGM", "PPM"):
         from kernfit.io.pnm import write_pnm
 
         write_pnm(target, samples)
     elif planes.dtype == np.uint16:
         from kernfit.io.png import write_png_16
+        from kernfit.io.png_chunks import chunks_for
 
-        write_png_16(target, samples)
+        write_png_16(target, samples, chunks_for(held))
     else:
         from kernfit.io.pillow import write_pillow
-        from kernfit.io.png import COMPRESSION
+
+        options = _options(kind, names, quality, held)
+        write_pillow(target, samples, MODES[names, alpha], kind, **options)
+        if kind == "JPEG":
+            from kernfit.io.jpeg import add_segments
+
+            add_segments(target, held)
+        if kind == "PNG":
+            from kernfit.io.png import add_chunks
+            from kernfit.io.png_chunks import chunks_for
+
+            add_chunks(target, chunks_for(held))
+
+
+def _options(
+    kind: str, names: tuple[str, ...], quality: int | None, held: Metadata
+) -> dict[str, Any]:
+    """Return what Pillow's encoder is to be told."""
+    if kind == "JPEG":
+        from kernfit.io.jpeg import coding_options
 
         # Quality below 100 already blurs colours; halving their resolution would blur them more.
-        options = {
-            "JPEG": {"quality": quality, "subsampling": 0},
-            "PNG": {"compress_level": COMPRESSION},
-        }.get(kind, {})
-        write_pillow(target, samples, MODES[names, alpha], kind, **options)
+        plain = {"quality": 95 if quality is None else quality, "subsampling": 0}
+        return plain if quality is not None else coding_options(held.jpeg, len(names)) or plain
+    if kind == "PNG":
+        from kernfit.io.png import COMPRESSION
+
+        return {"compress_level": COMPRESSION}
+    if held.resolution is not None and held.resolution[2]:
+        across, down, unit = held.resolution
+        scale = {"inch": 1.0, "cm": 2.54}[unit]
+        return {"dpi": (across * scale, down * scale)}
+    return {}
 
 
 def check_fit(
