@@ -171,3 +171,17 @@ def test_masks_and_variances_of_several_pairs(tmp_path, capsys):
     (tmp_path / "noise" / "2.npy").unlink()
     assert run("learn", *folders, "--variance", tmp_path / "noise") == 2
     assert "--variance must be one file, or one for each of 3 pairs" in capsys.readouterr().err
+
+
+def test_large_tables_are_shown_when_asked_for(tmp_path, capsys):
+    x = scene((80, 90)).astype(float)
+    np.save(tmp_path / "x.npy", x)
+    np.save(tmp_path / "y.npy", correlate2d(x, np.full((9, 9), 1 / 81), mode="same"))
+    given = ("learn", tmp_path / "x.npy", tmp_path / "y.npy", "--shape", "9")
+    assert run(*given) == 0
+    short = capsys.readouterr().out
+    assert "--numbers shows them" in short
+    assert run(*given, "--numbers") == 0
+    assert len(capsys.readouterr().out.splitlines()) >= len(short.splitlines()) + 8
+    assert run("learn", tmp_path / "x.npy", tmp_path / "x.npy", "--shape", "3") == 0
+    assert "--numbers" not in capsys.readouterr().out

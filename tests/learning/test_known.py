@@ -68,3 +68,30 @@ def test_without_noise_nothing_near_a_limit_is_left_out():
     after = np.clip(np.rint(correlate2d(X, 1.5 * KERNEL)), 0, 255).astype(np.uint8)
     fit = learn(X, after, threads=1)
     assert "near clipped" not in fit.left_out
+
+
+@pytest.mark.parametrize("sigma", [3.0, 6.0])
+def test_noise_before_that_was_not_told_is_said_and_the_advice_helps(sigma):
+    rng = np.random.default_rng(2)
+    before = X + rng.normal(0, sigma, X.shape)
+    after = ndimage.correlate(X, KERNEL) + rng.normal(0, 1, X.shape)
+    fit = learn(before, after, shape=3, threads=1)
+    assert any("the before image has noise" in note for note in fit.notes)
+    assert abs(fit.status.advice["before_variance"] / sigma**2 - 1) < 0.3
+    followed = learn(before, after, shape=3, threads=1, **fit.status.advice)
+    assert np.abs(followed.kernel.taps - KERNEL).max() < np.abs(fit.kernel.taps - KERNEL).max() / 2
+
+
+def test_noise_after_is_not_said_to_be_before():
+    after = ndimage.correlate(X, KERNEL) + np.random.default_rng(2).normal(0, 5, X.shape)
+    fit = learn(X, after, shape=3, threads=1)
+    assert not any("the before image has noise" in note for note in fit.notes)
+    assert fit.status.advice == {}
+
+
+@pytest.mark.parametrize("sigma", [0.8, 1.5])
+def test_a_pair_the_other_way_round_is_noticed(sigma):
+    blurred = np.rint(ndimage.gaussian_filter(X, sigma)).astype(np.uint8)
+    fit = learn(blurred, X.astype(np.uint8), threads=1)
+    assert fit.status.kind == "swapped"
+    assert learn(X.astype(np.uint8), blurred, threads=1).status.kind == ""

@@ -35,8 +35,15 @@ def print_answer(
                 print(f"{what} written to {path}")
 
 
-def describe(fit: Fit) -> str:
-    """Return the answer in words: what it is, how sure, whether to believe it; then the numbers."""
+# Larger tables of taps are shown when they are asked for.
+_SMALL_TABLE = 7
+
+
+def describe(fit: Fit, *, numbers: bool = True) -> str:
+    """Return the answer in words: what it is, how sure, whether to believe it; then the numbers.
+
+    Without `numbers`, a table of taps that is larger than 7x7, or of what is no pair, is left out.
+    """
     import numpy as np
 
     from kernfit.display import decimals_for, taps_as_text
@@ -49,7 +56,11 @@ def describe(fit: Fit) -> str:
     lines.append("")
     if fit.history is not None:
         lines += _losses(fit)
-    for o in range(outputs):
+    nothing = fit.status.kind in ("unrelated", "moved", "swapped") or not np.isfinite(errors).any()
+    shown = numbers or (max(fit.kernel.shape) <= _SMALL_TABLE and not nothing)
+    if not shown:
+        lines.append("The taps are not shown: --numbers shows them.")
+    for o in range(outputs if shown else 0):
         for i in range(inputs):
             if mixing:
                 lines.append(f"output channel {o} from input channel {i}:")
@@ -60,7 +71,7 @@ def describe(fit: Fit) -> str:
         + (" ?" if np.isnan(e) else f" ± {e:.{places}f}")
         for b, e in zip(fit.kernel.bias, fit.bias_stderr, strict=True)
     )
-    lines += untold(fit)
+    lines += untold(fit) if shown else []
     lines.append(f"bias      {bias} grey levels")
     lines.append(_residual(fit))
     if fit.offset is not None:

@@ -136,6 +136,10 @@ def learn(
             help="Find one kernel, whatever was done; else a chain of stages where one is not it.",
         ),
     ] = False,
+    numbers: Annotated[
+        bool,
+        typer.Option("--numbers", help="Show all taps, also of kernels that are larger than 7x7."),
+    ] = False,
     threads: Threads = None,
     memory: Memory = None,
     scheduler: Scheduler = None,
@@ -270,7 +274,9 @@ def learn(
         learnt.report(report, title, clip_before=clip_before, transfer=transfer)
     print_answer(
         learnt.fit,
-        lambda fit: with_options(describe(fit), options_of(context.command)),
+        lambda fit: with_options(
+            describe(fit, numbers=numbers or descent is not None), options_of(context.command)
+        ),
         json=json,
         quiet=quiet,
         notes=learnt.notes,

@@ -11,7 +11,8 @@ from kernfit.arrays import Array
 from kernfit.correlate.threads import thread_count
 from kernfit.kernel import Kernel
 from kernfit.learning.answers.fit import Fit
-from kernfit.learning.answers.verdict import judge, under, with_share, with_weak
+from kernfit.learning.answers.verdict import advised_of_noise, judge, under, with_share, with_weak
+from kernfit.learning.certainty.noisy_before import noise_before
 from kernfit.learning.certainty.uncertainty import (
     Uncertainty,
     from_blocks,
@@ -26,6 +27,7 @@ from kernfit.learning.misfits.clues import Clues, look_at
 from kernfit.learning.misfits.structure import Structure, structure
 from kernfit.learning.pairs.equations import Equations, EquationSource
 from kernfit.learning.pairs.levels import within_levels
+from kernfit.learning.pairs.noise import noise_where_flat
 from kernfit.learning.pairs.pair import Pair
 from kernfit.learning.pairs.residual import Residual, residual, residual_strips
 from kernfit.learning.pairs.several import Pairs
@@ -159,18 +161,26 @@ def fit_pair(
     variance = float(total.sums.variance.sum())
     r2 = float(1 - left.squared.sum() / variance) if variance > 0 else np.nan
     kernel = Kernel(taps, offset, anchor=anchor)
+    found = _structure(question, pair, kernel, rms, noise, r2)
     status = judge(
         solution,
         total,
         rms,
         path,
         reproduced=whole and left.reproduced == used,
-        found=_structure(question, pair, kernel, rms, noise, r2),
+        found=found,
         floor=rounding,
         r2=r2,
     )
     weak = weak_directions(uncertainty.covariance, kernel.weight)
     status = with_share(with_weak(status, weak, total), uncertainty.covariance, kernel.weight)
+    untold: tuple[str, ...] = ()
+    if found is not None and not imposed and path is None and status.kind in ("", "non-linear"):
+        above = rms**2 - noise**2
+        told = _noise_untold(question, pair, solution, uncertainty, taps, above, found[0])
+        if told is not None:
+            untold = (told[0],)
+            status = advised_of_noise(status, told[1])
     if imposed:
         status = under(status, imposed, speaks_against(solution, total, blocks, bias=bias), rms)
     return Fit(
@@ -187,7 +197,34 @@ def fit_pair(
         weak=weak.reshape(-1, total.inputs, *shape),
         history=path,
         chi2=chi2,
-        notes=(*_noise_notes(chi2), *_noise_before_notes(total, weights, left.squared.sum())),
+        notes=(
+            *_noise_notes(chi2),
+            *_noise_before_notes(total, weights, left.squared.sum()),
+            *untold,
+        ),
+    )
+
+
+def _noise_untold(
+    question: _Question,
+    pair: Pair | Pairs,
+    solution: Solution,
+    uncertainty: Uncertainty,
+    taps: Array,
+    above: float,
+    found: Structure,
+) -> tuple[str, float] | None:
+    """Say so if the before image may have noise that draws the taps towards 0, and its variance."""
+    if taps.shape[:2] != (1, 1) or not isinstance(pair.before, np.ndarray):
+        return None
+    return noise_before(
+        taps[0, 0],
+        solution,
+        uncertainty,
+        count=question.statistics.count,
+        noise=min(noise_where_flat(plane) for plane in pair.before),
+        residual=above,
+        neighbours=found.neighbours,
     )
 
 

@@ -37,9 +37,9 @@ class Status:
     remedy : str
         What to do, empty if nothing needs doing.
     kind : str
-        Of a misfit: "colour", "linear light", "clipped", "tone curve", "coarse levels", "lossy",
-        "moved", "varies over the field", "outliers", "non-linear", "unrelated" or "imposed"; else
-        empty.
+        Of a misfit: "colour", "linear light", "swapped", "clipped", "tone curve", "coarse levels",
+        "lossy", "moved", "varies over the field", "outliers", "non-linear", "unrelated" or
+        "imposed"; else empty.
     advice : Mapping
         Options of `learn` that follow the remedy, ``learn(before, after, **status.advice)``; empty
         if no option does.
@@ -194,6 +194,25 @@ def with_share(status: Status, covariance: Array, weight: Array) -> Status:
         f"{taps}",
         "Use more or larger images, or ask for a smaller shape.",
     )
+
+
+def advised_of_noise(status: Status, variance: float) -> Status:
+    """Return a verdict with the advice to tell of noise in the before image.
+
+    Parameters
+    ----------
+    status : Status
+        Good, or a misfit that may be such noise.
+    variance : float
+    """
+    advice = {"before_variance": float(f"{variance:.3g}")}
+    if status.code != "misfit":
+        return replace(status, advice=advice)
+    remedy = (
+        f"If the before image is noisy, give before_variance={variance:.3g}, or --before-variance "
+        f"{variance:.3g}; else the kernel shown is only the nearest."
+    )
+    return replace(status, remedy=remedy, advice=advice)
 
 
 def _rounded_down(rate: float) -> str:

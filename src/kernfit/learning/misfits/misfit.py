@@ -42,8 +42,8 @@ class Misfit:
     Attributes
     ----------
     kind : str
-        "colour", "linear light", "clipped", "tone curve", "coarse levels", "lossy", "moved",
-        "varies over the field", "outliers", "non-linear" or "unrelated".
+        "colour", "linear light", "swapped", "clipped", "tone curve", "coarse levels", "lossy",
+        "moved", "varies over the field", "outliers", "non-linear" or "unrelated".
     sentence : str
         How that shows; begins in lower case and ends without a full stop.
     remedy : str
@@ -59,7 +59,7 @@ class Misfit:
 
     def about(self, what: str) -> str:
         """Return the sentence, of what is not enough: "a kernel"."""
-        if self.kind in ("moved", "unrelated"):
+        if self.kind in ("moved", "unrelated", "swapped"):
             return self.sentence[0].upper() + self.sentence[1:]
         return f"Not {what} alone: {self.sentence}"
 
@@ -177,7 +177,8 @@ def kind_of_misfit(
     if (r2 < _UNRELATED and image) or (r2 < _NOTHING and share < _MOST_OF_IT):
         return Misfit(
             "unrelated",
-            f"the before image explains only {max(r2, 0):.1%} of the after image",
+            "these do not show the same thing: the before image explains only "
+            f"{max(r2, 0):.1%} of the after image",
             "Are these a pair? Look for another file, another size, or a large shift.",
         )
     if clues.compressed and share < _MORE_THAN_LOSSES:
@@ -209,6 +210,7 @@ def kind_of_misfit(
             "outliers",
             f"{found.far:.2%} of the pixels are far off while the rest agree",
             "Leave them out with robust=True, or give a mask.",
+            {"robust": True},
         )
     if found.rough.share > _ROUGH[0] and found.rough.chance < _ROUGH[1]:
         return Misfit(

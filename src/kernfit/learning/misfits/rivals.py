@@ -28,6 +28,8 @@ _WORTH_A_LOOK = 0.02
 # A rival beside one that is simpler must leave this share of the squared residual, or less.
 _CLEARLY = 0.5
 _MOST_CHANNELS = 8
+# The way back is the right one if it leaves this share of the residual, or less.
+_FAR_BETTER = 0.3
 _BLOCKS = 12  # half of them is held out in turn
 
 
@@ -38,7 +40,7 @@ class Rival:
     Attributes
     ----------
     kind : str
-        "colour" or "linear light".
+        "colour", "linear light" or "swapped".
     sentence, remedy : str
         As those of a `Misfit`.
     share : float
@@ -88,7 +90,28 @@ def rival(pair: Pair, shape: tuple[int, int], floor: float, *, light: bool = Tru
     other = _in_light(parts, size, colours and bool(found)) if light else None
     if other is not None and (not found or other.left**2 < _CLEARLY * found[0].left ** 2):
         found = [other]
+    if light and not found:
+        return _swapped(parts, size)
     return found[0] if found else None
+
+
+def _swapped(parts: list[Pair], size: tuple[int, int]) -> Rival | None:
+    """Try the way back, from the after image to the before image."""
+    if not parts[0].same_size or parts[0].channels != "alike":
+        return None
+    back = [replace(part, before=part.after, after=part.before, variance=None) for part in parts]
+    ways = [_left(own, own, size, None) for own in (parts, back)]
+    spreads = [float(np.std(own[0].after[np.isfinite(own[0].after)])) for own in (parts, back)]
+    if None in ways or not min(spreads) > 0:
+        return None
+    there, home = (left / spread for left, spread in zip(ways, spreads, strict=True))  # type: ignore[operator]
+    if not home < _FAR_BETTER * there:
+        return None
+    words = (
+        "the after image explains the before image far better than the other way round "
+        f"({ways[1]:.3g} instead of {ways[0]:.3g} grey levels are left): they may have been swapped"
+    )
+    return Rival("swapped", words, "Give them the other way round.", 1 - (home / there) ** 2, 0.0)
 
 
 def _differ(parts: list[Pair], floor: float) -> bool:

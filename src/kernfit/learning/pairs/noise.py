@@ -11,6 +11,10 @@ from kernfit.arrays import Array
 _CLASS = 40  # pixels at least in a class of levels
 _SAMPLES = 200_000
 _ROUNDS = 5
+# Noise is read off the flattest tenth of blocks, which have 0.77 of the power of white noise.
+_BLOCK, _LEAST_BLOCKS, _FLATTEST, _OF_WHITE = 8, 30, 0.1, 0.77
+_MORE_THAN_ROUNDING = 4 / 12  # squared levels
+_FLAT_SIDE = 1024  # pixels each way that are looked at
 
 
 def scale_by_level(errors: Array, levels: Array) -> Callable[[Array], Array]:
@@ -73,6 +77,37 @@ def photon_noise(errors: Array, levels: Array) -> tuple[float, float]:
     first, last = np.maximum(ends, least)
     slope = (last - first) / (high - low) if high > low else 0.0
     return float(first - slope * low), float(slope)
+
+
+def noise_where_flat(image: Array) -> float:
+    """Return the standard deviation of white noise in an image, as its flattest parts have it.
+
+    Of a second difference across both axes smooth parts leave nothing; texture leaves something, so
+    this is what noise can be at most.
+
+    Parameters
+    ----------
+    image : ndarray, shape (H, W)
+
+    Returns
+    -------
+    float
+        0 where no part tells.
+    """
+    plane = image[:_FLAT_SIDE, :_FLAT_SIDE].astype(float)
+    cross = (plane[:-1, :-1] - plane[1:, :-1] - plane[:-1, 1:] + plane[1:, 1:]) / 2
+    rows, columns = (side // _BLOCK for side in cross.shape)
+    if rows * columns < _LEAST_BLOCKS:
+        return 0.0
+    cut = cross[: rows * _BLOCK, : columns * _BLOCK].reshape(rows, _BLOCK, columns, _BLOCK)
+    power = np.mean(cut**2, axis=(1, 3)).ravel()
+    power = power[np.isfinite(power) & (power > 0)]
+    if power.size < _LEAST_BLOCKS:
+        return 0.0
+    found = float(np.quantile(power, _FLATTEST)) / _OF_WHITE
+    if image.dtype.kind in "iu":
+        found = found - 1 / 12 if found > _MORE_THAN_ROUNDING else 0.0
+    return float(np.sqrt(max(found, 0.0)))
 
 
 def _classes(errors: Array, levels: Array) -> tuple[Array, Array, Array]:
