@@ -30,7 +30,7 @@ WITH_VARYING = {
     *("report", "clip", "mask", "robust", "threads", "json", "quiet"),
 }
 # What goes with an edit: other options ask for one kernel.
-WITH_EDITS = {"before", "after", "output", "mask", "threads", "json", "quiet", "memory"}
+WITH_EDITS = {"before", "after", "output", "mask", "threads", "json", "numbers", "quiet", "memory"}
 
 
 def learn(
