@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +34,8 @@ class Framework:
     cut : function of a model, a layer and pointwise
         The model without what comes behind the layer, where the format lets it be cut: that, such
         as a dense layer, often takes images of one size only.
+    fix : function of a model and a mapping, or None
+        The model with some of its inputs, by name, as constants.
     gradient : function or None
         The root mean square gradient of an element, by pixel.
     """
@@ -44,4 +46,5 @@ class Framework:
     run: Callable[[Any, str | None, frozenset[str]], tuple[Runner, str]] | None = None
     twin: Callable[[Any, str | None, frozenset[str], bool], Runner] | None = None
     cut: Callable[[Any, str, frozenset[str]], Any] = _as_it_is
+    fix: Callable[[Any, Mapping[str, Any]], Any] | None = None
     gradient: Callable[..., Array] | None = None

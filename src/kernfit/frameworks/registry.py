@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from pathlib import Path
 from typing import Any
 
 from kernfit.arrays import as_pair_of_ints
@@ -34,6 +35,11 @@ def framework_of(model: Any) -> Framework:
         if framework.owns(model):
             return framework
     if isinstance(model, (str, os.PathLike)):
+        if Path(model).suffix.lower() in (".pt2", ".pt", ".pth", ".keras", ".h5"):
+            raise RefusedFile(
+                f"{model} must be an ONNX file (.onnx), as loading others may run what is in them: "
+                "load it yourself, for example with torch.export.load, and pass what that gives"
+            )
         raise RefusedFile(
             f"{model} must be an ONNX file (.onnx): export the model, for example with "
             "torch.onnx.export, or pass the model itself in Python"
@@ -42,6 +48,25 @@ def framework_of(model: Any) -> Framework:
         "model must be a torch.nn.Module, a Keras model, an ONNX file or model, kernels, or layers "
         f"where no weights are needed, got {type(model).__name__}"
     )
+
+
+def given(model: Any, example_inputs: Mapping[str, Any] | None) -> Any:
+    """Return a model that takes images only, what it takes beside them being constants.
+
+    Raises
+    ------
+    InvalidInput
+        If it has no such inputs, or none can be given to it.
+    """
+    if not example_inputs:
+        return model
+    framework = framework_of(model)
+    if framework.fix is None:
+        raise InvalidInput(
+            f"example_inputs must be left out for {framework.name}: make a model in which they are "
+            "constants"
+        )
+    return framework.fix(model, example_inputs)
 
 
 def graph_of(

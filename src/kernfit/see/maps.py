@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from kernfit.arrays import Array, as_image
 from kernfit.errors import InvalidInput
-from kernfit.frameworks.registry import runner_for
+from kernfit.frameworks.registry import given, runner_for
 from kernfit.graph.stack import as_stack, stack_maps
 from kernfit.io.images import read_image
 
@@ -23,6 +23,7 @@ def feature_maps(
     *,
     divide: float = 1.0,
     pointwise: Collection[str] = (),
+    example_inputs: Mapping[str, Any] | None = None,
 ) -> Array:
     """Return what a layer of a model, or some kernels, answer to an image.
 
@@ -41,6 +42,7 @@ def feature_maps(
     divide : float
         Pixels are divided by this, for example 255 for a model that takes 0 to 1.
     pointwise : collection of str
+    example_inputs : mapping, optional
         As in `receptive_field`.
 
     Returns
@@ -83,5 +85,5 @@ def feature_maps(
             "image must have shape (rows, columns) or (channels, rows, columns), got "
             f"{pixels.shape}"
         )
-    runner, _ = runner_for(model, layer, pointwise=pointwise)
+    runner, _ = runner_for(given(model, example_inputs), layer, pointwise=pointwise)
     return runner(pixels.astype(np.float32))

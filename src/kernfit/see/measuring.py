@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from kernfit.errors import InvalidInput
-from kernfit.frameworks.registry import ending_at, framework_of, graph_of, names
+from kernfit.frameworks.registry import ending_at, framework_of, given, graph_of, names
 from kernfit.frameworks.runner import Runner
 from kernfit.graph.extent import Span
 from kernfit.graph.field import AXES, fields_of
@@ -96,6 +96,7 @@ def verify(
     *,
     pointwise: Collection[str] = (),
     zeros: bool = False,
+    example_inputs: Mapping[str, Any] | None = None,
 ) -> Verification:
     """Measure a layer's windows on the running model and compare them with `receptive_field`.
 
@@ -110,6 +111,8 @@ def verify(
     layer : str, optional
         Default: the model's (first) output.
     pointwise : collection of str
+        As in `receptive_field`.
+    example_inputs : mapping, optional
         As in `receptive_field`.
     zeros : bool, default False
         Weights of the model that are zero stay zero: a layer whose outer taps are dead sees less
@@ -137,6 +140,7 @@ def verify(
     kernel: all 2 measured windows are as worked out
     """
     marked = names(pointwise)
+    model = given(model, example_inputs)
     twin_of = framework_of(model).twin
     if twin_of is None:
         raise InvalidInput(

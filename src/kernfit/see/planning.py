@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
 from kernfit.arrays import as_pair_of_ints
 from kernfit.errors import InvalidInput
+from kernfit.frameworks.registry import given
 from kernfit.graph.field import fields_of
 from kernfit.graph.graph import Pair
 from kernfit.graph.halo import AxisPlan
@@ -142,6 +143,7 @@ def tile_plan(
     pad: bool = False,
     layer: str | None = None,
     pointwise: Collection[str] = (),
+    example_inputs: Mapping[str, Any] | None = None,
 ) -> TilePlan:
     """Return tiles whose results, put together, equal the model's result on the whole image.
 
@@ -162,6 +164,7 @@ def tile_plan(
     layer : str, optional
         The node to give. Default: the model's (first) output.
     pointwise : collection of str
+    example_inputs : mapping, optional
         As in `receptive_field`.
 
     Returns
@@ -188,6 +191,7 @@ def tile_plan(
     lengths = as_pair_of_ints(shape, "shape", least=1)
     if tile is not None and memory is not None:
         raise InvalidInput("tile and memory must not both be given: give one of them")
+    model = given(model, example_inputs)
     fit = fitted(model, lengths, pad=pad, layer=layer, pointwise=pointwise)
     cutters = tuple(_cutter(fit, axis, n) for axis, n in zip(fit.axes, lengths, strict=True))
     sizes = (

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import numpy as np
 
 from kernfit.arrays import Array
 from kernfit.errors import InvalidInput
-from kernfit.frameworks.registry import runner_for
+from kernfit.frameworks.registry import given, runner_for
 from kernfit.frameworks.runner import Runner
+from kernfit.frameworks.tensors import as_tensor, like_tensor
 from kernfit.graph.graph import Pair
 from kernfit.graph.tiling import Strip
 from kernfit.hashing import digest
@@ -35,8 +36,9 @@ def run_tiled(
     divide: float = 1.0,
     compress: bool = False,
     pointwise: Collection[str] = (),
+    example_inputs: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
-) -> Array | None:
+) -> Any:
     """Run a model over an image in tiles; the result equals that on the whole image.
 
     Every output is computed from the same numbers as on the whole image. A runtime that adds
@@ -56,7 +58,7 @@ def run_tiled(
         keeps the tiles that are there. Default: an array is returned.
     plan : TilePlan, optional
         Default: `tile_plan` with `tile`, `memory`, `pad`, `layer` and `pointwise`.
-    tile, memory, layer, pointwise
+    tile, memory, layer, pointwise, example_inputs
         As in `tile_plan`.
     pad : {"edge", "reflect", "symmetric", "wrap"}, optional
         What stands behind the last row and column, where the model takes only multiples of some
@@ -70,8 +72,9 @@ def run_tiled(
 
     Returns
     -------
-    ndarray or None
-        (channels, rows, columns), None if it was written.
+    ndarray, torch.Tensor or None
+        (channels, rows, columns), None if it was written. A tensor of PyTorch comes out as one,
+        on its device, with its dtype and leading axes of length 1.
 
     Raises
     ------
@@ -92,8 +95,11 @@ def run_tiled(
     """
     if out is not None:
         check_target(out, compress=compress)
+    if (tensor := as_tensor(image)) is not None:
+        image = tensor.detach().cpu().float().numpy()
     pixels = open_pixels(image)
     size = pixels.rows, pixels.columns
+    model = given(model, example_inputs)
     runner, model_mark = runner_for(model, layer, pointwise=pointwise)
     if plan is None:
         options: dict[str, Any] = {"tile": tile, "memory": memory, "layer": layer}
@@ -128,7 +134,7 @@ def run_tiled(
             progress(max(number + 1, len(done)), plan.count)
     if file is not None:
         file.finish()
-    return result
+    return result if tensor is None or result is None else like_tensor(result, tensor)
 
 
 class _Tiles:

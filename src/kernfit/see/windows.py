@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
-from kernfit.frameworks.registry import graph_of
+from kernfit.frameworks.registry import given, graph_of
 from kernfit.graph.field import ReceptiveField, fields_of
 from kernfit.graph.graph import Pair
 
@@ -16,6 +16,7 @@ def receptive_field(
     *,
     shape: Pair | None = None,
     pointwise: Collection[str] = (),
+    example_inputs: Mapping[str, Any] | None = None,
 ) -> ReceptiveField:
     """Return the part of the image that may affect an element of a layer's output.
 
@@ -34,6 +35,9 @@ def receptive_field(
     pointwise : collection of str
         Operations, or nodes, of which it is not known what they look at, and that are to be
         taken for element-wise.
+    example_inputs : mapping, optional
+        What the model takes beside images, by name: times, levels of noise, masks, prompts. They
+        are taken for constants. Default: zeros for inputs of PyTorch that are named like a time.
 
     Returns
     -------
@@ -54,13 +58,18 @@ def receptive_field(
     >>> receptive_field([LayerSpec(3, stride=2, padding=1), LayerSpec(3)]).size
     (7, 7)
     """
+    model = given(model, example_inputs)
     graph = graph_of(model, shape=shape, pointwise=pointwise)
     name = graph.find(layer)
     return fields_of(graph)[name]
 
 
 def receptive_fields(
-    model: Any, *, shape: Pair | None = None, pointwise: Collection[str] = ()
+    model: Any,
+    *,
+    shape: Pair | None = None,
+    pointwise: Collection[str] = (),
+    example_inputs: Mapping[str, Any] | None = None,
 ) -> dict[str, ReceptiveField]:
     """Return the receptive field of every node of a model, by name, from the image on.
 
@@ -68,7 +77,7 @@ def receptive_fields(
 
     Parameters
     ----------
-    model, shape, pointwise
+    model, shape, pointwise, example_inputs
         As there.
 
     Returns
@@ -82,4 +91,5 @@ def receptive_fields(
     >>> {name: field.size[0] for name, field in fields.items()}
     {'image': 1, 'layer1': 3, 'layer2': 4}
     """
+    model = given(model, example_inputs)
     return fields_of(graph_of(model, shape=shape, pointwise=pointwise))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from kernfit.frameworks.framework import Framework
-from kernfit.frameworks.onnx.read import cut_behind, read_onnx
+from kernfit.frameworks.onnx.read import cut_behind, read_onnx, with_inputs
 from kernfit.frameworks.onnx.run import onnx_runner
 from kernfit.frameworks.onnx.twin import onnx_twin
 
@@ -20,4 +20,4 @@ def _owns(model: Any) -> bool:
     return onnx is not None and isinstance(model, onnx.ModelProto)
 
 
-ONNX = Framework("onnx", _owns, read_onnx, onnx_runner, onnx_twin, cut_behind)
+ONNX = Framework("onnx", _owns, read_onnx, onnx_runner, onnx_twin, cut_behind, with_inputs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,30 @@ def image_inputs(proto: Any) -> tuple[dict[str, list[int | None]], Pair]:
             "onnx.utils.extract_model"
         )
     return found, next(iter(axes.values()))
+
+
+def with_inputs(model: Any, fixed: Mapping[str, Any]) -> Any:
+    """Return a model some of whose inputs are constants, by their names.
+
+    Raises
+    ------
+    InvalidInput
+        If it has no such input.
+    """
+    onnx = need("onnx", "onnx")
+    proto = type(source := load_onnx(model))()
+    proto.CopyFrom(source)
+    known = {value.name: value for value in all_inputs(proto)}
+    for name, value in fixed.items():
+        if name not in known:
+            raise InvalidInput(
+                f"example_inputs must name inputs of the model, {', '.join(known)}, got {name!r}"
+            )
+        kind = onnx.helper.tensor_dtype_to_np_dtype(known[name].type.tensor_type.elem_type)
+        array = np.asarray(value).astype(kind)
+        proto.graph.initializer.append(onnx.numpy_helper.from_array(array, name))
+        proto.graph.input.remove(known[name])
+    return proto
 
 
 def all_inputs(proto: Any) -> list[Any]:

@@ -87,8 +87,8 @@ def _any_size(proto: Any, wanted: str) -> tuple[dict[str, int | None], tuple[int
     for value in all_inputs(proto):
         if value.name not in images:
             raise InvalidInput(
-                f"the model must take images only to be run, got the input {value.name!r}: make "
-                "it a constant of the model, an initializer of its graph"
+                f"the model must take images only to be run, got the input {value.name!r}: give "
+                f"example_inputs={{{value.name!r}: ...}}"
             )
         dims = value.type.tensor_type.shape.dim
         counts[value.name] = images[value.name][3 if axes == (1, 2) else 1]

@@ -8,6 +8,7 @@ import numpy as np
 
 from kernfit.arrays import Array
 from kernfit.errors import InvalidInput
+from kernfit.frameworks.torch.inputs import plain
 from kernfit.frameworks.torch.read import export, read_torch
 from kernfit.frameworks.torch.run import upto
 from kernfit.graph.graph import Pair
@@ -41,6 +42,7 @@ def torch_gradient(
         If the layer is no feature map, or has no such element.
     """
     torch = need("torch", "torch")
+    model = plain(model)
     graph = read_torch(model, shape=shape)
     target = graph.find(layer)
     program = export(model, shape).module()

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import inspect
 import logging
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from kernfit.errors import InvalidInput
 from kernfit.frameworks.reasons import never_pointwise, refuse_as_pointwise
+from kernfit.frameworks.torch.inputs import INNER, image_count, plain, usual_shape
 from kernfit.frameworks.torch.ops import FOLLOW, IGNORED, TorchStep
 from kernfit.frameworks.trace import Place, Trace
-from kernfit.graph.graph import LayerGraph, Pair
+from kernfit.graph.graph import LayerGraph, Sizes
 from kernfit.graph.refusals import UnfitSize, UnknownOperation
 from kernfit.packages import need
 
-USUAL = (256, 256)  # an image size that the strides of usual models divide
-
 
 def read_torch(
-    model: Any, *, shape: Pair | None = None, pointwise: frozenset[str] = frozenset()
+    model: Any, *, shape: Sizes | None = None, pointwise: frozenset[str] = frozenset()
 ) -> LayerGraph:
     """Return the operations of a module as a graph, through `torch.export`.
 
@@ -42,18 +40,22 @@ def read_torch(
     InvalidInput
         If it cannot be exported, or an operation is not known.
     """
+    model = plain(model)
     exported = export(model, shape)
     torch = need("torch", "torch")
+    lengths = shape or usual_shape(model)
     images = {
         node.name: tuple(int(n) for n in node.meta["val"].shape)
         for node in exported.graph.nodes
         if node.op == "placeholder" and node.name in exported.graph_signature.user_inputs
     }
+    images = {name: full for name, full in images.items() if full[2:] == lengths}
     if not images:
         raise InvalidInput("the model must take one image, got a model without input")
-    trace = Trace.of_images(list(images.values()), (2, 3), "+".join(images))
+    axes = tuple(range(2, 2 + len(lengths)))
+    trace = Trace.of_images(list(images.values()), axes, "+".join(images))
     places: dict[str, Place | list[Place]] = {
-        name: Place(trace.image.node, full, (2, 3)) for name, full in images.items()
+        name: Place(trace.image.node, full, axes) for name, full in images.items()
     }
     for node in exported.graph.nodes:
         if node.op == "call_function":
@@ -61,7 +63,9 @@ def read_torch(
             if given is not None:
                 places[node.name] = given
                 _name(trace.graph, node, given)
-    results = _results(exported.graph, places)
+    results = _results(exported, places)
+    for name, node_name in _named_results(torch, exported, places):
+        trace.graph.aliases.setdefault(name, node_name)
     if not results:
         raise InvalidInput("the model's outputs must depend on the image, got none that does")
     trace.graph.results = results
@@ -70,49 +74,58 @@ def read_torch(
     return trace.graph
 
 
-def export(model: Any, shape: Pair | None = None) -> Any:
+def export(model: Any, shape: Sizes | None = None) -> Any:
     """Return a module as a `torch.export.ExportedProgram` for its images, in inference mode.
 
     Parameters
     ----------
     model : torch.nn.Module
-    shape : (rows, columns), optional
-        Default: 256 x 256.
+    shape : tuple of int, optional
+        Default: 256 x 256, or what `usual_shape` says.
 
     Raises
     ------
-    InvalidInput
-        If it cannot be exported.
+    UnfitSize
+        If it cannot be exported for such an image.
     """
+    shape = shape or usual_shape(model)
+    failures: list[Exception] = []
+    found = exported_at(model, shape, failures)
+    if found is not None:
+        return found
+    reason = " ".join(str(failures[0]).split())[:200]
+    raise UnfitSize(
+        f"the model must run through torch.export for an image of {'x'.join(map(str, shape))}, "
+        f"got: {reason}: give a shape= that it takes, example_inputs= for what it takes beside "
+        "images, or export it to ONNX"
+    ) from failures[0]
+
+
+def exported_at(model: Any, shape: Sizes, failures: list[Exception] | None = None) -> Any:
+    """Return a module exported for an image of this size, or None; failures are noted."""
     torch = need("torch", "torch")
-    rows, columns = shape or USUAL
     weight = next(model.parameters(), None)
     device = None if weight is None else weight.device
     dtype = torch.float32 if weight is None else weight.dtype
     training = [module for module in model.modules() if module.training]
-    failure: Exception | None = None
     try:
-        model.eval()
+        # What has been exported is so for inference, and says that it cannot be changed.
+        with suppress(NotImplementedError):
+            model.eval()
         for counts in _channels_to_try(model):
-            images = tuple(
-                torch.zeros(1, n, rows, columns, device=device, dtype=dtype) for n in counts
-            )
+            images = tuple(torch.zeros(1, n, *shape, device=device, dtype=dtype) for n in counts)
             try:
                 # Gradients would add operations on what they need.
                 with torch.no_grad(), quiet():
                     return torch.export.export(model, images, strict=False)
             # A forward method may fail in any way; the first failure tells most.
             except Exception as error:
-                failure = failure or error
+                if failures is not None:
+                    failures.append(error)
     finally:
         for module in training:
             module.training = True
-    reason = " ".join(str(failure).split())[:200]
-    raise UnfitSize(
-        f"the model must run through torch.export for an image of {rows}x{columns}, got: {reason}: "
-        "give a shape=(rows, columns) that it takes, wrap it in a module that takes only images, "
-        "or export it to ONNX"
-    ) from failure
+    return None
 
 
 @contextmanager
@@ -128,13 +141,6 @@ def quiet() -> Iterator[None]:
         logging.disable(before)
 
 
-def image_count(model: Any) -> int:
-    """Return how many arguments a module's `forward` must be given, all taken for images."""
-    known = inspect.signature(model.forward).parameters.values()
-    plain = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    return max(1, sum(p.kind in plain and p.default is p.empty for p in known))
-
-
 def _channels_to_try(model: Any) -> list[tuple[int, ...]]:
     """Return how many channels the images may have, the likeliest first.
 
@@ -142,8 +148,15 @@ def _channels_to_try(model: Any) -> list[tuple[int, ...]]:
     equal parts of what the first one takes.
     """
     torch = need("torch", "torch")
-    kinds = (torch.nn.Conv2d, torch.nn.ConvTranspose2d)
-    taken = [int(m.in_channels) for m in model.modules() if isinstance(m, kinds)] or [3]
+    kinds = tuple(
+        getattr(torch.nn, f"{name}{n}d") for name in ("Conv", "ConvTranspose") for n in (1, 2, 3)
+    )
+    known = [
+        int(node.meta["val"].shape[1])
+        for node in (model.graph.nodes if isinstance(model, torch.fx.GraphModule) else ())
+        if node.op == "placeholder" and len(getattr(node.meta.get("val"), "shape", ())) > 2
+    ]
+    taken = known or [int(m.in_channels) for m in model.modules() if isinstance(m, kinds)] or [3]
     count = image_count(model)
     first = taken[0]
     tries = [(first,) * count, (first // count,) * count, tuple((taken + taken * count)[:count])]
@@ -198,12 +211,27 @@ def _name(graph: LayerGraph, node: Any, given: Place | list[Place]) -> None:
     """Let the paths of all modules around a node stand for it; later nodes take over."""
     last = given if isinstance(given, Place) else given[-1]
     for path, _ in (node.meta.get("nn_module_stack") or {}).values():
-        if path:
-            graph.aliases[str(path)] = last.node
+        if path and str(path) != INNER[:-1]:
+            graph.aliases[str(path).removeprefix(INNER)] = last.node
 
 
-def _results(graph: Any, places: dict[str, Place | list[Place]]) -> tuple[str, ...]:
+def _results(exported: Any, places: dict[str, Place | list[Place]]) -> tuple[str, ...]:
     """Return the nodes that the model gives, the first one first."""
-    output = next(node for node in graph.nodes if node.op == "output")
+    output = next(node for node in exported.graph.nodes if node.op == "output")
     found = [places[node.name] for node in output.all_input_nodes if node.name in places]
     return tuple(dict.fromkeys(place.node for place in found if isinstance(place, Place)))
+
+
+def _named_results(
+    torch: Any, exported: Any, places: dict[str, Place | list[Place]]
+) -> Iterator[tuple[str, str]]:
+    """Return the model's outputs by their keys and numbers: "logits", "features.0"."""
+    names = list(exported.graph_signature.user_outputs)
+    tree = torch.utils._pytree.tree_unflatten(names, exported.call_spec.out_spec)
+    for path, name in torch.utils._pytree.tree_flatten_with_path(tree)[0]:
+        place = places.get(str(name))
+        if path and isinstance(place, Place):
+            keys = (
+                getattr(key, "key", getattr(key, "idx", getattr(key, "name", ""))) for key in path
+            )
+            yield ".".join(map(str, keys)), place.node

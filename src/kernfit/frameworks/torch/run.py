@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,8 @@ import numpy as np
 from kernfit.arrays import Array
 from kernfit.errors import InvalidInput
 from kernfit.frameworks.runner import Runner, apart
-from kernfit.frameworks.torch.read import export, image_count, read_torch
+from kernfit.frameworks.torch.inputs import image_count, plain
+from kernfit.frameworks.torch.read import export, read_torch
 from kernfit.hashing import digest
 from kernfit.packages import need
 
@@ -35,6 +37,7 @@ def torch_runner(
         If there is no such layer.
     """
     torch = need("torch", "torch")
+    model = plain(model)
     target: str | None = None
     counts: tuple[int, ...] = (1,)
     if layer is not None or image_count(model) > 1:
@@ -56,14 +59,14 @@ def torch_runner(
             if target is None:
                 given = _called(model, images)
             else:
-                size = tuple(image.shape[-2:])
+                size = tuple(image.shape[1:])
                 if size not in exported:
-                    exported[size] = export(model, (size[0], size[1])).module()
+                    exported[size] = export(model, size).module()
                 given = upto(torch, exported[size], target, images)
-        if given.ndim != 4:
+        if given.ndim != image.ndim + 1:
             raise InvalidInput(
-                f"layer {target or 'output'!r} must be a feature map (batch, channels, rows, "
-                f"columns), got shape {tuple(given.shape)}: choose a layer before it"
+                f"layer {target or 'output'!r} must be a feature map (batch, channels and "
+                f"the image's axes), got shape {tuple(given.shape)}: choose a layer before it"
             )
         # NumPy has no bfloat16.
         kept = given[0].float() if given.dtype == torch.bfloat16 else given[0]
@@ -80,7 +83,8 @@ def torch_runner(
 def _called(model: Any, images: list[Any]) -> Any:
     """Call a module in inference mode and leave it as it was."""
     training = [module for module in model.modules() if module.training]
-    model.eval()
+    with suppress(NotImplementedError):  # of what has been exported, which is so already
+        model.eval()
     try:
         given = model(*images)
     finally:

@@ -8,14 +8,15 @@ import numpy as np
 
 from kernfit.arrays import Array
 from kernfit.frameworks.runner import Runner, apart
+from kernfit.frameworks.torch.inputs import plain
 from kernfit.frameworks.torch.ops import KEPT
 from kernfit.frameworks.torch.read import export, read_torch
 from kernfit.packages import need
 
-WEIGHED = ("conv2d", "conv_transpose2d", "linear")
+WEIGHED = ("linear", *(f"conv{kind}{n}d" for kind in ("", "_transpose") for n in (1, 2, 3)))
 # Each of some elements depends on all of them.
 MIXED = ("softmax", "log_softmax", "layer_norm", "rms_norm")
-SUMMED = ("avg_pool2d", "upsample_bilinear2d", "upsample_bicubic2d", "adaptive_avg_pool2d")
+SUMMED = ("avg_pool", "upsample_", "_upsample_", "adaptive_avg_pool")
 
 
 def torch_twin(
@@ -38,6 +39,7 @@ def torch_twin(
         Weights that are zero stay zero.
     """
     torch = need("torch", "torch")
+    model = plain(model)
 
     interpreter: Any = torch.fx.Interpreter
 
@@ -47,6 +49,11 @@ def torch_twin(
         def __init__(self, program: Any, target: str) -> None:
             super().__init__(program)
             self.target, self.found = target, None
+            # What depends on the image: other numbers are left as they are.
+            self._moved: set[Any] = set()
+            for node in self.module.graph.nodes:
+                if node.op == "placeholder" or self._moved.intersection(node.all_input_nodes):
+                    self._moved.add(node)
 
         def run_node(self, node: Any) -> Any:
             value = self._value(node)
@@ -59,41 +66,37 @@ def torch_twin(
                 return super().run_node(node)
             args, kwargs = self.fetch_args_kwargs_from_env(node)
             name = str(node.target).split(".")[1] if "." in str(node.target) else ""
-            plain = name.rstrip("_")
+            plain_op = name.rstrip("_")
             tags = getattr(node.target, "tags", ())
-            images = [
-                self.env[before]
-                for before in node.all_input_nodes
-                if before.op == "call_function" or before in self._image
-            ]
-            if pointwise & {plain, node.name, str(node.target)} or (
-                images and (plain in KEPT or torch.Tag.pointwise in tags)
+            images = [self.env[before] for before in node.all_input_nodes if before in self._moved]
+            if not images:
+                return node.target(*args, **kwargs)
+            if pointwise & {plain_op, node.name, str(node.target)} or (
+                plain_op in KEPT
+                or (plain_op == "instance_norm" and not args[5])
+                or torch.Tag.pointwise in tags
             ):
                 return torch.sign(sum(images[1:], images[0]))
-            if plain in WEIGHED:
+            if plain_op in WEIGHED:
                 ones = (args[1] != 0).to(args[1]) if zeros else torch.ones_like(args[1])
                 args = (args[0], ones, None, *args[3:])
                 args = args[: max(2, len(node.args))]
                 return torch.sign(node.target(*args, **(kwargs | {})))
-            if plain in MIXED:
+            if plain_op in MIXED:
                 over = args[1] if isinstance(args[1], int) else range(-len(args[1]), 0)
                 axes = [over] if isinstance(over, int) else list(over)
                 return torch.sign(args[0].sum(axes, keepdim=True).expand_as(args[0]))
             value = node.target(*args, **kwargs)
-            return torch.sign(value) if plain in SUMMED else value
-
-        @property
-        def _image(self) -> set[Any]:
-            return {node for node in self.module.graph.nodes if node.op == "placeholder"}
+            return torch.sign(value) if plain_op.startswith(SUMMED) else value
 
     programs: dict[tuple[int, ...], Any] = {}
     graph = read_torch(model, pointwise=pointwise)
     target = graph.find(layer)
 
     def run(image: Array) -> Array:
-        size = image.shape[-2:]
+        size = image.shape[1:]
         if size not in programs:
-            programs[size] = export(model, (size[0], size[1])).module()
+            programs[size] = export(model, size).module()
         twin = Twin(programs[size], target.partition(":")[0])
         parts = apart(image, graph.image_channels)
         with torch.no_grad():
