@@ -137,7 +137,7 @@ def _printable(text: str) -> str:
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
-def _pair(pair: tuple[Any, Any]) -> str:
+def _pair(numbers: tuple[Any, ...]) -> str:
     """Return "3" for (3, 3), "1x3" for (1, 3), "-" where there is none."""
-    rows, columns = ("-" if n is None else str(n) for n in pair)
-    return rows if rows == columns else f"{rows}x{columns}"
+    texts = ["-" if n is None else str(n) for n in numbers]
+    return texts[0] if len(set(texts)) == 1 else "x".join(texts)

@@ -15,6 +15,10 @@ def _as_it_is(model: Any, _layer: str, _pointwise: frozenset[str]) -> Any:
     return model
 
 
+def _two(_model: Any) -> int:
+    return 2
+
+
 @dataclass(frozen=True)
 class Framework:
     """How models of one kind are read, run and measured; nothing optional is imported before.
@@ -36,6 +40,8 @@ class Framework:
         as a dense layer, often takes images of one size only.
     fix : function of a model and a mapping, or None
         The model with some of its inputs, by name, as constants.
+    dimensions : function of a model
+        How many axes an image of it has.
     gradient : function or None
         The root mean square gradient of an element, by pixel.
     """
@@ -47,4 +53,5 @@ class Framework:
     twin: Callable[[Any, str | None, frozenset[str], bool], Runner] | None = None
     cut: Callable[[Any, str, frozenset[str]], Any] = _as_it_is
     fix: Callable[[Any, Mapping[str, Any]], Any] | None = None
+    dimensions: Callable[[Any], int] = _two
     gradient: Callable[..., Array] | None = None

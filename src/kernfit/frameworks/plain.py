@@ -8,19 +8,19 @@ from typing import Any
 from kernfit.errors import InvalidInput
 from kernfit.frameworks.framework import Framework
 from kernfit.frameworks.runner import Runner
-from kernfit.graph.graph import LayerGraph, Pair, as_graph, is_layers
+from kernfit.graph.graph import LayerGraph, Sizes, as_graph, is_layers
 from kernfit.graph.stack import as_stack, stack_graph, stack_maps
 from kernfit.hashing import digest
 
 
-def _read_layers(model: Any, *, shape: Pair | None, pointwise: frozenset[str]) -> LayerGraph:
+def _read_layers(model: Any, *, shape: Sizes | None, pointwise: frozenset[str]) -> LayerGraph:
     graph = as_graph(model)
     if shape is not None:
         graph = LayerGraph(graph.nodes, graph.aliases, graph.results, shape)
     return graph
 
 
-def _read_kernels(model: Any, *, shape: Pair | None, pointwise: frozenset[str]) -> LayerGraph:
+def _read_kernels(model: Any, *, shape: Sizes | None, pointwise: frozenset[str]) -> LayerGraph:
     stack = as_stack(model)
     assert stack is not None  # as KERNELS owns it
     return stack_graph(stack, shape)
@@ -38,7 +38,7 @@ def _is_function(model: Any) -> bool:
     return isinstance(model, (types.FunctionType, types.MethodType, types.BuiltinFunctionType))
 
 
-def _read_function(model: Any, *, shape: Pair | None, pointwise: frozenset[str]) -> LayerGraph:
+def _read_function(model: Any, *, shape: Sizes | None, pointwise: frozenset[str]) -> LayerGraph:
     raise InvalidInput(
         f"model must be one whose operations can be read, got the function {_named(model)}: give "
         "a plan, made for layers that see as much as it does"
@@ -53,7 +53,9 @@ def _named(model: Any) -> str:
     return str(getattr(model, "__qualname__", type(model).__name__))
 
 
-LAYERS = Framework("layers", is_layers, _read_layers)
+LAYERS = Framework(
+    "layers", is_layers, _read_layers, dimensions=lambda model: as_graph(model).dimensions
+)
 KERNELS = Framework(
     "kernels", lambda model: as_stack(model) is not None, _read_kernels, _run_kernels
 )

@@ -7,7 +7,6 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from kernfit.arrays import as_pair_of_ints
 from kernfit.errors import InvalidInput, RefusedFile
 from kernfit.frameworks.framework import Framework
 from kernfit.frameworks.keras import KERAS
@@ -15,7 +14,7 @@ from kernfit.frameworks.onnx import ONNX
 from kernfit.frameworks.plain import FUNCTION, KERNELS, LAYERS
 from kernfit.frameworks.runner import Runner
 from kernfit.frameworks.torch import TORCH
-from kernfit.graph.graph import LayerGraph, Pair
+from kernfit.graph.graph import LayerGraph, Sizes, as_sizes
 
 # Keras before torch: with that backend a Keras model is a torch.nn.Module as well.
 FRAMEWORKS = (LAYERS, KERNELS, ONNX, KERAS, TORCH, FUNCTION)
@@ -50,6 +49,11 @@ def framework_of(model: Any) -> Framework:
     )
 
 
+def dimensions_of(model: Any) -> int:
+    """Return how many axes an image of a model has: 2, or 1 or 3 where its layers say so."""
+    return framework_of(model).dimensions(model)
+
+
 def given(model: Any, example_inputs: Mapping[str, Any] | None) -> Any:
     """Return a model that takes images only, what it takes beside them being constants.
 
@@ -70,7 +74,7 @@ def given(model: Any, example_inputs: Mapping[str, Any] | None) -> Any:
 
 
 def graph_of(
-    model: Any, *, shape: Pair | None = None, pointwise: Collection[str] = ()
+    model: Any, *, shape: int | Sizes | None = None, pointwise: Collection[str] = ()
 ) -> LayerGraph:
     """Return the operations of a model as a graph.
 
@@ -95,7 +99,7 @@ def graph_of(
         If a file is no model that is read.
     """
     if shape is not None:
-        shape = as_pair_of_ints(shape, "shape", least=1)
+        shape = as_sizes(shape, "shape", dimensions_of(model))
     return framework_of(model).read(model, shape=shape, pointwise=names(pointwise))
 
 

@@ -19,12 +19,13 @@ def like_tensor(result: Array, tensor: Any) -> Any:
 
     Parameters
     ----------
-    result : ndarray, shape (channels, rows, columns)
+    result : ndarray, shape (channels, rows, columns) or as many axes as the image has
     tensor : torch.Tensor
-        Its axes in front of the last three have length 1. Integers do not make the result whole.
+        Its axes in front of those of the result have length 1. Integers do not round the
+        result.
     """
     torch = sys.modules["torch"]
     found = torch.from_numpy(result).to(tensor.device)
     if tensor.is_floating_point():
         found = found.to(tensor.dtype)
-    return found[(None,) * max(0, tensor.ndim - 3)]
+    return found[(None,) * max(0, tensor.ndim - result.ndim)]

@@ -27,8 +27,8 @@ def lengths_of(graph: LayerGraph, shape: Pair) -> dict[str, Pair]:
         By name; 0 where nothing is left.
     """
     found = {}
-    for name, ((rows, columns), _) in graph.sizes(shape).items():
-        found[name] = max(rows, 0), max(columns, 0)
+    for name, (lengths, _) in graph.sizes(shape).items():
+        found[name] = max(lengths[0], 0), max(lengths[1], 0)
     return found
 
 

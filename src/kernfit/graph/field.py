@@ -12,7 +12,7 @@ from kernfit.arrays import as_image
 from kernfit.display import pairs_as_html
 from kernfit.errors import InvalidInput
 from kernfit.graph.extent import ONE_TO_ONE, Extent
-from kernfit.graph.graph import LayerGraph, Node, Pair, Sizes
+from kernfit.graph.graph import LayerGraph, Node, Pair, Sizes, axis_names
 from kernfit.graph.refusals import UnfitSize
 from kernfit.graph.rules import Rule, Whole
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Number = int | Fraction
-AXES = ("rows", "columns")
 
 
 @dataclass(frozen=True)
@@ -50,9 +49,10 @@ class ReceptiveField:
     ----------
     layer : str
         The node that it belongs to.
-    rows, columns : Axis
-        The windows themselves.
-    shape : (rows, columns) or None
+    axes : tuple of Axis
+        The windows themselves, along rows and columns; along columns in 1-D, and along planes,
+        rows and columns in 3-D. All that follows has as many numbers.
+    shape : tuple of int or None
         The image's size, where it is known.
 
     Examples
@@ -68,61 +68,63 @@ class ReceptiveField:
     """
 
     layer: str
-    rows: Axis
-    columns: Axis
+    axes: tuple[Axis, ...]
     shape: Sizes | None = None
 
     @property
-    def axes(self) -> tuple[Axis, Axis]:
-        """Rows, then columns."""
-        return self.rows, self.columns
+    def rows(self) -> Axis:
+        """Along rows, the last axis but one."""
+        return self.axes[-2]
 
     @property
-    def size(self) -> tuple[int | None, int | None]:
+    def columns(self) -> Axis:
+        """Along columns, the last axis."""
+        return self.axes[-1]
+
+    @property
+    def size(self) -> tuple[int | None, ...]:
         """(rows, columns) of the window, in pixels of the image; None: the whole image.
 
         It may be larger than the image. After up-sampling windows differ: then the largest.
         """
-        rows, columns = (axis.extent.size if axis.extent else None for axis in self.axes)
-        return rows, columns
+        return tuple(axis.extent.size if axis.extent else None for axis in self.axes)
 
     @property
-    def stride(self) -> tuple[Number | None, Number | None]:
+    def stride(self) -> tuple[Number | None, ...]:
         """Pixels from the window of one output element to that of the next.
 
         A fraction after up-sampling; None where each window is the whole image.
         """
-        rows, columns = (
+        return tuple(
             None if axis.extent is None else _plain(axis.extent.stride) for axis in self.axes
         )
-        return rows, columns
 
     @property
-    def padding(self) -> tuple[int | None, int | None]:
+    def padding(self) -> tuple[int | None, ...]:
         """How far the window of output element (0, 0) begins above and left of the image."""
         found = []
         for axis in self.axes:
             span = None if axis.extent is None else axis.extent.span(0)
             found.append(None if span is None else -span[0])
-        return found[0], found[1]
+        return tuple(found)
 
     @property
-    def aligned(self) -> tuple[bool, bool]:
+    def aligned(self) -> tuple[bool, ...]:
         """Whether all paths that meet on the way have their windows around the same centres."""
-        return self.rows.aligned, self.columns.aligned
+        return tuple(axis.aligned for axis in self.axes)
 
     @property
-    def whole(self) -> tuple[str, str]:
+    def whole(self) -> tuple[str, ...]:
         """Why an element sees the whole image, for rows and columns; empty if it does not."""
-        return self.rows.whole, self.columns.whole
+        return tuple(axis.whole for axis in self.axes)
 
-    def window(self, row: int, column: int) -> tuple[Pair, Pair]:
+    def window(self, *element: int) -> tuple[Pair, ...]:
         """Return the input rows and columns behind one output element.
 
         Parameters
         ----------
-        row, column : int
-            The output element.
+        *element : int
+            The output element: row and column, in 2-D.
 
         Returns
         -------
@@ -133,9 +135,14 @@ class ReceptiveField:
         Raises
         ------
         InvalidInput
-            If it is the whole image and the image's size is not known.
+            If it is the whole image and the image's size is not known, or the element has not
+            one number for each axis.
         """
-        return self._along(0, row), self._along(1, column)
+        if len(element) != len(self.axes):
+            raise InvalidInput(
+                f"element must have {len(self.axes)} numbers, one for each axis, got {element}"
+            )
+        return tuple(self._along(axis, n) for axis, n in enumerate(element))
 
     def plot(
         self,
@@ -173,13 +180,17 @@ class ReceptiveField:
         """
         from kernfit.plots import draw_window
 
+        if len(self.axes) != 2:
+            raise InvalidInput(
+                f"a field must have two axes to be drawn, got {len(self.axes)}: print it instead"
+            )
         pixels = None if image is None else as_image(image)
         shape = self.shape if pixels is None else pixels.shape[-2:]
         if element is None:
             row, column = (self._middle(axis, shape) for axis in (0, 1))
         else:
             row, column = element
-        window = self.window(row, column)
+        window = self._along(0, row), self._along(1, column)
         (top, bottom), (left, right) = window
         title = f"{self.layer} [{row}, {column}] sees {bottom - top}x{right - left}"
         frame = None if shape is None else (shape[-2], shape[-1])
@@ -188,6 +199,9 @@ class ReceptiveField:
     def _middle(self, axis: int, shape: Sizes | None) -> int:
         extent = self.axes[axis].extent
         return 0 if extent is None or shape is None else int(shape[axis] / extent.stride) // 2
+
+    def _name(self, axis: int) -> str:
+        return axis_names(len(self.axes))[axis]
 
     def _lines(self) -> list[tuple[str, str]]:
         """Return what there is to say, as names and values."""
@@ -215,7 +229,7 @@ class ReceptiveField:
         if extent is None:
             if self.shape is None:
                 raise InvalidInput(
-                    f"the window of {self.layer!r} is the whole image along {AXES[axis]} "
+                    f"the window of {self.layer!r} is the whole image along {self._name(axis)} "
                     f"({self.axes[axis].whole}): give shape=(rows, columns)"
                 )
             return 0, self.shape[axis]
@@ -249,15 +263,15 @@ def fields_of(graph: LayerGraph) -> dict[str, ReceptiveField]:
         If paths of different strides meet.
     """
     rules = graph.resolved(graph.shape or _assumed(graph))
-    known: dict[str, tuple[Axis, Axis]] = {}
+    known: dict[str, tuple[Axis, ...]] = {}
+    names = axis_names(graph.dimensions)
     for node in graph.nodes.values():
         inputs = [known[name] for name in node.inputs]
-        rows, columns = (
-            _through(node, [pair[axis] for pair in inputs], rules[node.name][axis], AXES[axis])
-            for axis in (0, 1)
+        known[node.name] = tuple(
+            _through(node, [axes[axis] for axes in inputs], rules[node.name][axis], names[axis])
+            for axis in range(graph.dimensions)
         )
-        known[node.name] = rows, columns
-    return {name: ReceptiveField(name, *axes, graph.shape) for name, axes in known.items()}
+    return {name: ReceptiveField(name, axes, graph.shape) for name, axes in known.items()}
 
 
 def _through(node: Node, inputs: list[Axis], rule: Rule, along: str) -> Axis:
@@ -288,15 +302,15 @@ def _merge(node: Node, one: Axis, other: Axis, along: str) -> Axis:
     )
 
 
-def _assumed(graph: LayerGraph) -> Pair:
+def _assumed(graph: LayerGraph) -> Sizes:
     """Return a size for "same" padding where none is known: one that all strides divide."""
-    return 2**12 * 3**2 * 5, 2**12 * 3**2 * 5
+    return (2**12 * 3**2 * 5,) * graph.dimensions
 
 
-def _both(pair: tuple[Any, Any], nothing: str) -> str:
+def _both(pair: tuple[Any, ...], nothing: str) -> str:
     """Return "3x3", or the word for nothing where an axis has none."""
     texts = [nothing if n is None else str(n) for n in pair]
-    return nothing if texts == [nothing] * 2 else " x ".join(texts)
+    return nothing if set(texts) == {nothing} else " x ".join(texts)
 
 
 def _plain(number: Fraction) -> Number:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from kernfit.arrays import as_pair_of_ints, one_of
 from kernfit.errors import InvalidInput
@@ -27,7 +27,8 @@ class LayerSpec:
     Parameters
     ----------
     size : int or (rows, columns)
-        Taps of the window.
+        Taps of the window. One number in a tuple stands for 1-D, three for 3-D (planes, rows,
+        columns); all of them then have as many.
     stride : int or pair, default 1
         Input elements from one output element to the next.
     dilation : int or pair, default 1
@@ -55,13 +56,16 @@ class LayerSpec:
     (1, 2)
     """
 
-    size: int | Pair
-    stride: int | Pair = 1
-    dilation: int | Pair = 1
-    padding: int | Pair | Literal["same"] = 0
+    size: int | Sizes
+    stride: int | Sizes = 1
+    dilation: int | Sizes = 1
+    padding: int | Sizes | Literal["same"] = 0
     transposed: bool = False
 
     def __post_init__(self) -> None:
+        given = (self.size, self.stride, self.dilation, self.padding)
+        several = [len(value) for value in given if isinstance(value, (tuple, list))]
+        count = several[0] if several else 2
         for name, least in (("size", 1), ("stride", 1), ("dilation", 1), ("padding", 0)):
             value = getattr(self, name)
             if name == "padding" and isinstance(value, str):
@@ -72,21 +76,21 @@ class LayerSpec:
                         "give the elements that are taken away"
                     )
                 continue
-            value = as_pair_of_ints(value, name, least=least)
-            object.__setattr__(self, name, value)
+            object.__setattr__(self, name, as_sizes(value, name, count, least=least))
 
     @property
     def rules(self) -> Rules:
-        """The rule along rows and the one along columns."""
-        return self._along(0), self._along(1)
+        """The rules along each axis: rows and columns, in 2-D."""
+        count = len(as_sizes(self.size, "size"))
+        return tuple(self._along(axis) for axis in range(count))
 
     def _along(self, axis: int) -> Rule:
         size, stride, dilation = (
-            as_pair_of_ints(pair, "pair")[axis] for pair in (self.size, self.stride, self.dilation)
+            as_sizes(value, "size")[axis] for value in (self.size, self.stride, self.dilation)
         )
         if isinstance(self.padding, str):
             return Window(size, stride, dilation, same="upper")
-        padding = as_pair_of_ints(self.padding, "padding")[axis]
+        padding = as_sizes(self.padding, "padding", least=0)[axis]
         kind = Transposed if self.transposed else Window
         return kind(size, stride, dilation, padding, padding)
 
@@ -148,6 +152,11 @@ class LayerGraph:
         return next(iter(self.nodes))
 
     @property
+    def dimensions(self) -> int:
+        """How many axes the image has."""
+        return len(self.nodes[self.image].rules)
+
+    @property
     def output(self) -> str:
         """The node that the model gives; the first of several."""
         return self.results[0] if self.results else next(reversed(self.nodes))
@@ -175,7 +184,7 @@ class LayerGraph:
         name: str,
         op: str,
         inputs: Iterable[str],
-        rules: Rules = (SAME_PLACE, SAME_PLACE),
+        rules: Rules | None = None,
         channels: int | None = None,
     ) -> str:
         """Add any operation and return its name.
@@ -187,6 +196,11 @@ class LayerGraph:
         """
         if name in self.nodes:
             raise InvalidInput(f"node names must be unique, got {name!r} twice: choose another")
+        rules = rules or (SAME_PLACE,) * self.dimensions
+        if len(rules) != self.dimensions:
+            raise InvalidInput(
+                f"node {name!r} must have {self.dimensions} axes as the image has, got {len(rules)}"
+            )
         node = Node(name, op, tuple(dict.fromkeys(inputs)), rules, channels)
         for missing in (before for before in node.inputs if before not in self.nodes):
             raise InvalidInput(
@@ -263,11 +277,38 @@ class LayerGraph:
         return {name: rules for name, (_, rules) in self.sizes(lengths).items()}
 
 
+def graph_in(dimensions: int) -> LayerGraph:
+    """Return an empty graph for images with so many axes."""
+    return LayerGraph({IMAGE: Node(IMAGE, "image", (), (SAME_PLACE,) * dimensions)})
+
+
+def axis_names(count: int) -> tuple[str, ...]:
+    """Return what the axes of an image are called, the last of planes, rows and columns."""
+    names = ("planes", "rows", "columns")
+    return names[-count:] if count <= 3 else tuple(f"axis {axis}" for axis in range(count))
+
+
+def as_sizes(value: Any, name: str, count: int | None = None, *, least: int = 1) -> Sizes:
+    """Return one number, or one for each axis, as a tuple of integers.
+
+    Raises
+    ------
+    InvalidInput
+        If they are no integers, too small, or not as many as axes.
+    """
+    if count == 2 or (count is None and not isinstance(value, (tuple, list))):
+        return as_pair_of_ints(value, name, least=least)
+    values = [value] * (count or 1) if isinstance(value, int) else list(value)
+    if count not in (None, len(values)) or not values:
+        raise InvalidInput(f"{name} must be {count} integers, got {value!r}")
+    return tuple(as_pair_of_ints(n, name, least=least)[0] for n in values)
+
+
 def as_graph(layers: LayerGraph | Sequence[LayerSpec]) -> LayerGraph:
     """Return a graph: one as it is, or a list of layers one after the other."""
     if isinstance(layers, LayerGraph):
         return layers
-    graph = LayerGraph()
+    graph = graph_in(len(layers[0].rules) if layers and isinstance(layers[0], LayerSpec) else 2)
     for layer in layers:
         if not isinstance(layer, LayerSpec):
             raise InvalidInput(f"layers must hold LayerSpec only, got {type(layer).__name__}")

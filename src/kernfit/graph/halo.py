@@ -10,8 +10,8 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from kernfit.graph.field import AXES, fields_of
-from kernfit.graph.graph import LayerGraph, Node
+from kernfit.graph.field import fields_of
+from kernfit.graph.graph import LayerGraph, Node, axis_names
 from kernfit.graph.refusals import NeedsWhole, UnfitSize
 from kernfit.graph.rules import Resize, Rule, Whole, Window
 
@@ -36,7 +36,7 @@ class AxisPlan:
     grid : int
         Tiles must begin at its multiples, so that every stride meets the same elements.
     axis : int
-        0 for rows, 1 for columns.
+        0 for rows, 1 for columns, in 2-D.
     """
 
     nodes: tuple[Node, ...]
@@ -45,6 +45,11 @@ class AxisPlan:
     lengths: dict[str, int]
     grid: int
     axis: int
+
+    @property
+    def along(self) -> str:
+        """What the axis is called."""
+        return axis_names(len(self.nodes[0].rules))[self.axis]
 
     @property
     def output(self) -> str:
@@ -86,7 +91,8 @@ def plan_axis(graph: LayerGraph, target: str, axis: int, length: int) -> AxisPla
     strides = _strides(graph, nodes, axis)
     found = lengths_for(nodes, axis, length)
     if isinstance(found, str):
-        raise UnfitSize(f"the model does not take an image of {length} {AXES[axis]}: {found}")
+        along = axis_names(graph.dimensions)[axis]
+        raise UnfitSize(f"the model does not take an image of {length} {along}: {found}")
     lengths, rules = found
     return AxisPlan(nodes, rules, strides, lengths, _grid(nodes, strides, axis), axis)
 

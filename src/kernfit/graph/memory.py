@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from kernfit.graph.graph import LayerGraph, Pair
+import math
+
+from kernfit.graph.graph import LayerGraph, Sizes
 
 BYTES = 4  # float32
 SPARE = 3  # runtimes keep scratch space beside the feature maps, and pad channels
 
 
-def peak_bytes(graph: LayerGraph, target: str, shape: Pair) -> int | None:
+def peak_bytes(graph: LayerGraph, target: str, shape: Sizes) -> int | None:
     """Return about how many bytes are in use at most while a node is computed.
 
     A feature map is counted from the operation that makes it to the last one that reads it; for
@@ -29,20 +31,19 @@ def peak_bytes(graph: LayerGraph, target: str, shape: Pair) -> int | None:
     """
     nodes = graph.upto(target)
     last_use = {name: number for number, node in enumerate(nodes) for name in node.inputs}
-    sizes: dict[str, Pair] = {}
+    sizes: dict[str, Sizes] = {}
     live: dict[str, int] = {}
     peak = 0
     for number, node in enumerate(nodes):
         if node.channels is None:
             return None
         seen = [sizes[name] for name in node.inputs] or [shape]
-        rows, columns = (max(pair[axis] for pair in seen) for axis in (0, 1))
-        size = (
-            max(node.rules[0].at(rows).length(rows), 1),
-            max(node.rules[1].at(columns).length(columns), 1),
+        longest = [max(lengths) for lengths in zip(*seen, strict=True)]
+        size = tuple(
+            max(rule.at(n).length(n), 1) for rule, n in zip(node.rules, longest, strict=True)
         )
         sizes[node.name] = size
-        live[node.name] = size[0] * size[1] * node.channels * BYTES
+        live[node.name] = math.prod(size) * node.channels * BYTES
         peak = max(peak, sum(live.values()))
         for name in node.inputs:
             if last_use[name] == number and name in live:

@@ -9,7 +9,7 @@ import numpy as np
 
 from kernfit.arrays import Array
 from kernfit.errors import InvalidInput
-from kernfit.graph.graph import LayerGraph, Pair
+from kernfit.graph.graph import LayerGraph, Sizes
 from kernfit.graph.rules import Window
 from kernfit.kernel import Kernel
 
@@ -40,7 +40,7 @@ def as_stack(model: Any) -> Stack | None:
     return None
 
 
-def stack_graph(stack: Stack, shape: Pair | None = None) -> LayerGraph:
+def stack_graph(stack: Stack, shape: Sizes | None = None) -> LayerGraph:
     """Return the operations of layers of kernels: "layer1", "layer2" and so on.
 
     Kernels side by side are "layer1:0", "layer1:1" and so on, merged in "layer1".

@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass
 
 from kernfit.graph.extent import Extent, union
-from kernfit.graph.field import AXES
 from kernfit.graph.graph import Pair
 from kernfit.graph.halo import AxisPlan, clean_elements
 from kernfit.graph.refusals import NeedsWhole
@@ -151,7 +150,7 @@ class Cutter:
                     return start, stop
             if start == 0 and stop == plan.length:
                 raise NeedsWhole(
-                    f"no tile along {AXES[plan.axis]} equals the whole image at output {first}: "
+                    f"no tile along {plan.along} equals the whole image at output {first}: "
                     "run the model on the whole image"
                 )
             start = max(0, start - plan.grid)

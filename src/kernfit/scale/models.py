@@ -70,7 +70,11 @@ class ModelTiles:
         if self._runner is None:
             self._runner = _runner(*self._what)[0]
         return run_tile(
-            self._runner, window, self._rows[tile[0]], self._columns[tile[1]], self._divide
+            self._runner,
+            window,
+            self._rows[tile[0]],
+            self._columns[tile[1]],
+            divide=self._divide,
         )
 
 
@@ -169,7 +173,7 @@ def tile_file(
     (first,) = workers.map(compute, tasks[:1])
     file = Result(
         out,
-        (len(first), *plan.result),
+        (len(first), plan.result[0], plan.result[1]),
         first.dtype,
         digest(f"{tiles.mark} {source.mark} {plan!r} {pad} {divide}".encode()),
         first.shape[1:],

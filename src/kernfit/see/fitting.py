@@ -8,12 +8,17 @@ from typing import Any
 
 from kernfit.errors import InvalidInput
 from kernfit.frameworks.registry import ending_at, graph_of
-from kernfit.graph.field import AXES, fields_of
-from kernfit.graph.graph import LayerGraph, Pair
+from kernfit.graph.field import fields_of
+from kernfit.graph.graph import LayerGraph, Sizes
 from kernfit.graph.halo import AxisPlan, grid_of, lengths_for, plan_axis
 from kernfit.graph.refusals import NeedsWhole, UnfitSize
 
 SEARCHED = 4096  # how much longer an image may be made
+
+
+def by(lengths: Sizes) -> str:
+    """Return lengths as text, such as 256x256."""
+    return "x".join(map(str, lengths))
 
 
 @dataclass(frozen=True)
@@ -33,14 +38,13 @@ class Fitting:
     axes: tuple[AxisPlan, ...]
 
     @property
-    def shape(self) -> Pair:
+    def shape(self) -> Sizes:
         """Of the image."""
-        rows, columns = (plan.length for plan in self.axes)
-        return rows, columns
+        return tuple(plan.length for plan in self.axes)
 
 
 def fitted(
-    model: Any, shape: Pair, *, pad: bool, layer: str | None, pointwise: Collection[str]
+    model: Any, shape: Sizes, *, pad: bool, layer: str | None, pointwise: Collection[str]
 ) -> Fitting:
     """Read a model for an image, extended where that is needed and allowed.
 
@@ -58,15 +62,14 @@ def fitted(
             raise
         if pad:
             return larger
-        rows, columns = larger.shape
-        grids = [f"{axis.grid} {AXES[axis.axis]}" for axis in larger.axes if axis.grid > 1]
+        grids = [f"{axis.grid} {axis.along}" for axis in larger.axes if axis.grid > 1]
         more = f", as do multiples of {' and '.join(grids)}" if grids else ""
         raise UnfitSize(
-            f"{refusal}: {rows}x{columns} fits{more}: pad='edge' adds what is missing"
+            f"{refusal}: {by(larger.shape)} fits{more}: pad='edge' adds what is missing"
         ) from refusal
 
 
-def check_tile(fit: Fitting, model: Any, tile: Pair, layer: str | None, names: Any) -> None:
+def check_tile(fit: Fitting, model: Any, tile: Sizes, layer: str | None, names: Any) -> None:
     """Refuse a model that does something else to a tile than to the image.
 
     A size that is fixed in it, of a pooling or an up-sampling, makes other windows of a tile.
@@ -82,12 +85,12 @@ def check_tile(fit: Fitting, model: Any, tile: Pair, layer: str | None, names: A
         if there is None or there.rules != node.rules:
             raise NeedsWhole(
                 f"tiles of the model would not equal the whole: node {node.name!r} ({node.op}) "
-                f"does something else to a tile of {tile[0]}x{tile[1]} than to the image, as a "
+                f"does something else to a tile of {by(tile)} than to the image, as a "
                 "size in it is fixed: run it on the whole image, or choose a layer before it"
             )
 
 
-def _at(model: Any, shape: Pair, layer: str | None, pointwise: Collection[str]) -> Fitting:
+def _at(model: Any, shape: Sizes, layer: str | None, pointwise: Collection[str]) -> Fitting:
     graph = graph_of(model, shape=shape, pointwise=pointwise)
     target = graph.find(layer)
     graph.shape = shape
@@ -96,7 +99,7 @@ def _at(model: Any, shape: Pair, layer: str | None, pointwise: Collection[str]) 
 
 
 def _larger(
-    model: Any, shape: Pair, layer: str | None, pointwise: Collection[str]
+    model: Any, shape: Sizes, layer: str | None, pointwise: Collection[str]
 ) -> Fitting | None:
     """Return the model read for the least larger size found that it takes, or None."""
     for found in _sizes(model, shape, layer, pointwise):
@@ -110,14 +113,14 @@ def _larger(
 
 
 def _sizes(
-    model: Any, shape: Pair, layer: str | None, pointwise: Collection[str]
-) -> Sequence[Pair]:
+    model: Any, shape: Sizes, layer: str | None, pointwise: Collection[str]
+) -> Sequence[Sizes]:
     """Return larger sizes that may fit, the likeliest first.
 
     What the model's own lengths say, where it can be read at all; else whole steps of all its
     strides, read from the size that its reader chooses, or from one with many divisors.
     """
-    for reading in (shape, None, (960, 960)):
+    for reading in (shape, None, (960,) * len(shape)):
         try:
             graph = graph_of(model, shape=reading, pointwise=pointwise)
             target = graph.find(layer)
@@ -125,13 +128,11 @@ def _sizes(
         except UnfitSize:
             continue
         searched = [_length(graph, target, axis, n) for axis, n in enumerate(shape)]
-        rounded = [
-            -(-n // grid) * grid
-            for n, grid in zip(shape, (grid_of(graph, target, a) for a in (0, 1)), strict=True)
-        ]
-        found = [(rounded[0], rounded[1])]
-        if searched[0] is not None and searched[1] is not None:
-            found.insert(0, (searched[0], searched[1]))
+        grids = [grid_of(graph, target, axis) for axis in range(len(shape))]
+        found = [tuple(-(-n // grid) * grid for n, grid in zip(shape, grids, strict=True))]
+        lengths = tuple(n for n in searched if n is not None)
+        if len(lengths) == len(shape):
+            found.insert(0, lengths)
         return [size for size in found if size != shape]
     return []
 

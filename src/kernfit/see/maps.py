@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from kernfit.arrays import Array, as_image
 from kernfit.errors import InvalidInput
-from kernfit.frameworks.registry import given, runner_for
+from kernfit.frameworks.registry import dimensions_of, given, runner_for
 from kernfit.graph.stack import as_stack, stack_maps
 from kernfit.io.images import read_image
 
@@ -35,7 +35,8 @@ def feature_maps(
         lie side by side; lists in a list are layers, each of which reads the maps of the one
         before it.
     image : array_like or path
-        (rows, columns) or (channels, rows, columns), or an image file.
+        (rows, columns) or (channels, rows, columns), or an image file. Of a model of volumes or
+        signals, an array with one axis for each of theirs, and one for channels or none.
     layer : str, optional
         A node or module of the model, of kernels "layer1", "layer2" and so on. Default: its
         (first) output.
@@ -69,21 +70,22 @@ def feature_maps(
     >>> feature_maps(layers, image, "layer1").shape, feature_maps(layers, image).shape
     ((2, 4, 4), (2, 4, 4))
     """
-    stack = as_stack(model)
+    model = given(model, example_inputs)
+    stack, count = as_stack(model), dimensions_of(model)
     if isinstance(image, (str, os.PathLike)):
         pixels: Array = read_image(image).pixels
     else:
-        pixels = as_image(image)
+        pixels = as_image(image) if count == 2 else np.asarray(image)
     if divide != 1:
         pixels = pixels / divide
     if stack is not None:
         return stack_maps(stack, pixels, layer)
-    if pixels.ndim == 2:
+    if pixels.ndim == count:
         pixels = pixels[np.newaxis]
-    if pixels.ndim != 3:
+    if pixels.ndim != count + 1:
         raise InvalidInput(
-            "image must have shape (rows, columns) or (channels, rows, columns), got "
-            f"{pixels.shape}"
+            f"image must have {count} axes, and one for channels in front of them or none, got "
+            f"shape {pixels.shape}"
         )
-    runner, _ = runner_for(given(model, example_inputs), layer, pointwise=pointwise)
+    runner, _ = runner_for(model, layer, pointwise=pointwise)
     return runner(pixels.astype(np.float32))

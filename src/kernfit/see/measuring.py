@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from kernfit.arrays import Array
 from kernfit.errors import InvalidInput
-from kernfit.frameworks.registry import ending_at, framework_of, given, graph_of, names
+from kernfit.frameworks.registry import (
+    dimensions_of,
+    ending_at,
+    framework_of,
+    given,
+    graph_of,
+    names,
+)
 from kernfit.frameworks.runner import Runner
 from kernfit.graph.extent import Span
-from kernfit.graph.field import AXES, fields_of
-from kernfit.graph.graph import Pair
+from kernfit.graph.field import fields_of
+from kernfit.graph.graph import Sizes, axis_names
 
-LEAST = 64  # pixels of the axis that is not measured
+LEAST = 64  # pixels of an axis that is not measured, in 1-D and 2-D
+LEAST_OF_VOLUMES = 16
 
 
 @dataclass(frozen=True)
@@ -24,7 +33,8 @@ class Check:
 
     Attributes
     ----------
-    axis : {"rows", "columns"}
+    axis : str
+        "rows" or "columns", in 3-D also "planes".
     element : int
     expected, measured : (first, last) or None
         Pixels within the image; None: it depends on nothing.
@@ -97,6 +107,8 @@ def verify(
     pointwise: Collection[str] = (),
     zeros: bool = False,
     example_inputs: Mapping[str, Any] | None = None,
+    shape: Sizes | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Verification:
     """Measure a layer's windows on the running model and compare them with `receptive_field`.
 
@@ -114,6 +126,11 @@ def verify(
         As in `receptive_field`.
     example_inputs : mapping, optional
         As in `receptive_field`.
+    shape : (rows, columns), optional
+        Of the image to measure on. Default: one that holds a window along one axis and is small
+        along the others.
+    progress : function, optional
+        Called with the number of windows measured, and of all.
     zeros : bool, default False
         Weights of the model that are zero stay zero: a layer whose outer taps are dead sees less
         than was worked out, which then is an upper ``bound``.
@@ -149,28 +166,36 @@ def verify(
         )
     model = ending_at(model, layer, marked)
     twin = twin_of(model, layer, marked, zeros)
-    checks: list[Check] = []
+    tasks: list[tuple[_Reach, int, Span, str]] = []
     target = ""
-    for axis in (0, 1):
-        shape = _shape_to_measure(model, layer, marked, axis)
-        graph = graph_of(model, shape=shape, pointwise=marked)
-        target = graph.find(layer)
+    for axis in range(dimensions_of(model)):
+        size = _shape_to_measure(model, layer, marked, axis) if shape is None else shape
+        graph = graph_of(model, shape=size, pointwise=marked)
+        size, target = graph.shape or (), graph.find(layer)
         extent = fields_of(graph)[target].axes[axis].extent
-        assert extent is not None  # as its shape was found
-        channels = graph.nodes[graph.image].channels or 1
+        name = axis_names(graph.dimensions)[axis]
+        if extent is None:
+            whole = fields_of(graph)[target].axes[axis].whole
+            raise InvalidInput(
+                f"layer must see a part of the image to be measured, got {target!r}, which sees "
+                f"all {name} of it: {whole}"
+            )
+        reach = _Reach(twin, (graph.nodes[graph.image].channels or 1, *size), axis)
         # How many elements there are depends on the padding: the model itself says it.
-        count = twin(np.zeros((channels, *shape), np.float32)).shape[1 + axis]
-        for element in range(
-            count // 2, min(count, count // 2 + len(extent.spans), count // 2 + 8)
-        ):
+        first, count = reach.count // 2, min(len(extent.spans), 8)
+        for element in range(first, min(reach.count, first + count)):
             span = extent.span(element)
-            inside = None if span is None else (max(0, span[0]), min(shape[axis] - 1, span[1]))
-            found = _measured(twin, (channels, *shape), axis, element, inside)
-            checks.append(Check(AXES[axis], element, inside, found))
+            inside = None if span is None else (max(0, span[0]), min(size[axis] - 1, span[1]))
+            tasks.append((reach, element, inside, name))
+    checks = []
+    for done, (reach, element, inside, name) in enumerate(tasks, 1):
+        checks.append(Check(name, element, inside, reach.measured(element, inside)))
+        if progress is not None:
+            progress(done, len(tasks))
     return Verification(target, tuple(checks))
 
 
-def _shape_to_measure(model: Any, layer: str | None, pointwise: frozenset[str], axis: int) -> Pair:
+def _shape_to_measure(model: Any, layer: str | None, pointwise: frozenset[str], axis: int) -> Sizes:
     """Return an image size that holds a window along one axis and is small along the other.
 
     The model's own size where it takes no such one; windows then end at the image's borders.
@@ -181,18 +206,27 @@ def _shape_to_measure(model: Any, layer: str | None, pointwise: frozenset[str], 
     if extent is None:
         raise InvalidInput(
             f"layer must see a part of the image to be measured, got {field.layer!r}, which sees "
-            f"all {AXES[axis]} of it: {field.axes[axis].whole}"
+            f"all {axis_names(graph.dimensions)[axis]} of it: {field.axes[axis].whole}"
         )
-    # Multiples of 64 suit the strides of most models.
-    long = -(-(extent.size + 4 * extent.inputs) // LEAST) * LEAST
-    other = field.axes[1 - axis].extent
-    short = LEAST if other is None else -(-max(LEAST, 2 * other.inputs) // LEAST) * LEAST
-    strips = [(long, short)]
-    if other is not None:  # a window without padding needs more than a strip
-        strips.append((long, -(-(other.size + other.inputs) // LEAST) * LEAST))
-    shapes = strips if axis == 0 else [(columns, rows) for rows, columns in strips]
+    # Multiples of 64, or 16, suit the strides of most models.
+    least = LEAST if graph.dimensions < 3 else LEAST_OF_VOLUMES
+    long = -(-(extent.size + 4 * extent.inputs) // least) * least
+    others = [other.extent for other in field.axes]
+    short = [
+        least if other is None else -(-max(least, 2 * other.inputs) // least) * least
+        for other in others
+    ]
+    # A window without padding needs more than a strip.
+    wide = [
+        least if other is None else -(-(other.size + other.inputs) // least) * least
+        for other in others
+    ]
+    shapes = [
+        tuple(long if own == axis else n for own, n in enumerate(lengths))
+        for lengths in (short, wide)
+    ]
     if graph.shape is not None:  # a model that takes no other size is measured at its own
-        shapes.append((graph.shape[0], graph.shape[1]))
+        shapes.append(graph.shape)
     for shape in shapes[:-1]:
         try:
             graph_of(model, shape=shape, pointwise=pointwise)
@@ -202,32 +236,42 @@ def _shape_to_measure(model: Any, layer: str | None, pointwise: frozenset[str], 
     return shapes[-1]
 
 
-def _measured(
-    twin: Runner, shape: tuple[int, int, int], axis: int, element: int, guess: Span
-) -> Span:
-    """Return the first and last pixel that reach an element, found by halving."""
-    length = shape[1 + axis]
+class _Reach:
+    """Runs a twin on images that are 1 along a part of one axis; one pass serves all elements."""
 
-    def reached(first: int, last: int) -> bool:
-        """Whether pixels from first to last, both included, reach the element."""
-        if last < first:
-            return False
-        image = np.zeros(shape, np.float32)
-        np.moveaxis(image, 1 + axis, 0)[first : last + 1] = 1
-        answer = np.moveaxis(twin(image), 1 + axis, 0)
-        return bool((answer[element] != 0).any())
+    def __init__(self, twin: Runner, shape: Sizes, axis: int) -> None:
+        self._twin, self._shape, self._axis = twin, shape, axis
+        self._length = shape[1 + axis]
+        self._known: dict[tuple[int, int], Array] = {}
+        self.count = len(self._elements(0, -1))
 
-    if not reached(0, length - 1):
-        return None
-    if guess is not None:
-        low, high = guess
-        # Nothing outside, and something at each end: then the guess is right.
-        outside = reached(0, low - 1) or reached(high + 1, length - 1)
-        if not outside and reached(low, low) and reached(high, high):
-            return guess
-    first = _halved(lambda last: reached(0, last), length)
-    last = length - 1 - _halved(lambda count: reached(length - 1 - count, length - 1), length)
-    return first, last
+    def _elements(self, first: int, last: int) -> Array:
+        """Say which elements pixels from first to last, both included, reach."""
+        if (first, last) not in self._known:
+            image = np.zeros(self._shape, np.float32)
+            np.moveaxis(image, 1 + self._axis, 0)[first : last + 1] = 1
+            answer = np.moveaxis(self._twin(image), 1 + self._axis, 0)
+            self._known[first, last] = (answer != 0).reshape(len(answer), -1).any(1)
+        return self._known[first, last]
+
+    def measured(self, element: int, guess: Span) -> Span:
+        """Return the first and last pixel that reach an element, found by halving."""
+        length = self._length
+
+        def reached(first: int, last: int) -> bool:
+            return last >= first and bool(self._elements(first, last)[element])
+
+        if not reached(0, length - 1):
+            return None
+        if guess is not None:
+            low, high = guess
+            # Nothing outside, and something at each end: then the guess is right.
+            outside = reached(0, low - 1) or reached(high + 1, length - 1)
+            if not outside and reached(low, low) and reached(high, high):
+                return guess
+        first = _halved(lambda last: reached(0, last), length)
+        last = length - 1 - _halved(lambda count: reached(length - 1 - count, length - 1), length)
+        return first, last
 
 
 def _halved(holds: Any, length: int) -> int:

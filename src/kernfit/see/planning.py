@@ -6,18 +6,18 @@ import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import product
 from typing import Any
 
-from kernfit.arrays import as_pair_of_ints
 from kernfit.errors import InvalidInput
-from kernfit.frameworks.registry import given
+from kernfit.frameworks.registry import dimensions_of, given
 from kernfit.graph.field import fields_of
-from kernfit.graph.graph import Pair
+from kernfit.graph.graph import Pair, Sizes, as_sizes, axis_names
 from kernfit.graph.halo import AxisPlan
 from kernfit.graph.memory import peak_bytes
 from kernfit.graph.tiling import Cutter, Strip
 from kernfit.see.cheapest import cheapest, halved
-from kernfit.see.fitting import Fitting, check_tile, fitted
+from kernfit.see.fitting import Fitting, by, check_tile, fitted
 
 USUAL_MEMORY = 2**30
 
@@ -51,6 +51,9 @@ class TilePlan:
         than twice.
     halved_bytes : int or None
         What that would need.
+    planes : tuple of Strip
+        Of a volume, along its first axis. All that has numbers for rows and columns has one more
+        for planes in 3-D, and in 1-D, where there are no rows, one less.
 
     Examples
     --------
@@ -62,83 +65,103 @@ class TilePlan:
     Strip(start=36, stop=76, first=38, last=74, skip=2)
     """
 
-    shape: Pair
-    padded: Pair
-    result: Pair
-    halo: tuple[Pair, Pair]
-    grid: Pair
+    shape: Sizes
+    padded: Sizes
+    result: Sizes
+    halo: tuple[Pair, ...]
+    grid: Sizes
     rows: tuple[Strip, ...]
     columns: tuple[Strip, ...]
-    stride: tuple[Fraction, Fraction]
+    stride: tuple[Fraction, ...]
     layer: str
     bytes_needed: int | None = None
-    halved_by: Pair | None = None
+    halved_by: Sizes | None = None
     halved_bytes: int | None = None
+    planes: tuple[Strip, ...] = ()
+
+    @property
+    def strips(self) -> tuple[tuple[Strip, ...], ...]:
+        """Of each axis: rows and columns; of 1-D only columns, of 3-D planes before them."""
+        return tuple(strips for strips in (self.planes, self.rows, self.columns) if strips)
 
     @property
     def times(self) -> float:
         """How often each pixel of the image is computed, on average."""
-        read = [sum(strip.length for strip in strips) for strips in (self.rows, self.columns)]
+        read = [sum(strip.length for strip in strips) for strips in self.strips]
         return math.prod(read) / math.prod(self.shape)
 
     @property
     def count(self) -> int:
         """Number of tiles."""
-        return len(self.rows) * len(self.columns)
+        return math.prod(map(len, self.strips))
 
     @property
-    def tile(self) -> Pair:
+    def tile(self) -> Sizes:
         """Rows and columns of the largest tile, halo included."""
-        rows = max(strip.stop - strip.start for strip in self.rows)
-        return rows, max(strip.stop - strip.start for strip in self.columns)
+        return tuple(max(strip.length for strip in strips) for strips in self.strips)
 
     @property
-    def bioimageio_halo(self) -> Pair:
+    def bioimageio_halo(self) -> Sizes:
         """What a bioimage.io description puts into `halo` of the output's y and x axes.
 
         Output elements to cut off at both ends of a tile that is put anywhere on the grid, so
         that what is left equals the whole; a multiple of the grid's output elements.
         """
         found = []
-        for axis in (0, 1):
+        for axis in range(len(self.grid)):
             step = self.grid[axis]
             pixels = -(-max(self.halo[axis]) // step) * step
             found.append(int(pixels / self.stride[axis]))
-        return found[0], found[1]
+        return tuple(found)
 
-    def tiles(self) -> list[tuple[Strip, Strip]]:
+    def tiles(self) -> list[tuple[Strip, ...]]:
         """Return all tiles, row after row."""
-        return [(row, column) for row in self.rows for column in self.columns]
+        return list(product(*self.strips))
 
     def __str__(self) -> str:
         """Say the plan in a few lines."""
-        (top, bottom), (left, right) = self.halo
+        if len(self.shape) == 2:
+            (top, bottom), (left, right) = self.halo
+            halo = f"{top} above, {bottom} below, {left} left, {right} right"
+        else:
+            halo = ", ".join(
+                f"{before} before and {after} after along {name}"
+                for (before, after), name in zip(self.halo, self._names, strict=True)
+            )
         lines = [
-            f"{self.count} tiles of at most {self.tile[0]}x{self.tile[1]} pixels",
-            f"halo: {top} above, {bottom} below, {left} left, {right} right",
-            f"tiles begin at multiples of {self.grid[0]} rows and {self.grid[1]} columns",
-            f"image {self.shape[0]}x{self.shape[1]}, result {self.result[0]}x{self.result[1]}",
+            f"{self.count} tiles of at most {by(self.tile)} pixels",
+            f"halo: {halo}",
+            f"tiles begin at multiples of {self._each(self.grid)}",
+            f"image {by(self.shape)}, result {by(self.result)}",
         ]
         if any(self.padded):
-            lines.append(f"padded by {self.padded[0]} rows and {self.padded[1]} columns")
+            lines.append(f"padded by {self._each(self.padded)}")
         if self.count > 1:
             lines.append(f"each pixel is computed {self.times:.2g} times{self._better()}")
         if self.bytes_needed:
             lines.append(f"about {self.bytes_needed / 2**20:.0f} MiB for a tile")
         return "\n".join(lines)
 
+    @property
+    def _names(self) -> tuple[str, ...]:
+        return axis_names(len(self.shape))
+
+    def _each(self, numbers: Sizes) -> str:
+        said = [f"{n} {name}" for n, name in zip(numbers, self._names, strict=True)]
+        return " and ".join([", ".join(said[:-1]), said[-1]] if len(said) > 1 else said)
+
     def _better(self) -> str:
         if self.halved_by is None:
             return ""
         needs = f", about {self.halved_bytes / 2**20:.0f} MiB," if self.halved_bytes else ""
-        return f"; tiles of {self.halved_by[0]}x{self.halved_by[1]}{needs} would halve that"
+        return f"; tiles of {by(self.halved_by)}{needs} would halve that"
 
 
 def tile_plan(
     model: Any,
-    shape: Pair,
+    shape: int | Sizes,
     *,
-    tile: int | Pair | None = None,
+    tile: int | Sizes | None = None,
     memory: int | None = None,
     pad: bool = False,
     layer: str | None = None,
@@ -188,28 +211,29 @@ def tile_plan(
     image 1000x600, result 500x300
     each pixel is computed 1 times
     """
-    lengths = as_pair_of_ints(shape, "shape", least=1)
+    model = given(model, example_inputs)
+    lengths = as_sizes(shape, "shape", dimensions_of(model))
     if tile is not None and memory is not None:
         raise InvalidInput("tile and memory must not both be given: give one of them")
-    model = given(model, example_inputs)
     fit = fitted(model, lengths, pad=pad, layer=layer, pointwise=pointwise)
     cutters = tuple(_cutter(fit, axis, n) for axis, n in zip(fit.axes, lengths, strict=True))
     sizes = (
         cheapest(fit, cutters, memory or USUAL_MEMORY)
         if tile is None
-        else as_pair_of_ints(tile, "tile", least=1)
+        else as_sizes(tile, "tile", len(lengths))
     )
-    rows, columns = (cutter.cut(size) for cutter, size in zip(cutters, sizes, strict=True))
+    strips = [cutter.cut(size) for cutter, size in zip(cutters, sizes, strict=True)]
     plan = TilePlan(
         shape=fit.shape,
-        padded=(fit.shape[0] - lengths[0], fit.shape[1] - lengths[1]),
-        result=(cutters[0].total, cutters[1].total),
-        halo=(cutters[0].halo, cutters[1].halo),
-        grid=(fit.axes[0].grid, fit.axes[1].grid),
-        rows=rows,
-        columns=columns,
-        stride=(cutters[0].extent.stride, cutters[1].extent.stride),
+        padded=tuple(more - n for more, n in zip(fit.shape, lengths, strict=True)),
+        result=tuple(cutter.total for cutter in cutters),
+        halo=tuple(cutter.halo for cutter in cutters),
+        grid=tuple(axis.grid for axis in fit.axes),
+        rows=strips[-2] if len(strips) > 1 else (),
+        columns=strips[-1],
+        stride=tuple(cutter.extent.stride for cutter in cutters),
         layer=fit.target,
+        planes=strips[0] if len(strips) > 2 else (),
     )
     if plan.count > 1:
         check_tile(fit, model, plan.tile, layer, pointwise)

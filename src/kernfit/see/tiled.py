@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from kernfit.arrays import Array
 from kernfit.errors import InvalidInput
-from kernfit.frameworks.registry import given, runner_for
+from kernfit.frameworks.registry import dimensions_of, given, runner_for
 from kernfit.frameworks.runner import Runner
 from kernfit.frameworks.tensors import as_tensor, like_tensor
 from kernfit.graph.graph import Pair
@@ -52,7 +52,8 @@ def run_tiled(
     image : array-like or path
         (rows, columns) or (channels, rows, columns): a NumPy or Zarr array, or a file (.zarr,
         .npy and .tif are read a part at a time). For a model that takes several images of one
-        size, their channels lie side by side.
+        size, their channels lie side by side. For a model of volumes or signals an array with one
+        axis for each of theirs, and one for channels in front or none.
     out : path-like, optional
         Where to write: .npy, .tif or .zarr. A run that was interrupted and is started again
         keeps the tiles that are there. Default: an array is returned.
@@ -97,14 +98,17 @@ def run_tiled(
         check_target(out, compress=compress)
     if (tensor := as_tensor(image)) is not None:
         image = tensor.detach().cpu().float().numpy()
-    pixels = open_pixels(image)
-    size = pixels.rows, pixels.columns
     model = given(model, example_inputs)
+    count = dimensions_of(model) if plan is None else len(plan.shape)
+    pixels = open_pixels(image) if count == 2 else Volume(image, count)
+    size = pixels.shape[1:]
+    if count != 2 and out is not None:
+        raise InvalidInput("out must be left out in 1-D and 3-D: save what is returned")
     runner, model_mark = runner_for(model, layer, pointwise=pointwise)
     if plan is None:
         options: dict[str, Any] = {"tile": tile, "memory": memory, "layer": layer}
         plan = tile_plan(model, size, pad=pad is not None, pointwise=pointwise, **options)
-    elif (plan.shape[0] - plan.padded[0], plan.shape[1] - plan.padded[1]) != size:
+    elif tuple(n - more for n, more in zip(plan.shape, plan.padded, strict=True)) != size:
         raise InvalidInput(f"plan must be for an image of {size}, got one for {plan.shape}")
     if any(plan.padded) and pad is None:
         raise InvalidInput("pad must be given as the plan extends the image: for example 'edge'")
@@ -113,22 +117,23 @@ def run_tiled(
     file: Result | None = None
     mark = digest(f"{model_mark} {pixels.mark} {plan!r} {pad} {divide}".encode())
     done: set[int] = set()
-    for number, (row, column) in enumerate(plan.tiles()):
+    for number, strips in enumerate(plan.tiles()):
         if number in done:
             continue
-        values = tiles.compute(row, column)
+        values = tiles.compute(strips)
+        kept = tuple(slice(strip.first, strip.last) for strip in strips)
         if file is None and result is None:
             # Channels and dtype are known from the first tile on.
-            shape = (len(values), *plan.result)
             if out is None:
-                result = np.empty(shape, values.dtype)
+                result = np.empty((len(values), *plan.result), values.dtype)
             else:
+                shape = len(values), plan.result[0], plan.result[1]
                 file = Result(out, shape, values.dtype, mark, values.shape[1:], compress=compress)
                 done = file.done
         if file is not None and number not in done:
-            file.put(number, slice(row.first, row.last), slice(column.first, column.last), values)
+            file.put(number, kept[0], kept[1], values)
         elif result is not None:
-            result[:, row.first : row.last, column.first : column.last] = values
+            result[(slice(None), *kept)] = values
         pixels.release()
         if progress is not None:
             progress(max(number + 1, len(done)), plan.count)
@@ -141,38 +146,87 @@ class _Tiles:
     """Reads a tile, runs the model on it, and cuts out what is kept."""
 
     def __init__(
-        self, pixels: Pixels, plan: TilePlan, runner: Runner, pad: str | None, divide: float
+        self,
+        pixels: Pixels | Volume,
+        plan: TilePlan,
+        runner: Runner,
+        pad: str | None,
+        divide: float,
     ) -> None:
         self._pixels, self._runner, self._divide = pixels, runner, divide
-        lengths = (pixels.rows, plan.padded[0]), (pixels.columns, plan.padded[1])
         # Which pixel stands at each place of the extended image.
-        self._rows, self._columns = (
+        self._places = [
             np.arange(n) if not more else np.pad(np.arange(n), (0, more), mode=pad)  # type: ignore[call-overload]
-            for n, more in lengths
-        )
+            for n, more in zip(pixels.shape[1:], plan.padded, strict=True)
+        ]
 
-    def compute(self, row: Strip, column: Strip) -> Array:
+    def compute(self, strips: Sequence[Strip]) -> Array:
         """Return the kept part of a tile's result."""
         image = self._pixels.read(
-            self._rows[row.start : row.stop], self._columns[column.start : column.stop]
+            *(
+                places[strip.start : strip.stop]
+                for places, strip in zip(self._places, strips, strict=True)
+            )
         )
-        return run_tile(self._runner, image, row, column, self._divide)
+        return run_tile(self._runner, image, *strips, divide=self._divide)
 
 
-def run_tile(runner: Runner, image: Array, row: Strip, column: Strip, divide: float) -> Array:
+class Volume:
+    """An array in memory with channels and any number of axes, read as `Pixels` is.
+
+    Parameters
+    ----------
+    image : array-like
+        With one axis for each of the image's, and one for channels in front or none.
+    count : int
+        Of the image's axes.
+    """
+
+    mark = ""
+
+    def __init__(self, image: Any, count: int) -> None:
+        if not hasattr(image, "shape"):
+            image = np.asarray(image)
+        extra = len(image.shape) - count - 1
+        if extra < -1 or any(n != 1 for n in image.shape[: max(extra, 0)]) or 0 in image.shape:
+            raise InvalidInput(
+                f"image must have {count} axes, and one for channels in front of them or none, got "
+                f"shape {tuple(image.shape)}"
+            )
+        self._source, self._front = image, (0,) * max(extra, 0)
+        self._bare = extra == -1
+        lengths = (1, *image.shape) if self._bare else image.shape[len(self._front) :]
+        self.shape = tuple(int(n) for n in lengths)
+
+    def read(self, *places: Array) -> Array:
+        """Return the elements at some places along each axis, as (channels, ...)."""
+        parts = tuple(slice(int(p.min()), int(p.max()) + 1) for p in places)
+        front = () if self._bare else (*self._front, slice(None))
+        block = np.asarray(self._source[(*front, *parts)])
+        block = block[np.newaxis] if self._bare else block
+        for axis, (numbers, part) in enumerate(zip(places, parts, strict=True), 1):
+            block = np.take(block, numbers - part.start, axis)
+        return block
+
+    def release(self) -> None:
+        """Do nothing: the array is in memory already."""
+
+
+def run_tile(runner: Runner, image: Array, *strips: Strip, divide: float) -> Array:
     """Run a model on a tile (channels, rows, columns) and return the part that is kept."""
     if image.dtype != np.float64:
         image = image.astype(np.float32)
     if divide != 1:
         image = image / np.asarray(divide, image.dtype)
     result = np.asarray(runner(image))
-    rows = slice(row.skip, row.skip + row.last - row.first)
-    columns = slice(column.skip, column.skip + column.last - column.first)
-    kept = result[:, rows, columns]
-    wanted = (row.last - row.first, column.last - column.first)
+    wanted = tuple(strip.last - strip.first for strip in strips)
+    kept: Array = result[
+        (slice(None), *(slice(s.skip, s.skip + n) for s, n in zip(strips, wanted, strict=True)))
+    ]
     if kept.shape[1:] != wanted:
         raise InvalidInput(
-            f"the model must give {wanted} outputs at {row.skip}, {column.skip} for a tile of "
-            f"{image.shape[1:]} pixels, got {result.shape[1:]} in all: a size in it is fixed"
+            f"the model must give {wanted} outputs at {', '.join(str(s.skip) for s in strips)} for "
+            f"a tile of {image.shape[1:]} pixels, got {result.shape[1:]} in all: a size in it is "
+            "fixed"
         )
     return kept

@@ -7,7 +7,7 @@ from typing import Any
 
 from kernfit.frameworks.framework import Framework
 from kernfit.frameworks.torch.gradient import torch_gradient
-from kernfit.frameworks.torch.inputs import with_inputs
+from kernfit.frameworks.torch.inputs import dimensions, with_inputs
 from kernfit.frameworks.torch.read import read_torch
 from kernfit.frameworks.torch.run import torch_runner
 from kernfit.frameworks.torch.twin import torch_twin
@@ -21,5 +21,12 @@ def _owns(model: Any) -> bool:
 
 
 TORCH = Framework(
-    "torch", _owns, read_torch, torch_runner, torch_twin, fix=with_inputs, gradient=torch_gradient
+    "torch",
+    _owns,
+    read_torch,
+    torch_runner,
+    torch_twin,
+    fix=with_inputs,
+    dimensions=dimensions,
+    gradient=torch_gradient,
 )

@@ -8,8 +8,8 @@ import numpy as np
 
 from kernfit.arrays import Array
 from kernfit.errors import InvalidInput
-from kernfit.frameworks.torch.inputs import plain
-from kernfit.frameworks.torch.read import export, read_torch
+from kernfit.frameworks.torch.exporting import export, plain
+from kernfit.frameworks.torch.read import read_torch
 from kernfit.frameworks.torch.run import upto
 from kernfit.graph.graph import Pair
 from kernfit.packages import need

@@ -1,10 +1,9 @@
-"""What a PyTorch module is given beside images, and modules in other forms made into plain ones."""
+"""What a PyTorch module is given: images of which size and kind, and what beside them."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping
-from itertools import product
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -15,46 +14,6 @@ from kernfit.packages import need
 
 INNER = "given."  # in front of the paths of modules within a module with inputs of its own
 USUAL: dict[int, Sizes] = {1: (4096,), 2: (256, 256), 3: (64, 64, 64)}
-# Names of inputs that are a number for each image: when, and how much noise.
-_NUMBERS = """
-t time times timestep timesteps step steps sigma sigmas noise noise_level level noise_std gamma
-labels label class_labels y cond temb
-"""
-
-
-def plain(model: Any) -> Any:
-    """Return a module that takes images only.
-
-    An exported program is taken as its module. Of inputs named like a time or a level of noise,
-    zeros of the first kind and shape that the module takes are made constants.
-
-    Raises
-    ------
-    InvalidInput
-        If it is TorchScript, which cannot be exported.
-    """
-    torch = need("torch", "torch")
-    if isinstance(model, (torch.jit.ScriptModule, torch.jit.ScriptFunction)):
-        raise InvalidInput(
-            "model must be a torch.nn.Module, got TorchScript, which torch.export does not take: "
-            "pass the module that it was made from, or export that to ONNX"
-        )
-    if isinstance(model, torch.export.ExportedProgram):
-        return model.module(check_guards=False)
-    if isinstance(model, torch.nn.Module) and hasattr(model, "kernfit_images"):
-        return model
-    needed = required(model)
-    numbers = [name for name in needed[1:] if name in _NUMBERS.split()]
-    if not numbers:
-        return model
-    from kernfit.frameworks.torch.read import exported_at
-
-    usual = usual_shape(model)
-    for values in _zeros(torch, len(numbers)):
-        given = with_inputs(model, dict(zip(numbers, values, strict=True)))
-        if exported_at(given, usual) is not None:
-            return given
-    return model
 
 
 def with_inputs(model: Any, fixed: Mapping[str, Any]) -> Any:
@@ -125,28 +84,20 @@ def usual_shape(model: Any) -> Sizes:
             shape = getattr(node.meta.get("val"), "shape", ())
             if node.op == "placeholder" and len(shape) > 2:
                 return tuple(int(n) for n in shape[2:])
+        return USUAL[2]
     return USUAL[dimensions(model)]
 
 
 def dimensions(model: Any) -> int:
     """Return along how many axes a module's first convolution slides; 2 if it has none."""
     torch = need("torch", "torch")
-    for module in model.modules():
+    if isinstance(model, torch.export.ExportedProgram):
+        model = model.module(check_guards=False)
+    if isinstance(model, torch.fx.GraphModule):
+        return len(usual_shape(model))
+    for module in model.modules() if isinstance(model, torch.nn.Module) else ():
         for count in (1, 2, 3):
             kinds = getattr(torch.nn, f"Conv{count}d"), getattr(torch.nn, f"ConvTranspose{count}d")
             if isinstance(module, kinds):
                 return count
     return 2
-
-
-def _zeros(torch: Any, count: int) -> Iterator[tuple[Any, ...]]:
-    kinds = [
-        torch.zeros(1),
-        torch.zeros(1, dtype=torch.int64),
-        torch.zeros(1, 1),
-        torch.zeros(()),
-    ]
-    alike = [(kind,) * count for kind in kinds]
-    yield from alike
-    if 1 < count < 4:
-        yield from product(kinds, repeat=count)

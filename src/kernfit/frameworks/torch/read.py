@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import logging
-import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from typing import Any
 
 from kernfit.errors import InvalidInput
 from kernfit.frameworks.reasons import never_pointwise, refuse_as_pointwise
-from kernfit.frameworks.torch.inputs import INNER, image_count, plain, usual_shape
+from kernfit.frameworks.torch.exporting import export, plain
+from kernfit.frameworks.torch.inputs import INNER, usual_shape
 from kernfit.frameworks.torch.ops import FOLLOW, IGNORED, TorchStep
 from kernfit.frameworks.trace import Place, Trace
 from kernfit.graph.graph import LayerGraph, Sizes
-from kernfit.graph.refusals import UnfitSize, UnknownOperation
+from kernfit.graph.refusals import UnknownOperation
 from kernfit.packages import need
 
 
@@ -72,96 +70,6 @@ def read_torch(
     if shape is None:
         trace.graph.shape = None
     return trace.graph
-
-
-def export(model: Any, shape: Sizes | None = None) -> Any:
-    """Return a module as a `torch.export.ExportedProgram` for its images, in inference mode.
-
-    Parameters
-    ----------
-    model : torch.nn.Module
-    shape : tuple of int, optional
-        Default: 256 x 256, or what `usual_shape` says.
-
-    Raises
-    ------
-    UnfitSize
-        If it cannot be exported for such an image.
-    """
-    shape = shape or usual_shape(model)
-    failures: list[Exception] = []
-    found = exported_at(model, shape, failures)
-    if found is not None:
-        return found
-    reason = " ".join(str(failures[0]).split())[:200]
-    raise UnfitSize(
-        f"the model must run through torch.export for an image of {'x'.join(map(str, shape))}, "
-        f"got: {reason}: give a shape= that it takes, example_inputs= for what it takes beside "
-        "images, or export it to ONNX"
-    ) from failures[0]
-
-
-def exported_at(model: Any, shape: Sizes, failures: list[Exception] | None = None) -> Any:
-    """Return a module exported for an image of this size, or None; failures are noted."""
-    torch = need("torch", "torch")
-    weight = next(model.parameters(), None)
-    device = None if weight is None else weight.device
-    dtype = torch.float32 if weight is None else weight.dtype
-    training = [module for module in model.modules() if module.training]
-    try:
-        # What has been exported is so for inference, and says that it cannot be changed.
-        with suppress(NotImplementedError):
-            model.eval()
-        for counts in _channels_to_try(model):
-            images = tuple(torch.zeros(1, n, *shape, device=device, dtype=dtype) for n in counts)
-            try:
-                # Gradients would add operations on what they need.
-                with torch.no_grad(), quiet():
-                    return torch.export.export(model, images, strict=False)
-            # A forward method may fail in any way; the first failure tells most.
-            except Exception as error:
-                if failures is not None:
-                    failures.append(error)
-    finally:
-        for module in training:
-            module.training = True
-    return None
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Keep to itself what PyTorch logs and warns of while it exports: what fails is raised."""
-    before = logging.root.manager.disable
-    logging.disable(logging.CRITICAL)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(before)
-
-
-def _channels_to_try(model: Any) -> list[tuple[int, ...]]:
-    """Return how many channels the images may have, the likeliest first.
-
-    What the first convolution takes; of several images, what the first convolutions take, or
-    equal parts of what the first one takes.
-    """
-    torch = need("torch", "torch")
-    kinds = tuple(
-        getattr(torch.nn, f"{name}{n}d") for name in ("Conv", "ConvTranspose") for n in (1, 2, 3)
-    )
-    known = [
-        int(node.meta["val"].shape[1])
-        for node in (model.graph.nodes if isinstance(model, torch.fx.GraphModule) else ())
-        if node.op == "placeholder" and len(getattr(node.meta.get("val"), "shape", ())) > 2
-    ]
-    taken = known or [int(m.in_channels) for m in model.modules() if isinstance(m, kinds)] or [3]
-    count = image_count(model)
-    first = taken[0]
-    tries = [(first,) * count, (first // count,) * count, tuple((taken + taken * count)[:count])]
-    tries += [(3,) * count, (1,) * count]
-    return [counts for counts in dict.fromkeys(tries) if min(counts) > 0]
 
 
 def _follow(

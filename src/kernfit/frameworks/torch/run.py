@@ -10,8 +10,9 @@ import numpy as np
 from kernfit.arrays import Array
 from kernfit.errors import InvalidInput
 from kernfit.frameworks.runner import Runner, apart
-from kernfit.frameworks.torch.inputs import image_count, plain
-from kernfit.frameworks.torch.read import export, read_torch
+from kernfit.frameworks.torch.exporting import export, plain
+from kernfit.frameworks.torch.inputs import image_count
+from kernfit.frameworks.torch.read import read_torch
 from kernfit.hashing import digest
 from kernfit.packages import need
 

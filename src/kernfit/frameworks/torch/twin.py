@@ -8,9 +8,9 @@ import numpy as np
 
 from kernfit.arrays import Array
 from kernfit.frameworks.runner import Runner, apart
-from kernfit.frameworks.torch.inputs import plain
+from kernfit.frameworks.torch.exporting import export, plain
 from kernfit.frameworks.torch.ops import KEPT
-from kernfit.frameworks.torch.read import export, read_torch
+from kernfit.frameworks.torch.read import read_torch
 from kernfit.packages import need
 
 WEIGHED = ("linear", *(f"conv{kind}{n}d" for kind in ("", "_transpose") for n in (1, 2, 3)))
