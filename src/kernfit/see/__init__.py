@@ -7,7 +7,7 @@ from kernfit.see.maps import feature_maps
 from kernfit.see.measuring import Verification, verify
 from kernfit.see.pictures import plot_maps
 from kernfit.see.planning import TilePlan, tile_plan
-from kernfit.see.tiled import run_tiled
+from kernfit.see.tiled import run_tiled, tiling_error
 from kernfit.see.windows import receptive_field, receptive_fields
 
 __all__ = [
@@ -24,5 +24,6 @@ __all__ = [
     "receptive_fields",
     "run_tiled",
     "tile_plan",
+    "tiling_error",
     "verify",
 ]

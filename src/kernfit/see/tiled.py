@@ -10,14 +10,15 @@ import numpy as np
 
 from kernfit.arrays import Array
 from kernfit.errors import InvalidInput
-from kernfit.frameworks.registry import dimensions_of, given, runner_for
+from kernfit.frameworks.registry import dimensions_of, given, graph_of, runner_for
 from kernfit.frameworks.runner import Runner
 from kernfit.frameworks.tensors import as_tensor, like_tensor
-from kernfit.graph.graph import Pair
+from kernfit.graph.graph import Sizes, as_sizes
 from kernfit.graph.tiling import Strip
 from kernfit.hashing import digest
 from kernfit.io.pixels import Pixels, open_pixels
 from kernfit.io.results import Result, check_target
+from kernfit.see.blended import Blend, TilingError, blend_for, measured_error, run_blended
 from kernfit.see.planning import TilePlan, tile_plan
 
 Progress = Callable[[int, int], None]
@@ -29,7 +30,7 @@ def run_tiled(
     out: str | os.PathLike[str] | None = None,
     *,
     plan: TilePlan | None = None,
-    tile: int | Pair | None = None,
+    tile: int | Sizes | None = None,
     memory: int | None = None,
     pad: str | None = None,
     layer: str | None = None,
@@ -37,6 +38,9 @@ def run_tiled(
     compress: bool = False,
     pointwise: Collection[str] = (),
     example_inputs: Mapping[str, Any] | None = None,
+    exact: bool = True,
+    overlap: float = 0.25,
+    blend: str = "gaussian",
     progress: Progress | None = None,
 ) -> Any:
     """Run a model over an image in tiles; the result equals that on the whole image.
@@ -68,6 +72,14 @@ def run_tiled(
         Pixels are divided by this, for example 255 for a model that takes 0 to 1.
     compress : bool, default False
         Pack a .tif, without loss, once it is whole; until then it takes its full size.
+    exact : bool, default True
+        False: also models that cannot be tiled exactly, such as those with squeeze and excitation
+        or instance norms, in tiles that overlap and are blended. The result is another one than
+        the whole image's: `tiling_error` measures how far it is from that.
+    overlap : float
+        Of the tiles' length, where not `exact`.
+    blend : {"gaussian", "constant"}
+        What counts where tiles overlap, where not `exact`: their middle more, or all alike.
     progress : function, optional
         Called with the number of tiles done, and of all.
 
@@ -104,6 +116,17 @@ def run_tiled(
     size = pixels.shape[1:]
     if count != 2 and out is not None:
         raise InvalidInput("out must be left out in 1-D and 3-D: save what is returned")
+    if not exact:
+        if out is not None or plan is not None or pad is not None or tile is None:
+            raise InvalidInput(
+                "tile must be given, and out, plan and pad left out, where not exact: save what is "
+                "returned"
+            )
+        how = _blend(model, tile, layer, pointwise, overlap, blend)
+        blended = run_blended(
+            _divided(runner_for(model, layer, pointwise=pointwise)[0], divide), pixels, how
+        )
+        return blended if tensor is None else like_tensor(blended, tensor)
     runner, model_mark = runner_for(model, layer, pointwise=pointwise)
     if plan is None:
         options: dict[str, Any] = {"tile": tile, "memory": memory, "layer": layer}
@@ -140,6 +163,73 @@ def run_tiled(
     if file is not None:
         file.finish()
     return result if tensor is None or result is None else like_tensor(result, tensor)
+
+
+def tiling_error(
+    model: Any,
+    image: Any,
+    *,
+    tile: int | Sizes,
+    layer: str | None = None,
+    overlap: float = 0.25,
+    blend: str = "gaussian",
+    divide: float = 1.0,
+    pointwise: Collection[str] = (),
+    example_inputs: Mapping[str, Any] | None = None,
+) -> TilingError:
+    """Measure how far ``run_tiled(..., exact=False)`` is from the model on the whole image.
+
+    Parameters
+    ----------
+    model, layer, overlap, blend, divide, pointwise, example_inputs
+        As in `run_tiled`.
+    image : array-like or path
+        An image, or a part of one, that the model can be run on as a whole.
+    tile : int or tuple of int
+        Rows and columns of a tile.
+
+    Returns
+    -------
+    TilingError
+
+    Raises
+    ------
+    InvalidInput
+        If the model cannot be run, or `overlap` or `blend` are out of their range.
+
+    Examples
+    --------
+    Kernels look a few pixels far: where tiles overlap, blending leaves little of their borders.
+
+    >>> from kernfit import catalogue, scene
+    >>> found = tiling_error(catalogue["box_3"], scene((64, 64)), tile=32)
+    >>> found.part, found.rms < 0.05 * found.spread
+    ((64, 64), True)
+    """
+    model = given(model, example_inputs)
+    count = dimensions_of(model)
+    pixels = open_pixels(image) if count == 2 else Volume(image, count)
+    how = _blend(model, tile, layer, pointwise, overlap, blend)
+    runner = _divided(runner_for(model, layer, pointwise=pointwise)[0], divide)
+    return measured_error(runner, pixels, how)
+
+
+def _blend(
+    model: Any,
+    tile: int | Sizes,
+    layer: str | None,
+    pointwise: Collection[str],
+    overlap: float,
+    blend: str,
+) -> Blend:
+    graph = graph_of(model, pointwise=pointwise)
+    return blend_for(
+        graph, graph.find(layer), as_sizes(tile, "tile", graph.dimensions), overlap, blend
+    )
+
+
+def _divided(runner: Runner, divide: float) -> Runner:
+    return runner if divide == 1 else lambda image: runner(image / np.float32(divide))
 
 
 class _Tiles:
