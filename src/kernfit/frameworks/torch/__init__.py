@@ -6,8 +6,9 @@ import sys
 from typing import Any
 
 from kernfit.frameworks.framework import Framework
+from kernfit.frameworks.torch.exporting import checked
 from kernfit.frameworks.torch.gradient import torch_gradient
-from kernfit.frameworks.torch.inputs import dimensions, with_inputs
+from kernfit.frameworks.torch.inputs import with_inputs
 from kernfit.frameworks.torch.read import read_torch
 from kernfit.frameworks.torch.run import torch_runner
 from kernfit.frameworks.torch.twin import torch_twin
@@ -27,6 +28,6 @@ TORCH = Framework(
     torch_runner,
     torch_twin,
     fix=with_inputs,
-    dimensions=dimensions,
+    dimensions=checked,
     gradient=torch_gradient,
 )

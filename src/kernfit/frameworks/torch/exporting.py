@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import logging
 import warnings
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import product
 from typing import Any
 
 from kernfit.errors import InvalidInput
-from kernfit.frameworks.torch.inputs import image_count, required, usual_shape, with_inputs
+from kernfit.frameworks.torch.inputs import (
+    CHECKED,
+    USUAL,
+    dimensions,
+    image_count,
+    required,
+    usual_shape,
+    with_inputs,
+)
 from kernfit.graph.graph import Sizes
 from kernfit.graph.refusals import UnfitSize
 from kernfit.packages import need
@@ -20,6 +29,20 @@ _NUMBERS = """
 t time times timestep timesteps step steps sigma sigmas noise noise_level level noise_std gamma
 labels label class_labels y cond temb
 """
+
+
+def checked(model: Any) -> int:
+    """Return how many axes a module's images have, tried where its convolutions do not say 2."""
+    guess = dimensions(model)
+    torch = need("torch", "torch")
+    if guess == 2 or id(model) in CHECKED or not isinstance(model, torch.nn.Module):
+        return guess
+    if not isinstance(model, torch.fx.GraphModule):
+        for count in (guess, 2):
+            if exported_at(model, USUAL[count]) is not None:
+                CHECKED[id(model)] = weakref.ref(model), count
+                return count
+    return guess
 
 
 def plain(model: Any) -> Any:
@@ -43,6 +66,7 @@ def plain(model: Any) -> Any:
         return model.module(check_guards=False)
     if isinstance(model, torch.nn.Module) and hasattr(model, "kernfit_images"):
         return model
+    checked(model)
     needed = required(model)
     numbers = [name for name in needed[1:] if name in _NUMBERS.split()]
     if not numbers:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,9 @@ from kernfit.packages import need
 
 INNER = "given."  # in front of the paths of modules within a module with inputs of its own
 USUAL: dict[int, Sizes] = {1: (4096,), 2: (256, 256), 3: (64, 64, 64)}
+
+# By a module's id: a weak reference to it, and how many axes its images have.
+CHECKED: dict[int, tuple[Callable[[], Any], int]] = {}
 
 
 def with_inputs(model: Any, fixed: Mapping[str, Any]) -> Any:
@@ -89,7 +92,12 @@ def usual_shape(model: Any) -> Sizes:
 
 
 def dimensions(model: Any) -> int:
-    """Return along how many axes a module's first convolution slides; 2 if it has none."""
+    """Return along how many axes a module's first convolution slides; 2 if it has none.
+
+    What `checked` has found out comes first: a convolution of volumes may be for planes of images.
+    """
+    if (known := CHECKED.get(id(model))) is not None and known[0]() is model:
+        return known[1]
     torch = need("torch", "torch")
     if isinstance(model, torch.export.ExportedProgram):
         model = model.module(check_guards=False)
