@@ -9,7 +9,30 @@ if TYPE_CHECKING:
     from kernfit.cli.learning import Learnt
     from kernfit.edits import EditFit
 
+_LARGEST = 30  # rows or columns that a kernel without a border takes away at most
 _CLEAR = 0.7  # an edit must leave less than this share of what one kernel leaves
+
+
+def edit_at_once(
+    before: Path, after: Path, clip: tuple[float, float] | None, mask: Path | None
+) -> tuple[EditFit, list[str]] | None:
+    """Return an edit that looks at no neighbours, found before kernels are looked for."""
+    from kernfit.cli.learning import read_pair
+    from kernfit.cli.values import as_mask
+    from kernfit.edits import learn_edit, pixelwise_edit
+    from kernfit.errors import InvalidInput
+
+    images, notes = read_pair(before, after, clip)
+    sizes = [images[name].shape[-2:] for name in ("before", "after")]
+    apart = any(a > b or b - a > _LARGEST for b, a in zip(*sizes, strict=True))
+    try:
+        if apart and mask is None:
+            placed = learn_edit(images["before"], images["after"])
+            return None if placed.status.code == "misfit" else (placed, notes)
+        found = pixelwise_edit(images["before"], images["after"], mask=as_mask(mask))
+    except InvalidInput:  # of other sizes, or too small
+        return None
+    return None if found is None else (found, notes)
 
 
 def edit_instead(learnt: Learnt, output: Path | None) -> EditFit | None:

@@ -227,6 +227,16 @@ def learn(
         in_memory["before_variance"] = as_levels(before_variance, "--before-variance", numbers=True)
     in_memory = {name: value for name, value in in_memory.items() if value is not None}
     learnt: Learnt
+    edits = whole and not kernel_only and not _given(context, WITH_EDITS)
+    if edits and (output is None or output.suffix.lower() == ".json"):
+        from kernfit.cli.edits import edit_at_once, print_edit
+
+        at_once = edit_at_once(first, second, clip, mask)
+        if at_once is not None:
+            if output is not None:
+                at_once[0].edit.save(output)
+            print_edit(at_once[0], output, notes=at_once[1], json=json, quiet=quiet)
+            return
     if len(pairs) > 1:
         refuse_with_several(report=report)
         learnt = learn_several(
@@ -258,7 +268,7 @@ def learn(
             quiet=quiet,
             **options,
         )
-    if whole and not kernel_only and not _given(context, WITH_EDITS):
+    if edits:
         from kernfit.cli.edits import edit_instead, print_edit
 
         edit = edit_instead(learnt, output)

@@ -9,6 +9,8 @@ import numpy as np
 from kernfit.edits.clip import Clip
 from kernfit.edits.colour import Colour
 from kernfit.edits.curve import Curve
+from kernfit.edits.finding_detail import DetailFamily
+from kernfit.edits.finding_look import LookFamily
 from kernfit.edits.gain import GainField
 from kernfit.edits.neighbours import Gaussian, Neighbours
 from kernfit.edits.stage import Family, Stage, Task
@@ -172,7 +174,16 @@ class Clips:
             yield task.with_stage(place, Clip())
 
 
-FAMILIES: tuple[Family, ...] = (Colours(), Kernels(), Curves(), Light(), Gains(), Clips())
+FAMILIES: tuple[Family, ...] = (
+    Colours(),
+    Kernels(),
+    Curves(),
+    Light(),
+    Gains(),
+    Clips(),
+    DetailFamily(),
+    LookFamily(),
+)
 
 
 def grown(task: Task, names: Iterable[str], *, last_resort: bool) -> Iterator[tuple[str, Chain]]:

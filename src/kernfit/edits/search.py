@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from kernfit.arrays import Array
 from kernfit.edits.families import grown, kinds
+from kernfit.edits.neighbours import Neighbours
 from kernfit.edits.parts import BLOCKS, Levels
 from kernfit.edits.refine import forms_of
 from kernfit.edits.solve import Part, Polished, polish
@@ -20,7 +20,10 @@ Chain = tuple[Stage, ...]
 _FEW, _SOME, _MANY = 2500, 9000, 40000  # pixels to try, to compare, to finish
 _KEPT = 2  # chains that are made longer
 _DEPTH = 4  # stages at most, clips and the two of light counted as none
+_BEHIND = 1.6  # chains that leave so many times the best are not made longer
 _CLEAR = 0.97  # a longer chain must leave less than this share
+_NEAR = 0.8  # 8-bit levels: more than this and the last resorts are asked
+_RESORT = 0.8  # a last resort must leave less than this share
 _SAME = 1.01  # a simpler form may leave this share
 _FLOOR = 1.06  # times what rounding leaves: nothing is left to find
 
@@ -89,9 +92,30 @@ class Search:
 
     def best(self) -> Found:
         """Return the best chain, in its simplest form."""
-        found = self._structure()
-        found = self._refined(found)
-        return self._finished(found)
+        found = self._finished(self._refined(self._structure()))
+        if self.at_floor(found.held_out) or found.held_out < _NEAR / 255:
+            return found
+        last = self._longer((), found.held_out, set(), last_resort=True)
+        last = [self.try_chain(f.chain, _MANY, steps=2) for f in last]
+        return min(
+            [found, *(f for f in last if f.held_out < _RESORT * found.held_out)],
+            key=lambda f: f.held_out,
+        )
+
+    def pixelwise(self) -> Found | None:
+        """Return one stage that looks at pixels alone, if rounding is all that it leaves.
+
+        A fast answer to ask for first. None as well where all channels are but scaled alike, which
+        a kernel of one tap does.
+        """
+        scaled = self.try_chain((Neighbours.at_rest((1, 1)),), _FEW, steps=4)
+        if not self.levels.step or self.at_floor(scaled.held_out):
+            return None
+        for _, chain in grown(self._task((), 1.0), ("colour", "curve"), last_resort=False):
+            found = self.try_chain(chain, _FEW, steps=6)
+            if self.at_floor(found.held_out):
+                return self._finished(self._refined(found))
+        return None
 
     def _task(self, chain: Chain, rest: float) -> Task:
         levels = self.levels
@@ -111,14 +135,14 @@ class Search:
                 if made and self.at_floor(min(f.held_out for f in made)):
                     break
             made.sort(key=lambda f: f.held_out)
-            made = made[: 2 * _KEPT]
+            made = _different(made)
             again = [self.try_chain(f.chain, _SOME, steps=6) for f in made]
             again.sort(key=lambda f: f.held_out)
             if not again:
                 break
             if best is not None and again[0].held_out > _CLEAR * best.held_out:
                 break
-            best, kept = again[0], again[:_KEPT]
+            best, kept = again[0], _different(again)
             self.told(f"{depth + 1}: {' '.join(kinds(best.chain))} leaves {best.held_out:.5f}")
             if self.at_floor(best.held_out):
                 break
@@ -196,12 +220,14 @@ class Search:
         return best
 
 
+def _different(found: list[Found]) -> list[Found]:
+    """Return the best chains of different kinds, without those that are far behind."""
+    made: dict[tuple[str, ...], Found] = {}
+    for one in found:
+        if one.held_out < _BEHIND * found[0].held_out:
+            made.setdefault(tuple(kinds(one.chain)), one)
+    return [*made.values()][:_KEPT]
+
+
 def _half_of_light(chain: Chain, place: int) -> bool:
     return "light" in kinds(chain)[place]
-
-
-def significance(shorter: Array, longer: Array) -> float:
-    """Return how many standard errors of its mean the gain of a longer chain is, by blocks."""
-    gain = shorter - longer
-    spread = gain.std(ddof=1) / np.sqrt(len(gain))
-    return float(gain.mean() / spread) if spread > 0 else np.inf
