@@ -120,7 +120,7 @@ def _learnt(
         for image in (x, y)
     ]
     first, second = x / whites[0], y / whites[1]
-    used: Array = np.isfinite(second).all(axis=0)
+    used = np.asarray(np.isfinite(second).all(axis=0))
     place = None
     if not pixelwise or first.shape[1:] != second.shape[1:]:
         place = _placed(first, second, used)
