@@ -17,6 +17,7 @@ from kernfit.arrays import Array
 from kernfit.errors import RefusedFile
 from kernfit.files import whole_file
 from kernfit.heap import give_back
+from kernfit.io.locks import Lock
 from kernfit.packages import need
 
 KINDS = (".npy", ".tif", ".tiff", ".zarr")
@@ -119,6 +120,15 @@ class Result:
         self._compress = compress
         self._pixels_path = self.path.with_name(f".{self.path.stem}.part{self.path.suffix}")
         self._journal = self.path.with_name(f".{self.path.name}.tiles")
+        try:
+            self._lock = Lock(self.path.with_name(f".{self.path.name}.lock"), self.path)
+        except RefusedFile:
+            raise
+        except OSError as error:
+            raise RefusedFile(
+                f"{path} cannot be written ({error.strerror or error}): choose a folder that "
+                "exists and has room"
+            ) from error
         head = json.dumps({"mark": mark, "shape": shape, "dtype": str(np.dtype(dtype))})
         done = self._done_before(head)
         try:
@@ -159,6 +169,7 @@ class Result:
         else:
             self._pixels_path.replace(self.path)
         self._journal.unlink(missing_ok=True)
+        self._lock.release()
 
     def _done_before(self, head: str) -> set[int] | None:
         """Return the tiles of an interrupted run on the same data, or None for a new start."""
@@ -169,7 +180,10 @@ class Result:
         if first != head or not self._pixels_path.exists():
             return None
         # A number cut short by the interruption has no line end, so it is the last, empty or not.
-        return {int(number) for number in numbers[:-1]}
+        try:
+            return {int(number) for number in numbers[:-1]}
+        except ValueError:
+            return None  # damaged: who knows what else is
 
     def _open(self, shape: Shape3, dtype: np.dtype[Any], chunk: Any, *, new: bool) -> Any:
         kind, name = self.path.suffix.lower(), self._pixels_path

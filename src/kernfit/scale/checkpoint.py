@@ -36,10 +36,10 @@ class Checkpoint:
             return
         try:
             head = path / "mark"
-            if path.exists() and (not head.exists() or head.read_text() != mark):
+            if path.exists() and (not head.exists() or head.read_bytes() != mark.encode()):
                 shutil.rmtree(path)
             path.mkdir(exist_ok=True)
-            head.write_text(mark)
+            head.write_bytes(mark.encode())
         except OSError as error:
             raise RefusedFile(
                 f"{path.parent} must be a folder that can be written to ({error.strerror}): "
@@ -50,7 +50,15 @@ class Checkpoint:
         """Return how far a list of sums has got, the sums, and counts that go with them."""
         if self._path is None or not (file := self._path / f"{key}.npz").exists():
             return 0, [], {}
-        with np.load(file, allow_pickle=False) as stored:
+        try:
+            return self._loaded(file)
+        # A damaged archive makes NumPy and zipfile raise nearly anything: the sums begin again.
+        except Exception:
+            file.unlink(missing_ok=True)
+            return 0, [], {}
+
+    def _loaded(self, file: Path) -> tuple[int, list[Any], dict[str, int]]:
+        with open(file, "rb") as content, np.load(content, allow_pickle=False) as stored:
             sums = [
                 self._restored(stored, f"{number}.") if f"{number}.kind" in stored else None
                 for number in range(int(stored["length"]))
