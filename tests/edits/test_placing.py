@@ -136,6 +136,14 @@ def test_a_kernel_alone_moves_nothing():
     assert is_still(found_for(lambda picture: picture.filter(ImageFilter.GaussianBlur(2))))
 
 
+def test_the_unit_of_levels_does_not_matter():
+    before, after = planes(SCENE), planes(moved(SCENE, 0.5, 1.0, 0.2))
+    found = [find_place(before / white, after / white) for white in (1.0, 255.0)]
+    assert found[0].how == found[1].how
+    assert found[0].grid.apart(found[1].grid) < 1e-6
+    assert found[0].residual == pytest.approx(255 * found[1].residual)
+
+
 def test_another_scene_has_no_place():
     assert find_place(planes(SCENE), planes(photograph(11))) is None
 

@@ -52,6 +52,7 @@ class Place(Stage):
     kind: ClassVar[str] = "place"
     pointwise: ClassVar[bool] = False
     same_size: ClassVar[bool] = False  # nor can it be done strip by strip
+    local: ClassVar[bool] = False
 
     matrix: tuple[tuple[float, float], tuple[float, float]]
     shift: tuple[float, float]

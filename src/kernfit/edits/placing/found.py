@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -64,7 +64,10 @@ def find_place(before: Array, after: Array, usable: Array | None = None) -> Foun
         None where they do not show the same. A grid that moves nothing is found as such.
     """
     with threadpool_limits(1, user_api="blas"):
-        return _find(np.asarray(before, float), np.asarray(after, float), usable)
+        # Tolerances are in levels of 8 bits.
+        unit = 255 / max(float(np.abs(after).max()), 1e-12)
+        found = _find(np.asarray(before, float) * unit, np.asarray(after, float) * unit, usable)
+        return found and replace(found, residual=found.residual / unit)
 
 
 def _find(before: Array, after: Array, usable: Array | None) -> Found | None:
@@ -81,6 +84,10 @@ def _find(before: Array, after: Array, usable: Array | None) -> Found | None:
     first = refine(before, target, guess, usable=usable, rounds=12, near=3e-3, windows=few)
     if not np.isfinite(first.residual) or not _alike(before, target, usable, first):
         return None
+    resting = Found(first.grid, PLAIN, first.covariance, first.residual, first.correlation)
+    if is_still(resting):
+        grid = Grid(np.eye(2), np.zeros(2), first.grid.source, first.grid.output)
+        return Found(grid, PLAIN, None, first.residual, first.correlation)
     known = conventions(first.grid)
     if known:
         asked = best(before, target, usable, known, few)[0]
