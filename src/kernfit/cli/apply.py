@@ -126,7 +126,7 @@ def apply(
         if len(source.channels) == (1 if result.ndim == 2 else len(result))
         else None
     )
-    held = source.metadata
+    held = source.metadata.moved(*_beginning(weights, mode))
     write_image(out, result, alpha=alpha, channels=named, metadata=held)
     if not quiet:
         negative = weights.weight.min() < 0
@@ -137,6 +137,14 @@ def apply(
             print(f"note: {image.name}: its alpha does not fit the result and was left out")
         count = 1 if result.ndim == 2 else len(result)
         say_left_out(out, held, count)
+
+
+def _beginning(kernel: Kernel, mode: str) -> tuple[int, int]:
+    """Return the row and column of the image at which the result begins."""
+    if mode == "same":
+        return 0, 0
+    (row, column), (rows, columns) = kernel.anchor, kernel.shape
+    return (row, column) if mode == "valid" else (row - rows + 1, column - columns + 1)
 
 
 def _apply_in_parts(

@@ -14,10 +14,12 @@ def memory_for(text: str | None) -> int:
 
 def fits_whole(memory: int, *paths: Path) -> bool:
     """Say whether images are of a kind that is read as a whole, and small enough for it."""
+    from kernfit.io.fits import is_fits
     from kernfit.io.stores import is_zarr
     from kernfit.scale.images import fits_into
 
-    in_parts = (".npy", ".tif", ".tiff", ".fits", ".fit", ".fts")
-    if any(is_zarr(path) or path.suffix.lower() in in_parts[3:] for path in paths):
+    if any(is_zarr(path) for path in paths):
         return False
-    return fits_into(memory, *(path for path in paths if path.suffix.lower() in in_parts))
+    in_parts = (".npy", ".tif", ".tiff")
+    counted = (path for path in paths if is_fits(path) or path.suffix.lower() in in_parts)
+    return fits_into(memory, *counted)

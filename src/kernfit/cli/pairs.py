@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from kernfit.errors import InvalidInput
+from kernfit.io.fits import is_fits
 
 
 def all_pairs(places: list[Path]) -> list[tuple[Path, Path]]:
@@ -83,7 +84,7 @@ def _files(place: Path) -> list[Path] | None:
     """Return the files of a folder or a pattern in the order of their names, None of one file."""
     if place.is_dir() and place.suffix.lower() != ".zarr":
         return sorted(path for path in place.iterdir() if _is_image(path))
-    if not place.exists() and any(sign in place.name for sign in "*?["):
+    if not place.exists() and not is_fits(place) and any(sign in place.name for sign in "*?["):
         return sorted(path for path in place.parent.glob(place.name) if _is_image(path))
     return None
 

@@ -33,7 +33,7 @@ def learn_varying_files(
     from kernfit.cli.targets import check_image_target, check_report_target
     from kernfit.cli.values import as_degree, as_levels, as_mask
     from kernfit.files import check_target
-    from kernfit.io.images import write_image
+    from kernfit.io.images import read_image, write_image
     from kernfit.learning import learn_varying
     from kernfit.learning.varying.kernel_field import check_field_suffix
 
@@ -45,9 +45,9 @@ def learn_varying_files(
     check_report_target(report)
     if difference is not None:
         check_image_target(difference)
-        if difference.suffix.lower() not in (".npy", ".tif", ".tiff"):
+        if difference.suffix.lower() not in (".npy", ".tif", ".tiff", ".fits", ".fit", ".fts"):
             raise InvalidInput(
-                "--difference must end in .npy or .tif, which hold negative numbers, got "
+                "--difference must end in .npy, .tif or .fits, which hold negative numbers, got "
                 f"{difference}"
             )
     if variance not in (None, "photons") and not Path(variance).exists():
@@ -69,7 +69,8 @@ def learn_varying_files(
         fit.field.save(output)
     if difference is not None:
         image = fit.difference(images["before"], images["after"], threads=threads)
-        write_image(difference, image.astype("float32"))
+        held = read_image(after).metadata
+        write_image(difference, image.astype("float32"), metadata=held)
     if report is not None:
         fit.report(report, **shown, title=f"{before.name} → {after.name}", notes=notes)
     print_answer(

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from kernfit.arrays import as_image
 from kernfit.errors import InvalidInput, RefusedFile
 from kernfit.files import size_of_file, whole_file
+from kernfit.io.fits import is_fits, read_fits
 from kernfit.io.image_file import GREY, RGB, ImageFile, PathLike, image_file, numbered
 from kernfit.io.metadata import Metadata
 from kernfit.io.npy import read_npy, write_npy
@@ -32,9 +33,10 @@ SIGNATURES = {
 
 
 def read_image(path: PathLike, *, max_bytes: int = 4 * 2**30) -> ImageFile:
-    """Read an image file: PNG, JPEG, TIFF, NPY, GIF, BMP, WebP, PGM or PPM.
+    """Read an image file: PNG, JPEG, TIFF, NPY, GIF, BMP, WebP, PGM, PPM or FITS.
 
-    The content, not the suffix, says which it is. Of a file with several pages the first is read.
+    The content, not the suffix, says which it is, but for FITS. Of a file with several pages the
+    first is read; of a FITS file the first image, or that of ``file.fits[1]``, ``file.fits[SCI]``.
 
     Parameters
     ----------
@@ -67,6 +69,8 @@ def read_image(path: PathLike, *, max_bytes: int = 4 * 2**30) -> ImageFile:
     >>> image.channels, image.levels
     (('grey',), (0, 255))
     """
+    if is_fits(path):
+        return read_fits(path, max_bytes)
     size_of_file(path)
     with open(path, "rb") as file:
         kind = _kind(file.read(16))
@@ -77,8 +81,8 @@ def read_image(path: PathLike, *, max_bytes: int = 4 * 2**30) -> ImageFile:
 
             return with_metadata(_read(path, file, kind, max_bytes), file)
     raise RefusedFile(
-        f"{path} must be an image (PNG, JPEG, TIFF, NPY, GIF, BMP, WebP, PGM or PPM), its content "
-        "is of another kind: convert it to PNG or TIFF"
+        f"{path} must be an image (PNG, JPEG, TIFF, NPY, FITS, GIF, BMP, WebP, PGM or PPM), its "
+        "content is of another kind: convert it to PNG or TIFF"
     )
 
 
@@ -115,7 +119,7 @@ def write_image(
     Parameters
     ----------
     path : path-like
-        Ends in .png (8 or 16 bits), .tif, .tiff or .npy (any dtype), .jpg, .jpeg or .bmp
+        Ends in .png (8 or 16 bits), .tif, .tiff, .npy or .fits (any dtype), .jpg, .jpeg or .bmp
         (8 bits), .pgm or .ppm (8 or 16 bits). An existing file is replaced once the new one is
         whole.
     pixels : array_like

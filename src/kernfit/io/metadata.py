@@ -71,6 +71,16 @@ class Metadata:
             found = replace(found, icc=b"")
         return found
 
+    def moved(self, top: int, left: int) -> Metadata:
+        """Return what holds for a picture that begins so many rows and columns further on."""
+        if self.header is None or (top, left) == (0, 0):
+            return self
+        header = self.header.copy()
+        for word, shift in (("CRPIX1", left), ("CRPIX2", top)):
+            if word in header:
+                header[word] -= shift
+        return replace(self, header=header)
+
     def _suits(self, colours: int) -> bool:
         profile = profile_of(self.icc) if self.icc else None
         return profile is None or {"GRAY": 1, "RGB": 3, "CMYK": 4}.get(profile.space) == colours

@@ -12,6 +12,7 @@ from kernfit.arrays import Array
 from kernfit.errors import InvalidInput
 from kernfit.hashing import digest
 from kernfit.heap import give_back
+from kernfit.io.fits import is_fits, split_part
 from kernfit.io.images import read_image
 from kernfit.io.stores import fits_array, is_zarr, npy_array, tiff_array, zarr_array
 
@@ -130,7 +131,8 @@ def open_pixels(image: Any) -> Pixels:
             image = np.asarray(image)
         return Pixels(image, _mark_of_array(image))
     path = Path(image)
-    mark = _mark_of_file(path) if path.exists() else ""
+    file = split_part(path)[0]
+    mark = f"{path.name} {_mark_of_file(file)}" if file.exists() else ""
     kind = path.suffix.lower()
     if is_zarr(path):
         return Pixels(zarr_array(path), mark)
@@ -139,7 +141,7 @@ def open_pixels(image: Any) -> Pixels:
         found = npy_array(path)
     elif kind in (".tif", ".tiff"):
         found = tiff_array(path)
-    elif kind in (".fits", ".fit", ".fts"):
+    elif is_fits(path):
         found = fits_array(path), False
     if found is None:
         return Pixels(read_image(path).pixels, mark)

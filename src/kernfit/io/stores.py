@@ -14,6 +14,7 @@ from kernfit.arrays import Array
 from kernfit.errors import RefusedFile
 from kernfit.files import size_of_file
 from kernfit.heap import give_back
+from kernfit.io.fits import number_of, split_part
 from kernfit.io.tiff_parts import TiffParts
 from kernfit.packages import need
 
@@ -99,13 +100,12 @@ def fits_array(path: Path) -> Any:
     RefusedFile
         If it has none, or is damaged.
     """
+    path, part = split_part(path)
     size_of_file(path)
     fits = need("astropy.io.fits", "fits")
     try:
         with fits.open(path) as units:
-            number = next(
-                n for n, unit in enumerate(units) if unit.is_image and len(unit.shape) >= 2
-            )
+            number = number_of(path, units, part)
 
         def open_file() -> tuple[Any, Callable[[], None]]:
             # Read, not mapped: astropy keeps what it maps.
@@ -113,6 +113,8 @@ def fits_array(path: Path) -> Any:
             return units[number].section, units.close
 
         return _OpenedInParts(open_file)
+    except RefusedFile:
+        raise
     except Exception as error:
         raise RefusedFile(f"{path} is not a FITS file with an image: check the name") from error
 

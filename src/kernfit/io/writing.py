@@ -20,6 +20,9 @@ WRITTEN = {
     ".bmp": "BMP",
     ".pgm": "PGM",
     ".ppm": "PPM",
+    ".fits": "FITS",
+    ".fit": "FITS",
+    ".fts": "FITS",
 }
 # Pillow's mode for 8-bit channels and whether alpha comes with them.
 MODES = {
@@ -62,7 +65,11 @@ def encode(
     rows, columns = planes.shape[-2:]
     held = metadata.for_picture(rows, columns, len(names))
     samples = planes if planes.ndim == 2 else np.moveaxis(planes, 0, -1)
-    if kind == "TIFF":
+    if kind == "FITS":
+        from kernfit.io.fits import write_fits
+
+        write_fits(target, planes, held)
+    elif kind == "TIFF":
         from kernfit.io.tiff import write_tiff
 
         write_tiff(target, planes, alpha=alpha, cmyk=names == CMYK, metadata=held)
@@ -116,11 +123,11 @@ def check_fit(
     path: PathLike, kind: str, dtype: np.dtype[np.generic], names: tuple[str, ...], alpha: bool
 ) -> None:
     """Refuse to write what the format cannot hold."""
-    if kind == "NPY" and alpha:
+    if kind in ("NPY", "FITS") and alpha:
         raise RefusedFile(f"{path} cannot tell alpha apart: write .png or .tif, or leave it out")
     if kind == "NPY":
         return
-    if kind == "TIFF" and dtype.kind != "b":
+    if kind in ("TIFF", "FITS") and dtype.kind != "b" and not (kind == "FITS" and dtype == "f2"):
         return
     held = (8,) if kind in ("JPEG", "BMP") else (8, 16)
     if dtype.kind != "u" or dtype.itemsize * 8 not in held:
