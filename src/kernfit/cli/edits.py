@@ -57,6 +57,34 @@ def edit_instead(learnt: Learnt, output: Path | None) -> EditFit | None:
     return found
 
 
+def save_kernel(learnt: Learnt, output: Path, transfer: str | None) -> None:
+    """Write what was learnt: a kernel; or, learnt in linear light, an edit that goes there and back.
+
+    A kernel's file cannot say in which light the kernel acts, and would be applied to the levels.
+    """
+    kernel = learnt.fit.kernel
+    if transfer is None:
+        kernel.save(output)
+        return
+    from kernfit.edits import Edit
+    from kernfit.edits.neighbours import Neighbours
+    from kernfit.edits.tone import Tone
+    from kernfit.errors import InvalidInput
+    from kernfit.kernel import Kernel
+    from kernfit.learning.transfer import peak_of
+
+    if output.suffix.lower() != ".json" or kernel.weight.shape[:2] != (1, 1):
+        raise InvalidInput(
+            f"a kernel of linear light must be one for all channels and written as .json, got "
+            f"{kernel.weight.shape[1]} channels and {output}: leave out --channels full, and name "
+            "a .json file"
+        )
+    white = peak_of(learnt.shown["after"], "after")
+    inner = Kernel(kernel.taps, kernel.bias / white, anchor=kernel.anchor, name=kernel.name)
+    stages = (Tone("to light"), Neighbours(inner), Tone("from light"))
+    Edit(stages, white if white == 1 else 255.0).save(output)
+
+
 def print_edit(
     found: EditFit, output: Path | None, *, notes: list[str], json: bool, quiet: bool
 ) -> None:

@@ -152,6 +152,7 @@ def learn(
     With -o, such a run that was interrupted goes on where it was when it is started again.
     """
     from kernfit.cli.answer import describe, print_answer
+    from kernfit.cli.edits import edit_at_once, edit_instead, print_edit, save_kernel
     from kernfit.cli.learning import (
         Learnt,
         learn_one,
@@ -229,8 +230,6 @@ def learn(
     learnt: Learnt
     edits = whole and not kernel_only and not _given(context, WITH_EDITS)
     if edits and (output is None or output.suffix.lower() == ".json"):
-        from kernfit.cli.edits import edit_at_once, print_edit
-
         at_once = edit_at_once(first, second, clip, mask)
         if at_once is not None:
             if output is not None:
@@ -269,8 +268,6 @@ def learn(
             **options,
         )
     if edits:
-        from kernfit.cli.edits import edit_instead, print_edit
-
         edit = edit_instead(learnt, output)
         if edit is not None:
             if output is not None:
@@ -278,7 +275,7 @@ def learn(
             print_edit(edit, output, notes=learnt.notes, json=json, quiet=quiet)
             return
     if output is not None:
-        learnt.fit.kernel.save(output)
+        save_kernel(learnt, output, transfer)
     if report is not None:
         title = f"{first.name} → {second.name}"
         learnt.report(report, title, clip_before=clip_before, transfer=transfer)
