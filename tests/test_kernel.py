@@ -153,3 +153,33 @@ def test_repr_hides_rounding_far_below_the_taps():
     kernel = Kernel([[1e-15, -1.0], [-1e-14, 5.0]], 2e-14)
     assert repr(kernel) == "Kernel([[ 0., -1.],\n        [ 0.,  5.]])"
     assert "1.5e-20" in repr(Kernel([[1.5e-20, 1e-21]]))
+
+
+def test_other_libraries_take_it_for_an_array():
+    from scipy import ndimage
+
+    kernel = Kernel([[1, 2, 4], [0, 3, 1]])
+    image = np.arange(30.0).reshape(5, 6)
+    made = ndimage.correlate(image, kernel, mode="nearest")
+    assert np.array_equal(made, ndimage.correlate(image, kernel.taps, mode="nearest"))
+    assert np.asarray(kernel).shape == (2, 3)
+    assert np.asarray(kernel, dtype="f4").dtype == np.float32
+    assert np.asarray(Kernel(np.ones((2, 1, 3, 3)))).shape == (2, 1, 3, 3)
+    copy = np.array(kernel)
+    copy[0, 0] = 9
+    assert kernel.taps[0, 0] == 1
+    with pytest.raises(ValueError, match="without a copy"):
+        np.asarray(kernel, dtype="f4", copy=False)
+
+
+def test_a_kernel_times_a_number():
+    kernel = Kernel([[1, 2]], bias=3, anchor=(0, 1))
+    twice = Kernel([[2, 4]], bias=6, anchor=(0, 1))
+    assert kernel * 2 == 2 * kernel == np.float64(2) * kernel == twice
+    assert kernel / 4 == Kernel([[0.25, 0.5]], bias=0.75, anchor=(0, 1))
+    assert -kernel == Kernel([[-1, -2]], bias=-3, anchor=(0, 1))
+    for wrong in (lambda: kernel * kernel, lambda: kernel * [1, 2], lambda: kernel / kernel):
+        with pytest.raises(TypeError):
+            wrong()
+    with pytest.raises(ZeroDivisionError):
+        kernel / 0

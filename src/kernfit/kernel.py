@@ -333,6 +333,36 @@ class Kernel:
             (self._anchor, self._weight.shape, *self._weight.ravel().tolist(), *self._bias.tolist())
         )
 
+    # NumPy's own numbers on the left leave the arithmetic to this class.
+    __array_ufunc__ = None
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        """Return the taps, or of a kernel that mixes channels all weights, for other libraries."""
+        weight = self._weight[0, 0] if self._weight.shape[:2] == (1, 1) else self._weight
+        if copy is False and dtype is not None and np.dtype(dtype) != weight.dtype:
+            raise ValueError(f"taps of {weight.dtype} are no {np.dtype(dtype)} without a copy")
+        return weight.astype(dtype or weight.dtype, copy=bool(copy))
+
+    def __mul__(self, factor: float) -> Kernel:
+        """Return the kernel whose answer is that of this one times a number: taps and bias."""
+        if isinstance(factor, Kernel) or np.ndim(factor) or not np.isrealobj(factor):
+            return NotImplemented
+        return Kernel(self._weight * factor, self._bias * factor, anchor=self._anchor)
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, divisor: float) -> Kernel:
+        """Return the kernel whose answer is that of this one divided by a number."""
+        if isinstance(divisor, Kernel) or np.ndim(divisor) or not np.isrealobj(divisor):
+            return NotImplemented
+        if divisor == 0:
+            raise ZeroDivisionError("a kernel divided by 0")
+        return Kernel(self._weight / divisor, self._bias / divisor, anchor=self._anchor)
+
+    def __neg__(self) -> Kernel:
+        """Return the kernel whose answer is that of this one with the other sign."""
+        return self * -1
+
     def __repr__(self) -> str:
         """Show the taps, and the rest where it is not the default."""
         weight = self._weight[0, 0] if self._weight.shape[:2] == (1, 1) else self._weight
