@@ -338,6 +338,15 @@ def test_as_a_program(tmp_path):
     assert "Exception ignored" not in piped.stderr
 
 
+@pytest.mark.parametrize("command", ["plan", "stats"])
+def test_a_group_alone_shows_its_help(capsys, command):
+    assert run(command) == 0
+    said = capsys.readouterr()
+    assert f"Usage: kernfit {command}" in said.out
+    assert "Commands:" in said.out
+    assert said.err == ""
+
+
 def test_interruption_and_faults_are_told_in_a_line(monkeypatch, capsys):
     from kernfit.cli.app import app
 

@@ -137,11 +137,11 @@ def test_what_does_not_fit_is_refused(folder, workers):
 
 def test_the_command_line(folder, capsys):
     arguments = ["table", str(folder / "pairs.csv"), str(folder / "k.csv"), "--shape", "3"]
-    assert main([*arguments, "--by", "camera"]) == 0
+    assert main([*arguments, "--by", "camera"]) == 1
     said = capsys.readouterr()
     assert "k.csv: 2 kernels from 14 rows, 2 of them failed" in said.out
     assert "row 4: " in said.err
-    assert main([*arguments, "--by", "lens"]) == 2
+    assert main([*arguments, "--by", "lens", "--overwrite"]) == 2
     assert "must have the column 'lens'" in capsys.readouterr().err
 
 

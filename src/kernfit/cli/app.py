@@ -19,7 +19,6 @@ from kernfit.cli.table import table
 from kernfit.cli.tile import tile
 
 app = typer.Typer(
-    add_completion=False,
     invoke_without_command=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,

@@ -15,7 +15,14 @@ Workers = Annotated[
 ]
 Threads = Annotated[int, typer.Option(min=1, help="Cores of one process.")]
 
-plan = typer.Typer(help="Say what a job will cost: time, memory and traffic.", no_args_is_help=True)
+plan = typer.Typer(invoke_without_command=True, rich_markup_mode=None)
+
+
+@plan.callback()
+def of_jobs(context: typer.Context) -> None:
+    """Say what a job will cost: time, memory and traffic."""
+    if context.invoked_subcommand is None:
+        print(context.get_help())
 
 
 @plan.command("learn")

@@ -41,7 +41,8 @@ def table(
 ) -> None:
     """Learn from every pair of a table.
 
-    Rows that fail are listed and left out; a run that was interrupted goes on where it was.
+    Rows that fail are listed and left out, and the status is then 1; a run that was interrupted
+    goes on where it was.
     """
     import sys
 
@@ -78,3 +79,5 @@ def table(
     if not quiet:
         failed = f", {outcome.failures} of them failed" if outcome.failures else ""
         print(f"{out}: {outcome.kernels:,} kernels from {outcome.rows:,} rows{failed}")
+    if outcome.failures:
+        raise typer.Exit(1)
