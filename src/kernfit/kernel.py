@@ -46,6 +46,11 @@ class Kernel:
         If `weight` has no tap or not 2 or 4 axes, if a number is not finite, if `bias` does not
         have one value for each output channel, or `anchor` is not one of the taps.
 
+    See Also
+    --------
+    catalogue : Kernels with a name.
+    learn : The kernel behind a pair of images.
+
     Examples
     --------
     >>> edge = Kernel([[1, -1]], name="lesson edge")
@@ -163,6 +168,10 @@ class Kernel:
         Kernel
             With its anchor on the same tap as before.
 
+        See Also
+        --------
+        convolve2d : Correlation with the kernel flipped.
+
         Examples
         --------
         >>> Kernel([[1, 2, 3]], anchor=(0, 0)).flipped()
@@ -203,6 +212,10 @@ class Kernel:
         InvalidInput
             If the kernel mixes channels, or its taps sum to 0 and it is to be normalised.
 
+        See Also
+        --------
+        Fit.frequency_response : With a band of uncertainty.
+
         Examples
         --------
         >>> kernel = Kernel([[1, 2, 1]])
@@ -232,6 +245,16 @@ class Kernel:
         ------
         InvalidInput
             If there is no such channel.
+
+        See Also
+        --------
+        Kernel.frequency_response : What it does to each frequency.
+
+        Examples
+        --------
+        >>> import kernfit
+        >>> kernfit.catalogue["sobel_x"].plot().get_xlabel()
+        'column'
         """
         from kernfit.plots import plot_taps
 
@@ -239,7 +262,22 @@ class Kernel:
         return plot_taps(self._weight[output, source], ax=ax, title=self._name)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the kernel as plain lists and numbers; `from_dict` gives the same kernel back."""
+        """Return the kernel as plain lists and numbers; `from_dict` gives the same kernel back.
+
+        Returns
+        -------
+        dict
+
+        See Also
+        --------
+        Kernel.from_dict : The way back.
+
+        Examples
+        --------
+        >>> import kernfit
+        >>> kernfit.Kernel([[1, -1]]).to_dict()["anchor"]
+        [0, 0]
+        """
         return {
             "weight": self._weight.tolist(),
             "bias": self._bias.tolist(),
@@ -265,6 +303,16 @@ class Kernel:
         ------
         InvalidInput
             If "weight" is missing or a value does not make a kernel.
+
+        See Also
+        --------
+        Kernel.load : From a file.
+
+        Examples
+        --------
+        >>> import kernfit
+        >>> kernfit.Kernel.from_dict(kernfit.Kernel([[1, -1]]).to_dict()).taps
+        array([[ 1, -1]])
         """
         if "weight" not in record:
             raise InvalidInput(f"a kernel's record must have 'weight', got {sorted(record)}")
@@ -288,6 +336,18 @@ class Kernel:
         RefusedFile
             If the file cannot be written, or its format cannot hold this kernel (a bias, an
             anchor off the default, or several channels in .txt).
+
+        See Also
+        --------
+        Kernel.load : Reads it.
+
+        Examples
+        --------
+        >>> import pathlib, tempfile, kernfit
+        >>> path = pathlib.Path(tempfile.mkdtemp()) / "edge.json"
+        >>> kernfit.Kernel([[1, -1]]).save(path)
+        >>> kernfit.Kernel.load(path).taps
+        array([[ 1, -1]])
         """
         write_kernel_record(path, self.to_dict())
 
@@ -309,6 +369,10 @@ class Kernel:
         ------
         RefusedFile
             If there is no such file or it does not hold a kernel.
+
+        See Also
+        --------
+        Kernel.save : Writes it, with an example.
         """
         try:
             return cls.from_dict(read_kernel_record(path))

@@ -71,6 +71,16 @@ def scene(shape: tuple[int, int] = (480, 512)) -> Array:
     -------
     ndarray of uint8
         The same one every time.
+
+    See Also
+    --------
+    star_field : A made-up sky.
+
+    Examples
+    --------
+    >>> import kernfit
+    >>> kernfit.scene((120, 160)).shape
+    (120, 160)
     """
     rows, columns = np.indices(shape)
     noise = np.random.default_rng(9)
@@ -102,6 +112,10 @@ def star_field(
     ndarray of float64
         Sky of 200 and stars of a standard deviation of 0.8 pixels, many faint and few bright ones
         (ten times the light, a tenth of the stars), in photons.
+
+    See Also
+    --------
+    scene : A made-up photograph.
 
     Examples
     --------

@@ -5,9 +5,11 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+import kernfit
 from kernfit import Edit, InvalidInput, learn_edit
 from kernfit.cli.app import app
 from kernfit.edits.solve import polish
+from kernfit.edits.tone import Tone
 from kernfit.io.images import read_image
 
 SIZE = (160, 240)
@@ -123,3 +125,23 @@ def test_polishing_needs_no_good_start():
     found = polish(start, pair.parts_for(start, 20000), BLOCKS, steps=12).chain
     np.testing.assert_allclose(found[0].numbers, 0.07, atol=2e-4)
     np.testing.assert_allclose(found[1].numbers, 1.3, atol=2e-3)
+
+
+def test_what_was_learnt_in_linear_light_is_applied_in_it(tmp_path):
+    """The file holds the light: apply makes what the fit predicts, not a blur of the levels."""
+    before = kernfit.scene((96, 128))
+    blur = np.outer([1, 4, 6, 4, 1], [1, 4, 6, 4, 1]) / 256
+    light = Tone("to light").apply(before / 255.0, None)
+    made = kernfit.correlate2d(light, blur, mode="same", boundary="edge")
+    after = np.rint(255 * Tone("from light").apply(made, None)).astype(np.uint8)
+    for name, image in (("before", before), ("after", after)):
+        Image.fromarray(image).save(tmp_path / f"{name}.png")
+    paths = [str(tmp_path / name) for name in ("before.png", "after.png", "k.json", "out.png")]
+    run = CliRunner()
+    learnt = run.invoke(app, ["learn", *paths[:2], "--transfer", "srgb", "-o", paths[2]])
+    assert learnt.exit_code == 0, learnt.output
+    applied = run.invoke(app, ["apply", paths[2], paths[0], paths[3]])
+    assert applied.exit_code == 0, applied.output
+    off = np.asarray(Image.open(paths[3])).astype(int) - after
+    assert np.abs(off).max() <= 1
+    assert np.mean(off != 0) < 0.02

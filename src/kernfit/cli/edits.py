@@ -58,7 +58,7 @@ def edit_instead(learnt: Learnt, output: Path | None) -> EditFit | None:
 
 
 def save_kernel(learnt: Learnt, output: Path, transfer: str | None) -> None:
-    """Write what was learnt: a kernel; or, learnt in linear light, an edit that goes there and back.
+    """Write a kernel; or, if it was learnt in linear light, an edit that goes there and back.
 
     A kernel's file cannot say in which light the kernel acts, and would be applied to the levels.
     """

@@ -130,6 +130,12 @@ def correlate2d(
         If a value does not fit an integer `dtype` (NaN never does), or the sums of 64-bit pixels
         might not fit 64 bits.
 
+    See Also
+    --------
+    convolve2d : With the kernel flipped.
+    conv2d : A layer with many channels.
+    make_plan : Which method would run, and why.
+
     Examples
     --------
     >>> correlate2d([[0, 1, 2], [3, 4, 5], [6, 7, 8]], [[0, 1], [2, 3]])
@@ -193,6 +199,10 @@ def convolve2d(
     ResultTooLarge
         As for `correlate2d`.
 
+    See Also
+    --------
+    correlate2d : Without the flip.
+
     Examples
     --------
     >>> convolve2d([[0, 1, 0, 0]], [[1, 2, 3]], mode="full")
@@ -251,6 +261,11 @@ def conv2d(
         described; if padding="same" meets a stride.
     ResultTooLarge
         If the sums of 64-bit integers might not fit 64 bits.
+
+    See Also
+    --------
+    correlate2d : One kernel over all channels alike.
+    image_gradient, kernel_gradient : Its backward pass.
 
     Examples
     --------
@@ -330,6 +345,10 @@ def make_plan(
     ------
     InvalidInput
         As for `correlate2d`; also if `method` cannot keep the contract.
+
+    See Also
+    --------
+    correlate2d : Makes a plan and runs it.
 
     Examples
     --------

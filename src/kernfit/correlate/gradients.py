@@ -68,6 +68,11 @@ def image_gradient(
     InvalidInput
         If `gradient` does not have the shape of the result, or as for `correlate2d`.
 
+    See Also
+    --------
+    kernel_gradient : With respect to the kernel.
+    conv2d : The forward pass.
+
     Examples
     --------
     >>> image_gradient([[1, 10]], [[1, -1]], (1, 3))
@@ -134,6 +139,11 @@ def kernel_gradient(
     ------
     InvalidInput
         If `gradient` does not have the shape of the result, or as for `correlate2d`.
+
+    See Also
+    --------
+    image_gradient : With respect to the image.
+    conv2d : The forward pass.
 
     Examples
     --------

@@ -41,6 +41,11 @@ class Plan:
     threads : int
         How many threads will share the work.
 
+    See Also
+    --------
+    make_plan : Makes one.
+    correlate2d : Makes one and runs it.
+
     Examples
     --------
     >>> from kernfit.correlate import make_plan

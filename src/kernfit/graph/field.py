@@ -55,6 +55,11 @@ class ReceptiveField:
     shape : tuple of int or None
         The image's size, where it is known.
 
+    See Also
+    --------
+    receptive_field : Makes one.
+    EffectiveField : How much each pixel of it matters.
+
     Examples
     --------
     Two 3x3 layers see 5x5 pixels:
@@ -137,6 +142,16 @@ class ReceptiveField:
         InvalidInput
             If it is the whole image and the image's size is not known, or the element has not
             one number for each axis.
+
+        See Also
+        --------
+        ReceptiveField.plot : Draws it.
+
+        Examples
+        --------
+        >>> from kernfit import LayerSpec, receptive_field
+        >>> receptive_field([LayerSpec(3), LayerSpec(3)]).window(0, 10)
+        ((0, 5), (10, 15))
         """
         if len(element) != len(self.axes):
             raise InvalidInput(
@@ -171,6 +186,10 @@ class ReceptiveField:
         ------
         InvalidInput
             If the window is the whole image and its size is not known.
+
+        See Also
+        --------
+        ReceptiveField.window : The same in numbers.
 
         Examples
         --------

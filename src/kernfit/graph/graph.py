@@ -46,6 +46,11 @@ class LayerSpec:
         If one of them is not an integer or a pair of integers, or too small, or `padding` is
         another word, or "same" for a transposed convolution.
 
+    See Also
+    --------
+    LayerGraph : Layers with branches.
+    receptive_field : What the last of them looks at.
+
     Examples
     --------
     A convolution of 3x3 taps, two apart, and a pooling of 1x2:
@@ -125,6 +130,11 @@ class Node:
 class LayerGraph:
     """Operations from an image on, each after those that it reads.
 
+    See Also
+    --------
+    LayerSpec : One layer.
+    receptive_field : What a node of it looks at.
+
     Examples
     --------
     A residual unit, 3x3 and 3x3 beside a path that goes straight through:
@@ -171,12 +181,54 @@ class LayerGraph:
             The node that it reads. Default: the one added last.
         name : str, optional
             Default: a number.
+
+        Returns
+        -------
+        str
+            The node's name.
+
+        See Also
+        --------
+        LayerGraph.join : Merge paths.
+
+        Examples
+        --------
+        >>> from kernfit import LayerGraph, LayerSpec
+        >>> graph = LayerGraph()
+        >>> graph.add(LayerSpec(3)), graph.add(LayerSpec(3), name="second")
+        ('layer1', 'second')
         """
         before = next(reversed(self.nodes)) if after is None else after
         return self.put(name or f"layer{len(self.nodes)}", "layer", (before,), layer.rules)
 
     def join(self, *paths: str, name: str = "") -> str:
-        """Merge paths, by adding or stacking their channels, and return the node's name."""
+        """Merge paths, by adding or stacking their channels, and return the node's name.
+
+        Parameters
+        ----------
+        *paths : str
+            Names of nodes.
+        name : str, optional
+            Default: a number.
+
+        Returns
+        -------
+        str
+            The node's name.
+
+        See Also
+        --------
+        LayerGraph.add : One layer.
+
+        Examples
+        --------
+        >>> from kernfit import LayerGraph, LayerSpec, receptive_field
+        >>> graph = LayerGraph()
+        >>> graph.join(graph.add(LayerSpec(3, padding=1)), "image", name="sum")
+        'sum'
+        >>> receptive_field(graph).size
+        (3, 3)
+        """
         return self.put(name or f"join{len(self.nodes)}", "join", paths)
 
     def put(
@@ -214,10 +266,32 @@ class LayerGraph:
     def find(self, layer: str | None) -> str:
         """Return the node of that name or alias; the output for None.
 
+        Parameters
+        ----------
+        layer : str or None
+            A node's name or alias.
+
+        Returns
+        -------
+        str
+
         Raises
         ------
         InvalidInput
             If there is none; similar names are shown.
+
+        See Also
+        --------
+        LayerGraph.upto : All nodes behind one.
+
+        Examples
+        --------
+        >>> from kernfit import LayerGraph, LayerSpec
+        >>> graph = LayerGraph()
+        >>> graph.add(LayerSpec(3), name="first")
+        'first'
+        >>> graph.find(None)
+        'first'
         """
         if layer is None:
             return self.output
@@ -233,7 +307,29 @@ class LayerGraph:
         return found
 
     def upto(self, target: str) -> list[Node]:
-        """Return the nodes that stand behind `target`, in order, itself last."""
+        """Return the nodes that stand behind `target`, in order, itself last.
+
+        Parameters
+        ----------
+        target : str
+            A node's name.
+
+        Returns
+        -------
+        list of Node
+
+        See Also
+        --------
+        LayerGraph.find : The node of a name.
+
+        Examples
+        --------
+        >>> from kernfit import LayerGraph, LayerSpec
+        >>> graph = LayerGraph()
+        >>> first, second = graph.add(LayerSpec(3)), graph.add(LayerSpec(3))
+        >>> [node.name for node in graph.upto(first)]
+        ['image', 'layer1']
+        """
         needed = {target}
         for node in reversed(self.nodes.values()):
             if node.name in needed:

@@ -121,6 +121,10 @@ def convert(kernel: Kernel, to: str, *, boundary: str = "constant") -> Call:
     InvalidInput
         If the program is not known, has no such boundary, or takes no kernel that mixes channels.
 
+    See Also
+    --------
+    Kernel.flipped : Turned by 180 degrees.
+
     Examples
     --------
     >>> call = convert(Kernel([[1, -1]]), "scipy.ndimage.convolve")

@@ -150,6 +150,11 @@ def learn(
         If the images do not belong together, no pixel is left to learn from, or an option is not
         one of those above.
 
+    See Also
+    --------
+    learn_varying : A kernel that changes over the image.
+    Statistics : The sums that it solves.
+
     Examples
     --------
     The lesson: from an image and its edges, the detector ``[1, -1]``.

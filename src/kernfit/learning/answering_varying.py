@@ -109,6 +109,10 @@ def learn_varying(
     ResultTooLarge
         If the sums for so many taps and terms would not fit in memory.
 
+    See Also
+    --------
+    learn : One kernel for the whole image.
+
     Examples
     --------
     A blur that grows from left to right:

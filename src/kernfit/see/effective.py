@@ -32,6 +32,11 @@ class EffectiveField:
     spread : (rows, columns)
         Standard deviation of the squared gradient's place, in pixels.
 
+    See Also
+    --------
+    effective_field : Makes one.
+    ReceptiveField : What may matter at all.
+
     Examples
     --------
     >>> from kernfit import catalogue, effective_field
@@ -55,6 +60,18 @@ class EffectiveField:
         Returns
         -------
         matplotlib Axes
+
+        See Also
+        --------
+        ReceptiveField.plot : The window that may matter.
+
+        Examples
+        --------
+        >>> import kernfit
+        >>> box = kernfit.catalogue["box_3"]
+        >>> used = kernfit.effective_field([[box], [box]], (15, 15))
+        >>> used.plot() is not None
+        True
         """
         from kernfit.plots import draw_map
 
@@ -106,6 +123,10 @@ def effective_field(
     ------
     InvalidInput
         If it cannot be run, or has no such layer or element, or that depends on no pixel.
+
+    See Also
+    --------
+    receptive_field : The window that may matter.
 
     Examples
     --------

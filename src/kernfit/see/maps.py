@@ -57,6 +57,11 @@ def feature_maps(
     RefusedFile
         If a file cannot be read.
 
+    See Also
+    --------
+    plot_maps : Draws them.
+    run_tiled : On images that are too large.
+
     Examples
     --------
     >>> from kernfit import Kernel, catalogue

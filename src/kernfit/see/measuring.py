@@ -60,6 +60,10 @@ class Verification:
     layer : str
     checks : tuple of Check
 
+    See Also
+    --------
+    verify : Makes one.
+
     Examples
     --------
     >>> found = Verification("conv", (Check("rows", 5, (4, 6), (4, 6)),))
@@ -144,6 +148,10 @@ def verify(
     ------
     InvalidInput
         If the layer sees the whole image, or the model cannot be run.
+
+    See Also
+    --------
+    receptive_field : What is verified.
 
     Examples
     --------

@@ -44,6 +44,10 @@ def plot_maps(
     InvalidInput
         If there are not three axes, or not as many names as maps.
 
+    See Also
+    --------
+    feature_maps : What is drawn.
+
     Examples
     --------
     >>> from kernfit import catalogue, feature_maps, scene

@@ -55,6 +55,11 @@ class TilePlan:
         Of a volume, along its first axis. All that has numbers for rows and columns has one more
         for planes in 3-D, and in 1-D, where there are no rows, one less.
 
+    See Also
+    --------
+    tile_plan : Makes one.
+    run_tiled : Runs a model by it.
+
     Examples
     --------
     >>> from kernfit import LayerSpec, tile_plan
@@ -199,6 +204,10 @@ def tile_plan(
     InvalidInput
         If the model cannot be tiled exactly, or does not take an image of this size; it names
         the node.
+
+    See Also
+    --------
+    run_tiled : Runs it.
 
     Examples
     --------

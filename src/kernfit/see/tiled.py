@@ -96,6 +96,10 @@ def run_tiled(
     RefusedFile
         If a file cannot be read or written.
 
+    See Also
+    --------
+    tile_plan : What it would do, and what memory it needs.
+
     Examples
     --------
     >>> from kernfit.see import LayerSpec, tile_plan

@@ -52,6 +52,11 @@ def receptive_field(
     RefusedFile
         If the file is no model that is read.
 
+    See Also
+    --------
+    receptive_fields : Of all layers.
+    effective_field : How much each pixel matters.
+
     Examples
     --------
     >>> from kernfit import LayerSpec
@@ -83,6 +88,10 @@ def receptive_fields(
     Returns
     -------
     dict of ReceptiveField
+
+    See Also
+    --------
+    receptive_field : Of one layer.
 
     Examples
     --------

@@ -11,10 +11,11 @@ from __future__ import annotations
 from typing import Any
 
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from kernfit.compiled import njit
 from kernfit.correlate.vectors.emit import (
     BYTES,
     INT,
@@ -255,7 +256,7 @@ def _address_of_finish(typing: Any, sums: Any, pixel: Any) -> Any:
     return types.intp(sums, pixel), emit
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def address_of_finish(sums: Any, pixel: Any) -> int:
     """Return where the function lies that makes levels like `pixel` of such sums."""
     return int(_address_of_finish(sums, pixel))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from kernfit.arrays import Array
+from kernfit.compiled import njit
 from kernfit.correlate.threads import for_strips
 from kernfit.edits.resampling.axis import AxisWeights
 from kernfit.edits.resampling.filters import Filter
@@ -109,7 +109,7 @@ def _table(kind: Filter) -> Array:
     return np.asarray(weights / weights.sum(1, keepdims=True))
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@njit(nogil=True, cache=True)
 def _columns(plane: Array, first: Array, weights: Array, out: Array) -> None:
     last = plane.shape[1] - 1
     for i in range(plane.shape[0]):
@@ -120,7 +120,7 @@ def _columns(plane: Array, first: Array, weights: Array, out: Array) -> None:
             out[i, j] = total
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@njit(nogil=True, cache=True)
 def _rows(plane: Array, first: Array, weights: Array, out: Array) -> None:
     last = plane.shape[0] - 1
     for i in range(first.shape[0]):
@@ -132,7 +132,7 @@ def _rows(plane: Array, first: Array, weights: Array, out: Array) -> None:
                 out[i, j] += weight * plane[row, j]
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@njit(nogil=True, cache=True)
 def _anywhere(
     plane: Array, matrix: Array, start: Array, top: int, table: Array, fine: float, out: Array
 ) -> None:

@@ -127,6 +127,10 @@ class Fit(Shown):
         InvalidInput
             If `probability` is not between 0 and 1.
 
+        See Also
+        --------
+        Fit.stderr : One standard error.
+
         Examples
         --------
         >>> import numpy as np
@@ -169,6 +173,10 @@ class Fit(Shown):
         -------
         ndarray
 
+        See Also
+        --------
+        Fit.prediction_error : How sure it is.
+
         Examples
         --------
         >>> import numpy as np
@@ -197,6 +205,10 @@ class Fit(Shown):
         ndarray
             Of the shape of what `predict` returns, in its unit. NaN if not all weights are
             determined.
+
+        See Also
+        --------
+        Fit.predict : The prediction itself.
 
         Examples
         --------
@@ -230,6 +242,10 @@ class Fit(Shown):
         ------
         InvalidInput
             If there is no such channel.
+
+        See Also
+        --------
+        catalogue : Kernels with a name.
 
         Examples
         --------
@@ -310,6 +326,10 @@ class Fit(Shown):
         InvalidInput
             If there is no such channel, or the taps' sum is not told from 0 and it is to be
             normalised.
+
+        See Also
+        --------
+        Kernel.frequency_response : Without errors.
 
         Examples
         --------

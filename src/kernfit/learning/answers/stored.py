@@ -59,6 +59,11 @@ def fit_statistics(parts: Sequence[Statistics], *, bias: bool = True) -> Fit:
         If there are no statistics, they do not belong together, the same are given twice, or they
         hold no pixel.
 
+    See Also
+    --------
+    Statistics : The sums.
+    learn : From images.
+
     Examples
     --------
     >>> from kernfit import Statistics, scene

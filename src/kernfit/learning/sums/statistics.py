@@ -43,6 +43,11 @@ class Statistics(Stored):
         What noise of the before image added to the diagonal of the Gram matrix, where it was told:
         the sums are those without it.
 
+    See Also
+    --------
+    fit_statistics : The whole answer from statistics: errors, verdict.
+    learn : From the images at once.
+
     Examples
     --------
     >>> import numpy as np
@@ -113,6 +118,18 @@ class Statistics(Stored):
             If the shapes do not belong together or a number that counts is not finite.
         ResultTooLarge
             If the support has so many taps that its Gram matrix would take more than 2 GiB.
+
+        See Also
+        --------
+        Statistics.solve : The weights.
+        learn : Also finds the shape, borders, clipping and missing pixels.
+
+        Examples
+        --------
+        >>> import kernfit
+        >>> x = kernfit.scene((40, 50))
+        >>> kernfit.Statistics.of(x, x[1:-1, 1:-1], 3).count
+        1824
         """
         kh, kw = as_pair_of_ints(shape, "shape", least=1)
         x, y = as_planes(before, "before"), as_planes(after, "after")
@@ -173,6 +190,23 @@ class Statistics(Stored):
             Which outputs count.
         weight : ndarray, shape (H, W), or None
             How much each does.
+
+        Returns
+        -------
+        Statistics
+
+        See Also
+        --------
+        Statistics.of : Takes the variance off itself, with ``before_variance=``.
+
+        Examples
+        --------
+        >>> import numpy as np, kernfit
+        >>> x = kernfit.scene((40, 50)).astype(float)
+        >>> sums = kernfit.Statistics.of(x, x, 1)
+        >>> less = sums.without_noise(np.full((1, 40, 50), 4.0), None, None)
+        >>> float((sums.gram - less.gram)[0, 0].round(3))  # 2000 pixels, 4 each
+        8000.0
         """
         added = noise_sums(variance, self.shape, used, weight)
         gram = self.sums.gram.copy()
@@ -205,7 +239,41 @@ class Statistics(Stored):
         shape: tuple[int, int],
         anchor: tuple[int, int],
     ) -> Statistics:
-        """Return the statistics that hold these sums over plain images; see the properties."""
+        """Return the statistics that hold these sums over plain images; see the properties.
+
+        Parameters
+        ----------
+        gram : ndarray, shape (P, P)
+        cross : ndarray, shape (P, out)
+        energy : ndarray, shape (out,)
+            As the properties of these names.
+        count : int
+            Number of output pixels in them.
+        shape : (kh, kw)
+            The support.
+        anchor : (row, column)
+            The tap that sits on the output pixel.
+
+        Returns
+        -------
+        Statistics
+
+        See Also
+        --------
+        Statistics.of : From images.
+
+        Examples
+        --------
+        >>> import kernfit
+        >>> x = kernfit.scene((40, 50))
+        >>> one = kernfit.Statistics.of(x, x, 1)
+        >>> same = kernfit.Statistics.of_sums(
+        ...     one.gram, one.cross, one.energy, one.count, one.shape, one.anchor
+        ... )
+        >>> same.solve().weights.round(6) + 0
+        array([[1.],
+               [0.]])
+        """
         inputs = (len(gram) - 1) // (shape[0] * shape[1])
         sums = Sums(gram, cross, energy, np.zeros(inputs), np.zeros(len(energy)))
         return cls(sums, count, shape, anchor)
@@ -266,7 +334,21 @@ class Statistics(Stored):
         )
 
     def about(self, other: Statistics) -> Statistics:
-        """Return the same statistics, counted from the levels of others."""
+        """Return the same statistics, counted from the levels of others.
+
+        Parameters
+        ----------
+        other : Statistics
+            Of the same channels.
+
+        Returns
+        -------
+        Statistics
+
+        See Also
+        --------
+        Statistics.of : Chooses levels near the images' own.
+        """
         moved = self.sums.about(other.sums.before, other.sums.after)
         return self if moved is self.sums else replace(self, sums=moved)
 
@@ -282,6 +364,19 @@ class Statistics(Stored):
         -------
         Statistics
             Over the same output pixels; the anchor stays on the same pixel of the image.
+
+        See Also
+        --------
+        fit_statistics : The answer from statistics.
+
+        Examples
+        --------
+        >>> import kernfit
+        >>> x = kernfit.scene((40, 50))
+        >>> wide = kernfit.Statistics.of(x, x[2:-2, 2:-2], 5)
+        >>> narrow = wide.support(slice(1, 4), slice(1, 4))
+        >>> narrow.shape, narrow.anchor, narrow.count == wide.count
+        ((3, 3), (1, 1), True)
         """
         kh, kw = self.shape
         sums = self.sums
@@ -313,6 +408,19 @@ class Statistics(Stored):
         ------
         InvalidInput
             If no pixel is in the sums, or they leave the range of numbers.
+
+        See Also
+        --------
+        Statistics.descend : By gradient descent.
+        fit_statistics : With errors and a verdict.
+
+        Examples
+        --------
+        >>> import kernfit
+        >>> x = kernfit.scene((40, 50))
+        >>> kernfit.Statistics.of(x, 2.0 * x + 3, 1).solve().weights.round(6)
+        array([[2.],
+               [3.]])
         """
         if self.count < 1 or not self.sums.weight > 0:
             raise InvalidInput(
@@ -356,6 +464,20 @@ class Statistics(Stored):
         ------
         InvalidInput
             If `start` has another number of weights, or `rate` or `steps` is not positive.
+
+        See Also
+        --------
+        Statistics.solve : The exact answer.
+
+        Examples
+        --------
+        The lesson: the loss on the way to ``[1, -1]``.
+
+        >>> import numpy as np, kernfit
+        >>> x = np.array([[1.0, 1, 0, 0, 0, 0, 1, 1]] * 6)
+        >>> sums = kernfit.Statistics.of(x, x[:, :-1] - x[:, 1:], (1, 2))
+        >>> sums.descend(0.03, 10, [[0, 0]], bias=False).losses[:4].round(4)
+        array([12.    ,  4.9152,  2.0133,  0.8246])
         """
         if not (rate > 0 and np.isfinite(rate)) or steps < 0:
             raise InvalidInput(
@@ -380,7 +502,28 @@ class Statistics(Stored):
         )
 
     def squared_error(self, weights: Array) -> Array:
-        """Return the sum of squared errors of given weights (P, out), for each output channel."""
+        """Return the sum of squared errors of given weights (P, out), for each output channel.
+
+        Parameters
+        ----------
+        weights : ndarray, shape (P, out)
+            The taps, the bias last.
+
+        Returns
+        -------
+        ndarray, shape (out,)
+
+        See Also
+        --------
+        Statistics.solve : The weights that make it least.
+
+        Examples
+        --------
+        >>> import numpy as np, kernfit
+        >>> x = np.array([[1.0, 2.0, 4.0]])
+        >>> kernfit.Statistics.of(x, 2 * x, 1).squared_error(np.array([[1.0], [0.0]])).round(9)
+        array([21.])
+        """
         sums, local = self.sums, self.sums.local(weights)
         errors: Array = sums.energy + np.sum(local * (sums.gram @ local - 2 * sums.cross), axis=0)
         return np.maximum(errors, 0.0)
@@ -389,6 +532,20 @@ class Statistics(Stored):
         """Return the sum of patch times residual of given weights, shape (P, out).
 
         The patches are counted from the levels of `sums`.
+
+        Parameters
+        ----------
+        weights : ndarray, shape (P, out)
+            The taps, the bias last.
+
+        Returns
+        -------
+        ndarray, shape (P, out)
+            Half the negative gradient of `squared_error`, counted from the levels of `sums`.
+
+        See Also
+        --------
+        Statistics.squared_error : What it leads down.
         """
         pulled: Array = self.sums.cross - self.sums.gram @ self.sums.local(weights)
         return pulled

@@ -43,6 +43,19 @@ class VaryingFit:
     held_out : dict
         Where degrees were chosen: root mean square of the residual in blocks that were held out,
         by (degree, background degree).
+
+    See Also
+    --------
+    learn_varying : Makes one.
+    Fit : Of a kernel that is the same all over.
+
+    Examples
+    --------
+    >>> import kernfit
+    >>> x = kernfit.scene((60, 80)).astype(float)
+    >>> fit = kernfit.learn_varying(x, 2 * x, degree=1, background=0, shape=1)
+    >>> fit.kernel.taps.round(6), fit.status.code
+    (array([[2.]]), 'good')
     """
 
     field: KernelField
@@ -63,10 +76,31 @@ class VaryingFit:
     def at(self, row: float, column: float) -> Kernel:
         """Return the kernel at one pixel of the after image, its background as the bias.
 
+        Parameters
+        ----------
+        row, column : float
+            A pixel of the after image.
+
+        Returns
+        -------
+        Kernel
+
         Raises
         ------
         InvalidInput
             If the pixel lies outside the image.
+
+        See Also
+        --------
+        VaryingFit.stderr_at : How sure its taps are.
+        VaryingFit.kernel : The mean over the field.
+
+        Examples
+        --------
+        >>> import kernfit
+        >>> x = kernfit.scene((60, 80)).astype(float)
+        >>> kernfit.learn_varying(x, 2 * x, degree=1, background=0, shape=1).at(5, 70).taps.round(6)
+        array([[2.]])
         """
         return self.field.at(row, column)
 
@@ -75,10 +109,31 @@ class VaryingFit:
 
         NaN where the data do not determine the tap.
 
+        Parameters
+        ----------
+        row, column : float
+            A pixel of the after image.
+
+        Returns
+        -------
+        ndarray, shape (kh, kw)
+
         Raises
         ------
         InvalidInput
             If the pixel lies outside the image.
+
+        See Also
+        --------
+        VaryingFit.interval_at : Limits instead.
+
+        Examples
+        --------
+        >>> import numpy as np, kernfit
+        >>> x = kernfit.scene((60, 80)).astype(float)
+        >>> y = x + np.random.default_rng(0).normal(0, 2, x.shape)
+        >>> kernfit.learn_varying(x, y, degree=1, background=0, shape=3).stderr_at(30, 40).shape
+        (3, 3)
         """
         errors: Array = np.sqrt(self.errors.variance(self._pulls_at(row, column)))
         return errors
@@ -103,6 +158,20 @@ class VaryingFit:
         ------
         InvalidInput
             If `probability` is not between 0 and 1, or the pixel lies outside the image.
+
+        See Also
+        --------
+        VaryingFit.stderr_at : One standard error.
+
+        Examples
+        --------
+        >>> import numpy as np, kernfit
+        >>> x = kernfit.scene((60, 80)).astype(float)
+        >>> y = x + np.random.default_rng(0).normal(0, 2, x.shape)
+        >>> fit = kernfit.learn_varying(x, y, degree=0, background=0, shape=1)
+        >>> low, high = fit.interval_at(30, 40)
+        >>> bool(low[0, 0] < 1 < high[0, 0])
+        True
         """
         as_probability(probability)
         from scipy.special import stdtrit
@@ -114,18 +183,90 @@ class VaryingFit:
         return taps - reach, taps + reach
 
     def scale_at(self, row: float, column: float) -> tuple[float, float]:
-        """Return the kernel's sum at one pixel, the photometric scale, and its standard error."""
+        """Return the kernel's sum at one pixel, the photometric scale, and its standard error.
+
+        Parameters
+        ----------
+        row, column : float
+            A pixel of the after image.
+
+        Returns
+        -------
+        scale : float
+        stderr : float
+
+        See Also
+        --------
+        VaryingFit.at : The kernel itself.
+
+        Examples
+        --------
+        >>> import kernfit
+        >>> x = kernfit.scene((60, 80)).astype(float)
+        >>> fit = kernfit.learn_varying(x, 2 * x, degree=1, background=0, shape=1)
+        >>> scale, _ = fit.scale_at(30, 40)
+        >>> round(scale, 6)
+        2.0
+        """
         pulls = self._pulls_at(row, column).sum(axis=(1, 2))
         return float(self.at(row, column).taps.sum()), float(np.sqrt(self.errors.variance(pulls)))
 
     def predict(self, before: ArrayLike, **options: Any) -> Array:
-        """Return what the field makes of a before image; takes what `KernelField.predict` takes."""
+        """Return what the field makes of a before image; takes what `KernelField.predict` takes.
+
+        Parameters
+        ----------
+        before : array_like
+            Of the size that was learnt from.
+        **options
+            As `KernelField.predict` takes them.
+
+        Returns
+        -------
+        ndarray of float64
+
+        See Also
+        --------
+        VaryingFit.difference : After less prediction.
+
+        Examples
+        --------
+        >>> import numpy as np, kernfit
+        >>> x = kernfit.scene((60, 80)).astype(float)
+        >>> fit = kernfit.learn_varying(x, 2 * x, degree=1, background=0, shape=1)
+        >>> bool(np.abs(fit.predict(x) - 2 * x).max() < 1e-6)
+        True
+        """
         return self.field.predict(before, **options)
 
     def difference(
         self, before: ArrayLike, after: ArrayLike, *, threads: int | None = None
     ) -> Array:
-        """Return the difference image, after less prediction; see `KernelField.difference`."""
+        """Return the difference image, after less prediction; see `KernelField.difference`.
+
+        Parameters
+        ----------
+        before, after : array_like
+            Of the sizes that were learnt from.
+        threads : int, optional
+            Default: all cores.
+
+        Returns
+        -------
+        ndarray of float64, shape of `after`
+
+        See Also
+        --------
+        KernelField.difference : The same, of the field alone.
+
+        Examples
+        --------
+        >>> import numpy as np, kernfit
+        >>> x = kernfit.scene((60, 80)).astype(float)
+        >>> fit = kernfit.learn_varying(x, 2 * x, degree=1, background=0, shape=1)
+        >>> bool(np.abs(fit.difference(x, 2 * x)).max() < 1e-6)
+        True
+        """
         return self.field.difference(before, after, threads=threads)
 
     def _pulls_at(self, row: float, column: float) -> Array:
@@ -143,6 +284,17 @@ class VaryingFit:
         Returns
         -------
         list of str
+
+        See Also
+        --------
+        VaryingFit.report : The whole answer as a page.
+
+        Examples
+        --------
+        >>> import kernfit
+        >>> x = kernfit.scene((60, 80)).astype(float)
+        >>> bool(kernfit.learn_varying(x, 2 * x, degree=1, background=0, shape=1).sentences())
+        True
         """
         from kernfit.learning.varying.words import in_sentences
 
@@ -182,6 +334,10 @@ class VaryingFit:
         RefusedFile
             If the file cannot be written.
 
+        See Also
+        --------
+        VaryingFit.sentences : The same in a few lines.
+
         Examples
         --------
         >>> import tempfile, pathlib, kernfit
@@ -199,7 +355,23 @@ class VaryingFit:
         write_varying_report(self, path, scene, views, title=title, notes=list(notes))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the answer as plain numbers, lists and strings; NaN becomes None."""
+        """Return the answer as plain numbers, lists and strings; NaN becomes None.
+
+        Returns
+        -------
+        dict
+
+        See Also
+        --------
+        KernelField.to_dict : The field alone, which can be read back.
+
+        Examples
+        --------
+        >>> import kernfit
+        >>> x = kernfit.scene((60, 80)).astype(float)
+        >>> kernfit.learn_varying(x, x, degree=0, background=0, shape=1).to_dict()["status"]["code"]
+        'good'
+        """
         from kernfit.learning.varying.words import as_record
 
         return as_record(self)

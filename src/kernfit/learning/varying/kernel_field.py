@@ -49,6 +49,19 @@ class KernelField:
         the after image by the kernel's shape less 1.
     same_size : bool
         Whether before and after have equal sizes. A border as wide as the kernel is then NaN.
+
+    See Also
+    --------
+    learn_varying : Finds one from a pair of images.
+    Kernel : A kernel that is the same all over.
+
+    Examples
+    --------
+    >>> import numpy as np, kernfit
+    >>> x = kernfit.scene((60, 80)).astype(float)
+    >>> field = kernfit.learn_varying(x, 2 * x, degree=1, background=0, shape=1).field
+    >>> field.shape, field.degree, field.weights.shape
+    ((1, 1), 1, (3, 1, 1))
     """
 
     weights: Array
@@ -84,10 +97,31 @@ class KernelField:
     def at(self, row: float, column: float) -> Kernel:
         """Return the kernel at one pixel of the after image, its background as the bias.
 
+        Parameters
+        ----------
+        row, column : float
+            A pixel of the after image.
+
+        Returns
+        -------
+        Kernel
+
         Raises
         ------
         InvalidInput
             If the pixel lies outside the image.
+
+        See Also
+        --------
+        VaryingFit.stderr_at : How sure its taps are.
+
+        Examples
+        --------
+        >>> import kernfit
+        >>> x = kernfit.scene((60, 80)).astype(float)
+        >>> field = kernfit.learn_varying(x, 2 * x, degree=1, background=0, shape=1).field
+        >>> field.at(10, 70).taps.round(6)
+        array([[2.]])
         """
         row, column = self.check_place(row, column)
         taps = np.tensordot(self.terms.at(row, column), self.weights, 1)
@@ -215,6 +249,20 @@ class KernelField:
         ------
         InvalidInput
             If a size is another one.
+
+        See Also
+        --------
+        KernelField.predict : What is taken off.
+
+        Examples
+        --------
+        >>> import numpy as np, kernfit
+        >>> x = kernfit.scene((60, 80)).astype(float)
+        >>> y = 2 * x
+        >>> field = kernfit.learn_varying(x, y, degree=0, background=0, shape=1).field
+        >>> y[30, 40] += 50  # something new
+        >>> float(field.difference(x, y)[30, 40].round(6))
+        50.0
         """
         image = as_image(after, "after")
         if image.shape != self.size:
@@ -225,7 +273,25 @@ class KernelField:
         return image - self.predict(before, threads=threads)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the field as plain lists and numbers; `from_dict` gives the same field back."""
+        """Return the field as plain lists and numbers; `from_dict` gives the same field back.
+
+        Returns
+        -------
+        dict
+            Of lists, numbers and truth values, as JSON takes them.
+
+        See Also
+        --------
+        KernelField.from_dict : The way back.
+
+        Examples
+        --------
+        >>> import kernfit
+        >>> x = kernfit.scene((60, 80)).astype(float)
+        >>> field = kernfit.learn_varying(x, x, degree=0, background=0, shape=1).field
+        >>> sorted(field.to_dict())[:3]
+        ['anchor', 'background', 'background_degree']
+        """
         return {
             "weights": self.weights.tolist(),
             "background": self.background.tolist(),
@@ -240,10 +306,31 @@ class KernelField:
     def from_dict(cls, record: Mapping[str, Any]) -> KernelField:
         """Return the field that `to_dict` described.
 
+        Parameters
+        ----------
+        record : mapping
+            What `to_dict` gives.
+
+        Returns
+        -------
+        KernelField
+
         Raises
         ------
         InvalidInput
             If something is missing or does not fit together.
+
+        See Also
+        --------
+        KernelField.load : From a file.
+
+        Examples
+        --------
+        >>> import kernfit
+        >>> x = kernfit.scene((60, 80)).astype(float)
+        >>> field = kernfit.learn_varying(x, x, degree=1, background=0, shape=1).field
+        >>> kernfit.KernelField.from_dict(field.to_dict()).size
+        (60, 80)
         """
         try:
             weights = np.array(record["weights"], float)
@@ -271,10 +358,29 @@ class KernelField:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the field to a .json file, to the last digit.
 
+        Parameters
+        ----------
+        path : path-like
+            Ends in .json. An existing file is replaced once the new one is whole.
+
         Raises
         ------
         RefusedFile
             If the suffix is another or the file cannot be written.
+
+        See Also
+        --------
+        KernelField.load : Reads it.
+
+        Examples
+        --------
+        >>> import pathlib, tempfile, kernfit
+        >>> x = kernfit.scene((60, 80)).astype(float)
+        >>> field = kernfit.learn_varying(x, x, degree=1, background=0, shape=1).field
+        >>> path = pathlib.Path(tempfile.mkdtemp()) / "field.json"
+        >>> field.save(path)
+        >>> kernfit.KernelField.load(path).degree
+        1
         """
         check_field_suffix(path)
         record = {"format": FIELD_FORMAT, "version": _VERSION, **self.to_dict()}
@@ -285,10 +391,23 @@ class KernelField:
     def load(cls, path: str | os.PathLike[str]) -> KernelField:
         """Read a field that `save` wrote.
 
+        Parameters
+        ----------
+        path : path-like
+            A file that `save` wrote.
+
+        Returns
+        -------
+        KernelField
+
         Raises
         ------
         RefusedFile
             If there is no such file, or it holds something else.
+
+        See Also
+        --------
+        KernelField.save : Writes it, with an example.
         """
         check_field_suffix(path)
         if size_of_file(path) > _MOST_BYTES:
