@@ -273,7 +273,7 @@ def test_show_and_kernels(tmp_path, capsys):
         (["apply", "sobel_x", "a.png", "out.png", "--boundary", "x"], "--boundary must be"),
         (["edges", "no.png", "none/out.png"], "none/out.png"),
         (["edges", "a.png", "out.png", "--detector", "x"], "--detector must be one of lesson"),
-        (["show", "sobel"], "did you mean"),
+        (["show", "sobel"], "can mean sobel_x or sobel_y"),
         (["show", "sobel_x", "-o", "out.xyz"], "suffix must be one of .png"),
         (["nonsense"], "No such command"),
     ],

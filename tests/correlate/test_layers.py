@@ -141,7 +141,7 @@ def test_padding_as_in_torch():
 def test_dtypes():
     x = np.ones((1, 2, 4, 4), "f4")
     assert conv2d(x, np.ones((1, 2, 2, 2), "f4"), np.ones(1)).dtype == np.float32
-    assert conv2d(x, np.ones((1, 2, 2, 2), "f8")).dtype == np.float64
+    assert conv2d(x, np.ones((1, 2, 2, 2), "f8")).dtype == np.float32  # as the image is
     assert conv2d(x, [[[[1.5]], [[2]]]]).dtype == np.float32
     assert conv2d(x.astype("c8"), np.ones((1, 2, 2, 2), "f4")).dtype == np.complex64
     half = conv2d(x.astype("f2"), np.full((1, 2, 2, 2), 0.1, "f2"))

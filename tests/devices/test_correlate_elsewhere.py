@@ -183,7 +183,7 @@ def test_float64_is_asked_of_jax():
     if jax.config.jax_enable_x64:
         pytest.skip("it has float64 already")
     with pytest.raises(InvalidInput, match="must have float64 .* has not: set jax_enable_x64"):
-        correlate2d(jax.numpy.zeros((4, 4)), np.ones((2, 2)))
+        correlate2d(jax.numpy.zeros((4, 4)), np.ones((2, 2)), dtype=np.float64)
 
 
 def test_nothing_is_imported_for_an_image_of_numpy():

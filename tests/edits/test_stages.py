@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from checks import EXAMPLES
+from stage_examples import EXAMPLES
 
 from kernfit.edits.chain import Edit
 from kernfit.edits.registry import STAGES

@@ -126,7 +126,7 @@ def test_the_commands_options(tmp_path, capsys):
     told = capsys.readouterr().out
     assert "A 2x2 kernel: " in told
     assert "each step of 2x2 pixels gives one output" in told
-    assert main(["learn", *files]) == 2
+    assert main(["learn", *files, "--kernel-only"]) == 2
     assert "is 2 times smaller and looks like the whole of it" in capsys.readouterr().err
     assert main(["learn", *files, "--stride", "two"]) == 2
     assert "--stride must be a whole number, or rows x columns" in capsys.readouterr().err

@@ -10,7 +10,7 @@ To add a stage:
 1. Write the value, one file, as a frozen dataclass that derives from `Stage`.
 2. Add it to `STAGES` in registry.py: the records of files are read by its ``kind``.
 3. Add a *family* to `FAMILIES` in registry.py, so that the search tries it: see `Family`.
-4. Give an example of it to ``tests/edits/checks.py``: the conformance suite runs over it.
+4. Give an example of it to ``tests/edits/stage_examples.py``: the conformance suite runs over it.
 
 Most stages look at a pixel alone (``reach`` is 0). Such stages must take images of any shape behind
 the channels: (C, N) as well as (C, H, W), with a `Where` whose rows and columns broadcast against
