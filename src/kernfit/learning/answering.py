@@ -19,7 +19,7 @@ from kernfit.learning.imposed.constraints import Imposed
 from kernfit.learning.misfits.piles import clipped_at
 from kernfit.learning.outliers.robust import residuals_of_fit, without_outliers
 from kernfit.learning.outliers.saturated import without_saturated
-from kernfit.learning.outliers.truncated import without_truncated
+from kernfit.learning.outliers.truncated import is_truncated, without_truncated
 from kernfit.learning.pairs.equations import EquationSource
 from kernfit.learning.pairs.pair import Pair
 from kernfit.learning.pairs.place import placed
@@ -193,6 +193,11 @@ def learn_pair(pair: Pair | Pairs, request: Request | None = None, **options: An
         pair, told = _without_piles(pair) if descent is None and type(pair) is Pair else (pair, ())
         if not robust:
             fit = answer(pair)
+            elsewhere = descent is None and type(pair) is not Pair and pair.at_hand
+            if elsewhere and is_truncated(pair, fit):
+                # Predictions of single pixels are asked for, which the host has.
+                pair = pair.crop(slice(None), slice(None))
+                fit = answer(pair)
             if descent is None and type(pair) is Pair:
                 fit, pair = without_truncated(pair, fit, answer)
             return checked(pair, _unsaturated(pair, fit, answer), told)

@@ -43,8 +43,7 @@ def without_truncated(pair: Pair, fit: Fit, answer: Callable[[Pair], Fit]) -> tu
     """
     start = pair.near
     for _ in range(_ROUNDS):
-        noisy = fit.left_out["clipped"] and fit.residual_rms > _ABOVE_FLOOR * fit.residual_floor
-        if not noisy or fit.status.code == "misfit" or pair.variance is not None:
+        if not is_truncated(pair, fit):
             break
         near = _near_limits(replace(pair, near=start), fit)
         if near is None or (pair.near is not None and np.array_equal(near, pair.near)):
@@ -52,6 +51,12 @@ def without_truncated(pair: Pair, fit: Fit, answer: Callable[[Pair], Fit]) -> tu
         pair = replace(pair, near=near)
         fit = answer(pair)
     return fit, pair
+
+
+def is_truncated(pair: Pair, fit: Fit) -> bool:
+    """Whether there is noise beside clipping, so that what is left is a truncated sample."""
+    noisy = fit.left_out["clipped"] and fit.residual_rms > _ABOVE_FLOOR * fit.residual_floor
+    return bool(noisy) and fit.status.code != "misfit" and pair.variance is None
 
 
 def _near_limits(pair: Pair, fit: Fit) -> Array | None:
