@@ -187,7 +187,7 @@ def test_shows_itself():
         ({"after": np.ones((9, 8))}, "after must not be larger than before, got 9x8 after"),
         (
             {"shape": 4},
-            "or shape must be 3x3, the difference between the images' sizes, got shape 4",
+            "or shape must be 3x3, the difference between the images' sizes, got shape \\(4, 4\\)",
         ),
         ({"shape": "big"}, "shape must be 'auto', an integer or"),
         ({"shape": (1, 2, 3)}, "shape must be an integer or a"),

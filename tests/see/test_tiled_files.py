@@ -135,13 +135,14 @@ def test_a_process_killed_half_way_goes_on(tmp_path):
     )
     assert done.returncode == 9
     assert {p.name for p in tmp_path.iterdir()} == {
-        "m.onnx", "x.npy", ".y.part.npy", ".y.npy.tiles"
+        "m.onnx", "x.npy", ".y.part.npy", ".y.npy.tiles", ".y.npy.lock"
     }  # fmt: skip
     seen = []
     model, image, target = (tmp_path / name for name in ("m.onnx", "x.npy", "y.npy"))
     run_tiled(model, image, target, tile=96, progress=lambda done, total: seen.append(done))
     assert seen[:2] == [5, 6]
     np.testing.assert_array_equal(np.load(target), WHOLE)
+    assert {p.name for p in tmp_path.iterdir()} == {"m.onnx", "x.npy", "y.npy"}
 
 
 @pytest.mark.parametrize("change", ["image", "tile", "model", "journal"])

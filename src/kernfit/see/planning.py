@@ -142,7 +142,9 @@ class TilePlan:
         if any(self.padded):
             lines.append(f"padded by {self._each(self.padded)}")
         if self.count > 1:
-            lines.append(f"each pixel is computed {self.times:.2g} times{self._better()}")
+            often = f"{self.times:.2g} times"
+            often = "once" if often == "1 times" else often
+            lines.append(f"each pixel is computed {often}{self._better()}")
         if self.bytes_needed:
             lines.append(f"about {self.bytes_needed / 2**20:.0f} MiB for a tile")
         return "\n".join(lines)
@@ -218,7 +220,7 @@ def tile_plan(
     halo: 2 above, 2 below, 2 left, 2 right
     tiles begin at multiples of 2 rows and 2 columns
     image 1000x600, result 500x300
-    each pixel is computed 1 times
+    each pixel is computed once
     """
     model = given(model, example_inputs)
     lengths = as_sizes(shape, "shape", dimensions_of(model))
