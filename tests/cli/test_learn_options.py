@@ -71,7 +71,7 @@ def test_json_is_the_whole_answer(pair, capsys):
         (["--varying", "1", "--background", "-1"], "--background must be 'auto' or a whole"),
         (["--varying", "1", "--bias", "none"], "cannot be combined, got --bias"),
         (["--varying", "1", "-o", "k.npy"], "must end in .json"),
-        (["--varying", "1", "--difference", "d.png"], "must end in .npy or .tif"),
+        (["--varying", "1", "--difference", "d.png"], "must end in .npy, .tif or .fits"),
         (
             ["--varying", "1", "--variance", "stars"],
             "--variance must be an image file, or 'photons'",
