@@ -138,6 +138,8 @@ def test_models_that_are_not_read_are_refused(files, capsys):
     assert "is not a readable ONNX file" in capsys.readouterr().err
     (files / "model.pt").write_bytes(b"x")
     assert run("see", files / "model.pt") == 2
-    assert "must be an ONNX file (.onnx" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "must be an ONNX file (.onnx" in said
+    assert "load it yourself" in said
     assert run("see", files / "no.onnx") == 2
     assert "does not exist" in capsys.readouterr().err

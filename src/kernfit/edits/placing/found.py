@@ -64,8 +64,10 @@ def find_place(before: Array, after: Array, usable: Array | None = None) -> Foun
         None where they do not show the same. A grid that moves nothing is found as such.
     """
     with threadpool_limits(1, user_api="blas"):
-        # Tolerances are in levels of 8 bits.
-        unit = 255 / max(float(np.abs(after).max()), 1e-12)
+        # Tolerances are in levels of 8 bits, and programs round to whole ones of them: only the
+        # unit is changed, never by the brightest pixel that a picture happens to have.
+        top = float(np.abs(after).max())
+        unit = next((255 / white for white in (1, 255, 65535) if top <= white), 1.0)
         found = _find(np.asarray(before, float) * unit, np.asarray(after, float) * unit, usable)
         return found and replace(found, residual=found.residual / unit)
 
