@@ -9,13 +9,15 @@ import time
 
 import numpy as np
 import pytest
-from pictures import pair
+from pictures import one_layer, pair, texture
 
 import kernfit
 from kernfit import InvalidInput, scale
 from kernfit.cli import main
+from kernfit.graph.tiling import is_even
 from kernfit.scale.files import apply_file
 from kernfit.scale.learning import learn_files
+from kernfit.scale.models import tile_file
 from kernfit.scale.workers import dask_workers, local_workers
 
 distributed = pytest.importorskip("distributed")
@@ -188,3 +190,20 @@ def test_an_empty_cluster_and_a_wrong_address_are_said(tmp_path, files):
         pytest.raises(InvalidInput, match="several machines can write only .zarr together"),
     ):
         apply_file(KERNEL, files[0], tmp_path / "o.npy", workers=workers, memory=MEMORY)
+
+
+@pytest.mark.parametrize("rows", [203, 202])
+def test_tiles_that_are_no_chunks_of_the_file_are_written_by_one(cluster, tmp_path, rows):
+    onnx = pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    image = texture((rows, 150)).astype(np.float32)
+    path, before, out = (tmp_path / name for name in ("m.onnx", "before.zarr", "out.zarr"))
+    onnx.save(one_layer(), path)
+    zarr.create_array(str(before), data=image, chunks=(64, 64))
+    plan = kernfit.tile_plan(path, image.shape, tile=(24, 50))
+    # One row less takes a tile less when all keep the same.
+    assert is_even(plan.rows) == (rows == 202)
+    with dask_workers(cluster.scheduler_address) as many:
+        tile_file(path, before, out, workers=many, plan=plan)
+    expected = kernfit.run_tiled(path, image, plan=plan)
+    np.testing.assert_array_equal(zarr.open_array(str(out), mode="r")[:], expected)

@@ -110,9 +110,9 @@ def test_tiles_of_layers_need_a_size():
         tile_plan(layers, (100, 100))
     plan = tile_plan(layers, (100, 90), tile=(40, 200))
     assert [(s.start, s.stop, s.first, s.last, s.skip) for s in plan.rows] == [
-        (0, 40, 0, 39, 0),
-        (38, 78, 39, 77, 1),
-        (76, 100, 77, 100, 1),
+        (0, 39, 0, 38, 0),
+        (37, 77, 38, 76, 1),
+        (75, 100, 76, 100, 1),
     ]
     assert plan.halo == ((1, 1), (1, 1))
     assert len(plan.columns) == 1

@@ -10,6 +10,7 @@ from numba import config
 
 from kernfit.compiled.kept import KeptCode
 from kernfit.compiled.notice import announce_compiling
+from kernfit.compiled.uninterrupted import uninterrupted
 from kernfit.errors import KernfitError
 
 
@@ -44,6 +45,8 @@ def njit(*, cache: bool = False, **options: Any) -> Callable[[Callable[..., Any]
         if cache:
             # What Numba's own enable_caching does, which dies where there is no place to write.
             dispatcher._cache = KeptCode(function)
+        # Numba asks the dispatcher itself, so this is what a first call runs too.
+        dispatcher.compile = uninterrupted()(dispatcher.compile)
         return dispatcher
 
     announce_compiling()

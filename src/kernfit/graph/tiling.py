@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kernfit.graph.extent import Extent, union
@@ -87,22 +88,32 @@ class Cutter:
     def cut(self, size: int) -> tuple[Strip, ...]:
         """Cut so that no strip is longer than `size`, if that is possible, in as few as may be.
 
-        Strips at the ends need no halo there, so they keep more than those within.
+        Strips at the ends need no halo there, so they keep more than those within. But if it takes
+        no more strips, all except the last keep the same number of outputs: see `is_even`.
         """
         if self.plan.length <= size:
             return (Strip(0, self.plan.length, 0, self.total, 0),)
-        strips: list[Strip] = []
         known: dict[tuple[int, ...], Pair] = {}
-        while not strips or strips[-1].last < self.total:
-            strips.append(self._next(strips[-1].last if strips else 0, size, known))
-        return tuple(strips)
+        longest = even = self._cut(size, self.total, known)
+        while not is_even(even):
+            even = self._cut(size, min(strip.last - strip.first for strip in even[:-1]), known)
+        return tuple(even if len(even) == len(longest) else longest)
 
-    def _next(self, first: int, size: int, known: dict[tuple[int, ...], Pair]) -> Strip:
-        """Return the longest strip of at most `size` pixels that begins with an output."""
+    def _cut(self, size: int, most: int, known: dict[tuple[int, ...], Pair]) -> list[Strip]:
+        strips: list[Strip] = []
+        while not strips or strips[-1].last < self.total:
+            strips.append(self._next(strips[-1].last if strips else 0, size, most, known))
+        return strips
+
+    def _next(self, first: int, size: int, most: int, known: dict[tuple[int, ...], Pair]) -> Strip:
+        """Return the longest strip of at most `size` pixels that begins with an output.
+
+        But for the last one it keeps no more than `most` outputs.
+        """
         grid, stride = self.plan.grid, self.extent.stride
         outputs = int(grid / stride)
         front = min(self.halo[0], int(first * stride))
-        steps = max(1, (size - front - self.halo[1]) // grid + 1)
+        steps = max(1, min((size - front - self.halo[1]) // grid + 1, most // outputs))
         # The last strip needs no halo behind.
         if self.plan.length - int(first * stride) + front <= size:
             steps = max(steps, -(-(self.total - first) // outputs))
@@ -163,6 +174,14 @@ class Cutter:
         """
         least, length = max(least, start + 1), self.plan.length
         return min(length, least + (length - least) % self.plan.grid)
+
+
+def is_even(strips: Sequence[Strip]) -> bool:
+    """Whether all but the last keep the same number of outputs.
+
+    Then each is a chunk of the result, or whole chunks, and may be written by a process of its own.
+    """
+    return len({strip.last - strip.first for strip in strips[:-1]}) <= 1
 
 
 def overhead(cutters: tuple[Cutter, ...], counts: tuple[int, ...]) -> float:

@@ -19,7 +19,7 @@ from kernfit.learning.imposed.constraints import Imposed
 from kernfit.learning.misfits.piles import clipped_at
 from kernfit.learning.outliers.robust import residuals_of_fit, without_outliers
 from kernfit.learning.outliers.saturated import without_saturated
-from kernfit.learning.outliers.truncated import is_truncated, without_truncated
+from kernfit.learning.outliers.truncated import TRUNCATED, is_truncated, without_truncated
 from kernfit.learning.pairs.equations import EquationSource
 from kernfit.learning.pairs.pair import Pair
 from kernfit.learning.pairs.place import placed
@@ -99,7 +99,7 @@ def _answered(source: Pair | Pairs, request: Request) -> tuple[Fit, list[tuple[F
     fit = learn_pair(together, request)
     said = remarks(fit, together.before, together.after)
     offset = places[0][1] if len(places) == 1 else None
-    fit = replace(fit, offset=offset, notes=(*fit.notes, *said))
+    fit = replace(fit, offset=offset, notes=(*said, *fit.notes))
     return fit, [(fit, member) for member in members]
 
 
@@ -200,6 +200,8 @@ def learn_pair(pair: Pair | Pairs, request: Request | None = None, **options: An
                 fit = answer(pair)
             if descent is None and type(pair) is Pair:
                 fit, pair = without_truncated(pair, fit, answer)
+            elif descent is None and is_truncated(pair, fit):
+                told = (*told, TRUNCATED)
             return checked(pair, _unsaturated(pair, fit, answer), told)
         if shape is None and pair.same_size:
             # A kernel found too small among outliers would make outliers of what it lacks.

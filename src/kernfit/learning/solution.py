@@ -27,7 +27,7 @@ from kernfit.learning.misfits.clues import Clues, look_at
 from kernfit.learning.misfits.structure import Structure, structure
 from kernfit.learning.pairs.equations import Equations, EquationSource
 from kernfit.learning.pairs.levels import within_levels
-from kernfit.learning.pairs.noise import noise_where_flat
+from kernfit.learning.pairs.noise import FLAT_SIDE, noise_where_flat
 from kernfit.learning.pairs.pair import Pair
 from kernfit.learning.pairs.residual import Residual, residual, residual_strips
 from kernfit.learning.pairs.several import Pairs
@@ -215,14 +215,16 @@ def _noise_untold(
     found: Structure,
 ) -> tuple[str, float] | None:
     """Say so if the before image may have noise that draws the taps towards 0, and its variance."""
-    if taps.shape[:2] != (1, 1) or not isinstance(pair.before, np.ndarray):
+    if taps.shape[:2] != (1, 1):
         return None
+    # Of images that lie in files or on a device, a corner is fetched.
+    corner = np.asarray(pair.before[:, :FLAT_SIDE, :FLAT_SIDE])
     return noise_before(
         taps[0, 0],
         solution,
         uncertainty,
         count=question.statistics.count,
-        noise=min(noise_where_flat(plane) for plane in pair.before),
+        noise=min(noise_where_flat(plane) for plane in corner),
         residual=above,
         neighbours=found.neighbours,
     )

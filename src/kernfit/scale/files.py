@@ -187,10 +187,12 @@ def check_written_by(workers: Workers, out: str | os.PathLike[str]) -> None:
 
 def fill(
     file: Result,
-    tile: Callable[[Any], int],
+    tile: Callable[[Any], Any],
     tasks: list[Any],
     workers: Workers,
     progress: Callable[[int, int], None] | None,
+    *,
+    write: Callable[[Any], int] | None = None,
 ) -> None:
     """Let workers do all tiles that are not done yet, note each, and finish the file.
 
@@ -198,19 +200,21 @@ def fill(
     ----------
     file : Result
     tile : callable
-        Does and writes the tile of a task, and returns its number.
+        Does and writes the tile of a task, and returns its number; or only does it.
     tasks : list of tuple
         In the order of work; each begins with the tile's number.
     workers : Workers
     progress : callable or None
         Called with the number of tiles done, and of all.
+    write : callable, optional
+        Writes, in this process, what `tile` returns, and returns the tile's number.
     """
     left = [task for task in tasks if task[0] not in file.done]
     done = len(tasks) - len(left)
     if progress is not None:
         progress(done, len(tasks))
-    for number in workers.map(tile, left):
-        file.note(number)
+    for found in workers.map(tile, left):
+        file.note(found if write is None else write(found))
         done += 1
         if progress is not None:
             progress(done, len(tasks))

@@ -15,7 +15,7 @@ from kernfit.arrays import Array
 from kernfit.errors import InvalidInput
 from kernfit.frameworks.registry import runner_for
 from kernfit.frameworks.runner import Runner
-from kernfit.graph.tiling import Strip
+from kernfit.graph.tiling import Strip, is_even
 from kernfit.hashing import digest
 from kernfit.io.results import PartWriter, Result
 from kernfit.scale.files import check_written_by, fill
@@ -182,7 +182,12 @@ def tile_file(
         _, _, down, across = tasks[0]
         file.put(0, slice(0, down.last), slice(0, across.last), first)
         file.done.add(0)
-    fill(file, _Tile(compute, file.writer()), tasks, workers, progress)
+    writer = file.writer()
+    if is_even(plan.rows) and is_even(plan.columns):
+        fill(file, _Written(compute, writer), tasks, workers, progress)
+    else:
+        # Tiles share chunks of the file here, and of two who write one chunk, one is forgotten.
+        fill(file, _Computed(compute), tasks, workers, progress, write=partial(_write, writer))
 
 
 Task = tuple[int, Pair, Span, Span]
@@ -196,14 +201,28 @@ def _compute(tiles: ModelTiles, source: LargeImage, task: Task) -> Array:
 
 
 @dataclass(frozen=True, eq=False)
-class _Tile:
+class _Computed:
+    """Does one tile."""
+
+    compute: Callable[[Task], Array]
+
+    def __call__(self, task: Task) -> tuple[Task, Array]:
+        return task, self.compute(task)
+
+
+@dataclass(frozen=True, eq=False)
+class _Written:
     """Does one tile, from reading to writing."""
 
     compute: Callable[[Task], Array]
     writer: PartWriter
 
     def __call__(self, task: Task) -> int:
-        number, _, rows, columns = task
-        kept = slice(rows.first, rows.last), slice(columns.first, columns.last)
-        self.writer.write(*kept, self.compute(task))
-        return number
+        return _write(self.writer, (task, self.compute(task)))
+
+
+def _write(writer: PartWriter, done: tuple[Task, Array]) -> int:
+    """Write one tile and return its number."""
+    (number, _, rows, columns), values = done
+    writer.write(slice(rows.first, rows.last), slice(columns.first, columns.last), values)
+    return number

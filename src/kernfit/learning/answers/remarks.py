@@ -53,7 +53,11 @@ def _peak(image: Array) -> tuple[float, str] | None:
 def _shift(fit: Fit, before: Array, after: Array) -> tuple[str, ...]:
     """Say so if the kernel moves the image, which only equal sizes can tell."""
     equal = before.shape[-2:] == after.shape[-2:]
-    if not equal or fit.kernel.weight.shape[:2] != (1, 1) or fit.status.code != "good":
+    # Of taps that noise hides, the centroid may be known all the same: its error says so.
+    known = fit.status.code == "good" or (
+        fit.status.code == "undetermined" and not len(fit.undetermined)
+    )
+    if not equal or fit.kernel.weight.shape[:2] != (1, 1) or not known:
         return ()
     found = fit.moments
     reach = [

@@ -8,7 +8,7 @@ from kernfit.arrays import Array
 from kernfit.learning.certainty.uncertainty import Uncertainty
 from kernfit.learning.sums.least_squares import Solution
 
-# It is said where it may move a tap by so many standard errors, and the kernel by this share.
+# It is said where it may move the kernel by so many times its error, and by this share.
 _ERRORS, _SHARE = 2.0, 0.03
 # A kernel whose noise would be so much alike in neighbours tells it from noise that came after.
 _TELLS = 0.15
@@ -55,14 +55,17 @@ def noise_before(
     beside = max(float(np.sum(taps[:, 1:] * taps[:, :-1])), float(np.sum(taps[1:] * taps[:-1])))
     if beside > _TELLS * power:
         most *= min(1.0, neighbours * power / beside)
-    variance = min(noise**2, most)
+    inverse = count * solution.inverse[:-1, :-1]
+    # The Gram matrix has the noise in all its directions, so also in that of its least eigenvalue.
+    variance = min(noise**2, most, 1 / float(np.linalg.eigvalsh(inverse)[-1]))
     if variance <= 0:
         return None
     weights = taps.ravel()
-    moved = variance * count * solution.inverse[:-1, :-1] @ weights
-    errors = np.sqrt(np.diagonal(uncertainty.covariance[0])[:-1])
-    share = float(np.linalg.norm(moved) / np.sqrt(power))
-    if share < _SHARE or np.max(np.abs(moved) / np.maximum(errors, 1e-300)) < _ERRORS:
+    moved = variance * inverse @ weights
+    error = float(np.sqrt(np.trace(uncertainty.covariance[0][:-1, :-1])))
+    far = float(np.linalg.norm(moved))
+    share = far / np.sqrt(power)
+    if share < _SHARE or far < _ERRORS * error:
         return None
     return (
         f"the before image has noise of up to {np.sqrt(variance):.2g} grey levels where it is "

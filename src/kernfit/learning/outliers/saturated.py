@@ -44,6 +44,7 @@ def without_saturated(pair: Pair, fit: Fit, answer: Callable[[Pair], Fit]) -> Fi
     Fit
         The same one unless something was left out; its notes say so.
     """
+    said: tuple[str, ...] = ()
     for end, level in enumerate(pair.limits):
         exact = fit.reproduced is not None and fit.reproduced == fit.used
         if exact or fit.residual_rms <= _ABOVE_FLOOR * fit.residual_floor:
@@ -70,8 +71,9 @@ def without_saturated(pair: Pair, fit: Fit, answer: Callable[[Pair], Fit]) -> Fi
             f"pixels that see a {what} pixel ({level:g}) of the before image were left out, "
             "because the others fit better without them"
         )
-        fit = replace(again, notes=(*fit.notes, note))
-    return fit
+        said = (*said, note)
+        fit = again
+    return replace(fit, notes=(*said, *fit.notes)) if said else fit
 
 
 def _squares(pair: Pair, fit: Fit, end: int) -> tuple[Array, Array]:

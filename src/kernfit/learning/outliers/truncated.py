@@ -19,6 +19,12 @@ _MARGIN = 3.0
 _MOST = 0.6  # of the pixels may be left out for that
 _ROUNDS = 2
 
+# Said of images that are read in parts: what is predicted for a pixel is not at hand there.
+TRUNCATED = (
+    "the pixels beside the clipped ones have lost part of their noise, which shifts the taps "
+    "somewhat: in memory they would be left out too"
+)
+
 
 def without_truncated(pair: Pair, fit: Fit, answer: Callable[[Pair], Fit]) -> tuple[Fit, Pair]:
     """Leave out all pixels whose noise clipping may have cut, whichever way it went.

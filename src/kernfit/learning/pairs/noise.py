@@ -14,7 +14,7 @@ _ROUNDS = 5
 # Noise is read off the flattest tenth of blocks, which have 0.77 of the power of white noise.
 _BLOCK, _LEAST_BLOCKS, _FLATTEST, _OF_WHITE = 8, 30, 0.1, 0.77
 _MORE_THAN_ROUNDING = 4 / 12  # squared levels
-_FLAT_SIDE = 1024  # pixels each way that are looked at
+FLAT_SIDE = 1024  # pixels each way that are looked at for noise where it is flat
 
 
 def scale_by_level(errors: Array, levels: Array) -> Callable[[Array], Array]:
@@ -94,7 +94,7 @@ def noise_where_flat(image: Array) -> float:
     float
         0 where no part tells.
     """
-    plane = image[:_FLAT_SIDE, :_FLAT_SIDE].astype(float)
+    plane = image[:FLAT_SIDE, :FLAT_SIDE].astype(float)
     with np.errstate(invalid="ignore"):  # infinite pixels: their blocks do not count
         cross = (plane[:-1, :-1] - plane[1:, :-1] - plane[:-1, 1:] + plane[1:, 1:]) / 2
     rows, columns = (side // _BLOCK for side in cross.shape)
