@@ -11,6 +11,14 @@ from kernfit.compiled import njit
 from kernfit.compiled.uninterrupted import uninterrupted
 
 
+@pytest.fixture(autouse=True)
+def usual_handler():
+    """As in a program that runs in the foreground."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def test_it_is_raised_at_the_end_of_the_block():
     done = []
 

@@ -57,6 +57,8 @@ def flat(count):
     return nn.Sequential(conv(1, 2, sizes, padding=tuple(n // 2 for n in sizes)), nn.Sigmoid())
 
 
+# Some first weights give a ReLU nothing but negative numbers, and the same result everywhere.
+torch.manual_seed(0)
 MODELS = {
     f"{make.__name__} in {count}-D": (make(count).eval(), count)
     for make in (UNet, dilated, resized, flat)

@@ -15,7 +15,7 @@ from kernfit.edits.where import Where
 BLOCKS = 24  # 4 x 6 over the picture
 _GRID = (4, 6)
 _WINDOW = 26  # pixels asked, a side
-_HALO = 17
+_HALOS = (4, 9, 17, 33)  # what windows show around them, the least that holds a chain's reach
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,9 +58,14 @@ class Levels:
         return Part(self.before, self.after, rows, columns, blocks, where, self.step > 0)
 
     @cached_property
-    def windows(self) -> list[Part]:
-        """A window of each block of the picture, with what its neighbours show of it."""
-        return self.cut(_WINDOW, _HALO)
+    def _windows(self) -> dict[int, list[Part]]:
+        return {}
+
+    def windows(self, halo: int) -> list[Part]:
+        """Return a window of each block of the picture, with what its neighbours show of it."""
+        if halo not in self._windows:
+            self._windows[halo] = self.cut(_WINDOW, halo)
+        return self._windows[halo]
 
     def cut(self, window: int, halo: int) -> list[Part]:
         """Return windows of so many pixels a side, and of so many pixels around them."""
@@ -105,11 +110,13 @@ class Levels:
         """Return what a chain is polished on: windows, if they hold its reach."""
         reach = max((sum(s.reach[axis] for s in chain) for axis in (0, 1)), default=0)
         whole = len(self.whole)
-        if not all(stage.local for stage in chain) or reach > _HALO or not self.same_size:
+        halo = next((halo for halo in _HALOS if reach <= halo), None)
+        if not all(stage.local for stage in chain) or halo is None or not self.same_size:
             return [self.whole.thinned(count)]
         if all(stage.pointwise for stage in chain) or whole <= count:
             return [self.whole.thinned(count)]
-        asked = sum(len(part) for part in self.windows)
+        windows = self.windows(halo)
+        asked = sum(len(part) for part in windows)
         if count > 1.2 * asked:
             return [self.whole.thinned(count)]
-        return [p.thinned(max(50, count * len(p) // max(1, asked))) for p in self.windows]
+        return [p.thinned(max(50, count * len(p) // max(1, asked))) for p in windows]

@@ -19,17 +19,20 @@ _FREE = (3, 5, 7, 9, 11, 13, 15)
 Chain = tuple[Stage, ...]
 
 
-def forms_of(stage: Stage, chain: Chain) -> Iterator[Stage]:
-    """Yield other forms of a stage of a chain, the simplest first."""
+def forms_of(stage: Stage, chain: Chain) -> Iterator[list[Stage]]:
+    """Yield series of other forms of a stage of a chain, the simplest first in each and in all.
+
+    Within a series each form can do all that the one before it can.
+    """
     if isinstance(stage, Colour):
-        yield from _colours(stage)
+        yield from ([form] for form in _colours(stage))
     elif isinstance(stage, (Curve, Tone)) and not _light(stage):
         yield from _curves(stage)
     elif isinstance(stage, (Gaussian, Neighbours)):
         yield from _kernels(stage, len(chain) > 1)
     elif isinstance(stage, GainField):
-        yield from (GainField((0.0,)), GainField((0.0, 0.0)))
-        yield from (GainField((0.0,) * n, "polynomial") for n in (5, 14))
+        yield [GainField((0.0,)), GainField((0.0, 0.0))]
+        yield [GainField((0.0,) * n, "polynomial") for n in (5, 14)]
 
 
 def _light(stage: Stage) -> bool:
@@ -49,7 +52,7 @@ def _colours(stage: Colour) -> Iterator[Stage]:
         yield Colour.of(matrix, stage.offset if "off" in form else 0.0, form)
 
 
-def _curves(stage: Curve | Tone) -> Iterator[Stage]:
+def _curves(stage: Curve | Tone) -> Iterator[list[Stage]]:
     channels = len(stage.values)
     levels = np.linspace(0.0, 1.0, 65)
 
@@ -60,42 +63,42 @@ def _curves(stage: Curve | Tone) -> Iterator[Stage]:
     made = now(levels)
     middle = float(np.clip(np.median(made[:, 32]), 0.02, 0.98))
     gamma = float(np.clip(np.log(middle) / np.log(0.5), 0.1, 10.0))
-    yield Tone("gamma", ((gamma,),))
+    yield [Tone("gamma", ((gamma,),))]
     ends = float(made[:, 0].mean()), float(made[:, -1].mean())
-    yield Tone("contrast", ((max(0.05, float(np.mean(made[:, 48] - made[:, 16]) * 2)), 0.5),))
-    yield Tone("s-curve", ((0.0,),))
+    slope = max(0.05, float(np.mean(made[:, 48] - made[:, 16]) * 2))
+    yield [Tone("contrast", ((slope, 0.5),))]
+    yield [Tone("s-curve", ((0.0,),))]
     bent = np.mean(made[:, 40] - made[:, 24]) * 4 > np.mean(made[:, -1] - made[:, 0])
-    yield Tone("sigmoid" if bent else "inverse sigmoid", ((3.0, 0.5),))
-    yield Tone("levels", ((0.0, 1.0, gamma),))
-    yield Tone("faded", ((gamma, *ends),))
+    yield [Tone("sigmoid" if bent else "inverse sigmoid", ((3.0, 0.5),))]
+    yield [Tone("levels", ((0.0, 1.0, gamma),))]
+    yield [Tone("faded", ((gamma, *ends),))]
     if channels > 1:
         for form in ("gamma", "levels", "faded"):
-            yield Tone.at_rest(form, channels)
+            yield [Tone.at_rest(form, channels)]
     for count in sorted({1, channels}):
-        for intervals in (4, 6, 10, 16, 32):
-            if count == 1:
-                yield Curve.like(lambda v: now(v).mean(axis=0), intervals, 1)
-            else:
-                yield Curve.like(now, intervals, channels)
+        shape = now if count > 1 else lambda v: now(v).mean(axis=0)
+        yield [Curve.like(shape, intervals, count) for intervals in (4, 6, 10, 16, 32)]
 
 
-def _kernels(stage: Gaussian | Neighbours, in_chain: bool) -> Iterator[Stage]:
+def _kernels(stage: Gaussian | Neighbours, in_chain: bool) -> Iterator[list[Stage]]:
     wide = Neighbours(Kernel(stage.taps())) if isinstance(stage, Gaussian) else stage
     unit = wide.unit if isinstance(stage, Neighbours) else in_chain
-    for sigma in (1.0, 2.5, 7.0):
-        yield Gaussian(sigma, 1.0, blurs=True)
+    for sigma in _sigmas(stage):
+        for cut in (4.0, 3.0):  # where programs cut it off
+            yield [Gaussian(sigma, 1.0, blurs=True, cut=cut)]
     if wide.kernel.taps[wide.kernel.anchor] > 0.9:
-        for sigma in (1.0, 2.5, 7.0):
-            yield Gaussian(sigma, -0.5)
-    for side in _SIDES:
-        start = wide.widened((side, side))
-        # Taps that are to be alike start from their mean.
-        yield _tied(start, "isotropic", unit)
-    for side in _FREE:
-        yield _tied(wide.widened((side, side)), "", unit)
+        for sigma in _sigmas(stage):
+            yield [Gaussian(sigma, -0.5)]
+    # Taps that are to be alike start from their mean.
+    yield [_tied(wide.widened((side, side)), "isotropic", unit) for side in _SIDES]
+    yield [_tied(wide.widened((side, side)), "", unit) for side in _FREE]
     if in_chain:
-        for side in (3, 5, 7, 9):
-            yield _tied(wide.widened((side, side)), "isotropic", not unit)
+        yield [_tied(wide.widened((side, side)), "isotropic", not unit) for side in (3, 5, 7, 9)]
+
+
+def _sigmas(stage: Gaussian | Neighbours) -> tuple[float, ...]:
+    """Return where to start from: what is known, or sigmas from which others are reached."""
+    return (stage.sigma,) if isinstance(stage, Gaussian) else (1.0, 2.5, 7.0)
 
 
 def _tied(stage: Neighbours, tie: str, unit: bool) -> Neighbours:

@@ -21,10 +21,11 @@ _FEW, _SOME, _MANY = 2500, 9000, 40000  # pixels to try, to compare, to finish
 _KEPT = 2  # chains that are made longer
 _DEPTH = 4  # stages at most, clips and the two of light counted as none
 _BEHIND = 1.6  # chains that leave so many times the best are not made longer
-_CLEAR = 0.97  # a longer chain must leave less than this share
+_CLEAR = 0.95  # a longer chain must leave less than this share
 _NEAR = 0.8  # 8-bit levels: more than this and the last resorts are asked
 _RESORT = 0.8  # a last resort must leave less than this share
 _SAME = 1.01  # a simpler form may leave this share
+_BETTER, _IDLE = 0.995, 2  # in a series: a form must do that well, or so many are the last
 _FLOOR = 1.06  # times what rounding leaves: nothing is left to find
 
 
@@ -179,8 +180,8 @@ class Search:
             best = self._rounded(best)
             for place in range(len(best.chain)):
                 best = self._other_forms(best, place)
-            if best is before or best.chain == before.chain:
-                break
+            if len(best.chain) == 1 or best.chain == before.chain:
+                break  # of a single stage all forms were seen
         return best
 
     def _rounded(self, best: Found) -> Found:
@@ -191,14 +192,23 @@ class Search:
         return other if other.held_out < 0.99 * best.held_out else best
 
     def _other_forms(self, best: Found, place: int) -> Found:
-        tried = []
-        for form in forms_of(best.chain[place], best.chain):
-            chain = (*best.chain[:place], form, *best.chain[place + 1 :])
-            many = len(form.numbers) > 60
-            found = self.try_chain(chain, _SOME * 2 if many else _SOME, down=best.down, steps=8)
-            if np.isfinite(found.held_out):
-                tried.append(found)
-            if self.at_floor(found.held_out) and found.polished.cost <= best.polished.cost:
+        tried: list[Found] = []
+        for series in forms_of(best.chain[place], best.chain):
+            least, idle = np.inf, 0
+            for form in series:
+                chain = (*best.chain[:place], form, *best.chain[place + 1 :])
+                many = len(form.numbers) > 60
+                count = _SOME * 2 if many else _SOME
+                found = self.try_chain(chain, count, down=best.down, steps=8)
+                if np.isfinite(found.held_out):
+                    tried.append(found)
+                # What does no better than one that can do less, larger ones will not either.
+                idle = 0 if found.held_out < _BETTER * least else idle + 1
+                least = min(least, found.held_out)
+                if idle == _IDLE or self.at_floor(least):
+                    break
+            last = tried[-1] if tried else best
+            if self.at_floor(last.held_out) and last.polished.cost <= best.polished.cost:
                 break  # the simplest form comes first
         least = min([best.held_out, *(f.held_out for f in tried)])
         good = [f for f in [best, *tried] if f.held_out <= _SAME * max(least, self.floor)]

@@ -215,9 +215,10 @@ def _noise_untold(
     found: Structure,
 ) -> tuple[str, float] | None:
     """Say so if the before image may have noise that draws the taps towards 0, and its variance."""
-    if taps.shape[:2] != (1, 1):
+    on_device = pair.at_hand and not isinstance(pair.before, np.ndarray)
+    if taps.shape[:2] != (1, 1) or on_device:
         return None
-    # Of images that lie in files or on a device, a corner is fetched.
+    # Of images that are read in parts, a corner; from a device nothing is fetched for that.
     corner = np.asarray(pair.before[:, :FLAT_SIDE, :FLAT_SIDE])
     return noise_before(
         taps[0, 0],

@@ -67,7 +67,7 @@ class TilePlan:
     >>> plan.count, plan.tile, plan.halo
     (6, (40, 40), ((2, 2), (2, 2)))
     >>> plan.rows[1]
-    Strip(start=36, stop=76, first=38, last=74, skip=2)
+    Strip(start=34, stop=74, first=36, last=72, skip=2)
     """
 
     shape: Sizes

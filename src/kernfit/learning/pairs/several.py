@@ -152,6 +152,11 @@ class Pairs:
         return self.members[0].channels
 
     @property
+    def at_hand(self) -> bool:
+        """Whether views can be taken of all images, as of a `Pair`."""
+        return all(member.at_hand for member in self.members)
+
+    @property
     def before(self) -> Array:
         """The largest before image."""
         return max(self.members, key=lambda pair: pair.before.size).before
