@@ -12,18 +12,13 @@ from kernfit.arrays import Array, as_mask, as_planes
 from kernfit.edits.chain import Edit, is_edit_file, white_of
 from kernfit.edits.families import FAMILIES
 from kernfit.edits.fit import EditFit, judged
-from kernfit.edits.parts import Levels
-from kernfit.edits.place import Place
-from kernfit.edits.placing.found import find_place, is_still
+from kernfit.edits.laid import Laid
 from kernfit.edits.search import Search
 from kernfit.edits.solve import with_errors
-from kernfit.edits.where import Where
 from kernfit.errors import InvalidInput
 from kernfit.learning.answers.fit import Fit
 
 __all__ = ["Edit", "EditFit", "is_edit_file", "learn_edit"]
-
-_BORDER = 8  # pixels whose neighbours lie beyond the picture
 
 
 def learn_edit(
@@ -119,33 +114,12 @@ def _learnt(
         white_of(image.dtype, white or (255.0 if np.nanmax(image) > 1.0 else 1.0))
         for image in (x, y)
     ]
-    first, second = x / whites[0], y / whites[1]
-    used = np.asarray(np.isfinite(second).all(axis=0))
-    place = None
-    if not pixelwise or first.shape[1:] != second.shape[1:]:
-        place = _placed(first, second, used)
-    if place is not None:
-        first = place.apply(first, Where.whole(*first.shape[1:]))
-    if first.shape[1:] != second.shape[1:]:
-        raise InvalidInput(
-            "before and after must have equal sizes, or the after image be a part of the before "
-            f"image, moved or resized, got {x.shape[1:]} and {y.shape[1:]}"
-        )
-    used &= np.isfinite(first).all(axis=0)
-    border = _BORDER if place is None or not place.free else max(_BORDER, min(used.shape) // 11)
-    edge = [min(border, length // 8) for length in used.shape]
-    inner = np.zeros_like(used)
-    inner[edge[0] : used.shape[0] - edge[0], edge[1] : used.shape[1] - edge[1]] = True
-    used &= inner
-    if mask is not None:
-        used &= as_mask(mask, used.shape)
-    if np.count_nonzero(used) < 100:
-        raise InvalidInput(
-            f"at least 100 pixels must count to find an edit, got {np.count_nonzero(used)}"
-        )
     step = 1.0 / whites[1] if y.dtype.kind in "iu" else 0.0
-    levels = Levels(np.nan_to_num(first), np.nan_to_num(second), used, step)
-    search = Search(levels, wanted, told or (lambda _: None))
+    counted = None if mask is None else as_mask(mask, y.shape[1:])
+    laid = Laid(x / whites[0], y / whites[1], counted, step)
+    search, place = laid.search(
+        lambda levels: Search(levels, wanted, told or (lambda _: None)), place=not pixelwise
+    )
     found = search.pixelwise() if pixelwise else search.best()
     if found is None:
         return None
@@ -155,17 +129,11 @@ def _learnt(
         whites[1] if y.dtype.kind == "f" else 255.0,
         "down" if found.down else "nearest",
     )
+    levels = search.levels
     nothing = float("nan")
-    if first.shape == second.shape:
-        nothing = float(np.sqrt(np.mean((first - second)[:, used] ** 2)) * whites[1])
+    if levels.before.shape == levels.after.shape:
+        apart = (levels.before - levels.after)[:, levels.used]
+        nothing = float(np.sqrt(np.mean(apart**2)) * whites[1])
     held = found.held_out * whites[1]
     status = judged(held, nothing, whites[1] / 255.0, step * whites[1] / np.sqrt(12.0))
     return EditFit(edit, kernel_fit, found.polished.rms * whites[1], held, nothing, status)
-
-
-def _placed(before: Array, after: Array, used: Array) -> Place | None:
-    """Return the stage that lays the before image on the after image, None where they lie alike."""
-    found = find_place(np.nan_to_num(before), np.nan_to_num(after), used)
-    if found is None or is_still(found):
-        return None
-    return Place.of(found, np.nan_to_num(after))

@@ -19,6 +19,7 @@ from kernfit.edits.tone import Tone
 Chain = tuple[Stage, ...]
 _CURVES = (Curve, Tone)
 _KERNELS = (Gaussian, Neighbours)
+_WIDE = 5.0  # pixels: the sigma that wide blurs are looked for from
 
 
 def kinds(chain: Chain) -> list[str]:
@@ -107,6 +108,8 @@ class Kernels:
             unit = bool(task.chain)
             yield task.with_stage(place, Neighbours.at_rest((5, 5), unit=unit))
             yield task.with_stage(place, Neighbours.at_rest((11, 11), "isotropic", unit=unit))
+            if not unit:
+                yield task.with_stage(place, Gaussian(_WIDE, 1.0, blurs=True))
 
 
 class Gains:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -125,14 +126,13 @@ class Search:
 
     def _structure(self) -> Found:
         """Find which stages there are, and in what order."""
-        start = self._start()
-        kept = [start] if start is not None else []
-        best = start
+        best = self._start
+        kept = [] if best is None else [best]
         seen: set[tuple[str, ...]] = set()
         for depth in range(_DEPTH):
-            made: list[Found] = []
-            for chain, rest in [(f.chain, f.held_out) for f in kept] or [((), 1.0)]:
-                made += self._longer(chain, rest, seen, last_resort=False)
+            made = list(self._single) if depth == 0 else []
+            for found in kept if depth else ():
+                made += self._longer(found.chain, found.held_out, seen, last_resort=False)
                 if made and self.at_floor(min(f.held_out for f in made)):
                     break
             made.sort(key=lambda f: f.held_out)
@@ -150,8 +150,20 @@ class Search:
         assert best is not None
         return best
 
+    @property
+    def left_by_one(self) -> float:
+        """What the best single stage leaves in blocks that were held out, on few pixels."""
+        first = [] if self._start is None else [self._start]
+        return min((f.held_out for f in [*first, *self._single]), default=np.inf)
+
+    @cached_property
+    def _single(self) -> list[Found]:
+        """All stages by themselves."""
+        return self._longer((), 1.0, set(), last_resort=False)
+
+    @cached_property
     def _start(self) -> Found | None:
-        """Return the picture as it is, where it can be compared."""
+        """The picture as it is, where it can be compared."""
         if self.levels.before.shape != self.levels.after.shape:
             return None
         return self.try_chain((), _SOME)
