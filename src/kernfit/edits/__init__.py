@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from kernfit.arrays import Array, as_mask, as_planes
+from kernfit.arrays import as_mask, as_planes
 from kernfit.edits.chain import Edit, is_edit_file, white_of
 from kernfit.edits.families import FAMILIES
 from kernfit.edits.fit import EditFit, judged

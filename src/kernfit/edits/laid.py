@@ -17,9 +17,10 @@ from kernfit.errors import InvalidInput
 
 _BORDER = 8  # pixels whose neighbours lie beyond the picture
 _LEAST = 100  # pixels that must count
-# A wide blur hides the detail that tells of places, and one found in its dark is a false one: with
-# it a single stage must leave no more than this share of what one leaves without.
-_PLACED = 0.8
+# A wide blur hides the detail that tells of places, and one found in its dark is a false one. With
+# it a single stage must leave no more than the first share of what one leaves without; between that
+# and the second one, whole chains are compared.
+_SURELY, _PERHAPS = 0.3, 0.9
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +69,7 @@ class Laid:
         found = self._place()
         if found is not None:
             moved = make(self.levels(found))
-            if still is None or moved.left_by_one < _PLACED * still.left_by_one:
+            if still is None or _explains(moved, still):
                 return moved, found
         if still is None:
             raise InvalidInput(
@@ -104,3 +105,11 @@ class Laid:
         used = np.asarray(np.isfinite(self.after).all(axis=0))
         found = find_place(np.nan_to_num(self.before), after, used)
         return None if found is None or is_still(found) else Place.of(found, after)
+
+
+def _explains(moved: Search, still: Search) -> bool:
+    """Whether a place that was found is one."""
+    share = moved.left_by_one / still.left_by_one
+    if _SURELY <= share < _PERHAPS:
+        share = moved.structure.held_out / still.structure.held_out
+    return bool(share < _PERHAPS)

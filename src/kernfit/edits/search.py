@@ -27,6 +27,7 @@ _NEAR = 0.8  # 8-bit levels: more than this and the last resorts are asked
 _RESORT = 0.8  # a last resort must leave less than this share
 _SAME = 1.01  # a simpler form may leave this share
 _BETTER, _IDLE = 0.995, 2  # in a series: a form must do that well, or so many are the last
+_WORK = 4e9  # about 15 s of one core
 _FLOOR = 1.06  # times what rounding leaves: nothing is left to find
 
 
@@ -75,6 +76,7 @@ class Search:
         self.names = tuple(names)
         self.told = told
         self.floor = levels.step / np.sqrt(12.0)
+        self.work = 0.0
         half = levels.step / 2
         # Levels that were cut off lie half a level too low.
         self.lifted = replace(levels, after=np.where(levels.after < 1.0, levels.after + half, 1.0))
@@ -82,11 +84,17 @@ class Search:
     def try_chain(self, chain: Chain, count: int, *, down: bool = False, steps: int = 5) -> Found:
         """Polish a chain on about so many pixels."""
         parts = self.parts(chain, count, down=down)
+        self.work += sum(_work(chain, part) for part in parts) * steps
         return Found(polish(chain, parts, BLOCKS, steps=steps), down)
 
     def parts(self, chain: Chain, count: int, *, down: bool = False) -> list[Part]:
         """Return what a chain is polished on."""
         return (self.lifted if down else self.levels).parts_for(chain, count)
+
+    @property
+    def tired(self) -> bool:
+        """Whether so much was tried that no more is worth its time."""
+        return self.work > _WORK
 
     def at_floor(self, held_out: float) -> bool:
         """Say whether rounding is all that is left."""
@@ -94,7 +102,7 @@ class Search:
 
     def best(self) -> Found:
         """Return the best chain, in its simplest form."""
-        found = self._finished(self._refined(self._structure()))
+        found = self._finished(self._refined(self.structure))
         if self.at_floor(found.held_out) or found.held_out < _NEAR / 255:
             return found
         last = self._longer((), found.held_out, set(), last_resort=True)
@@ -124,14 +132,15 @@ class Search:
         where = Where.whole(*levels.before.shape[1:])
         return Task(levels.before, levels.after, levels.used, where, rest, levels.step, chain)
 
-    def _structure(self) -> Found:
-        """Find which stages there are, and in what order."""
+    @cached_property
+    def structure(self) -> Found:
+        """The best chain: which stages there are, and in what order."""
         best = self._start
         kept = [] if best is None else [best]
         seen: set[tuple[str, ...]] = set()
         for depth in range(_DEPTH):
             made = list(self._single) if depth == 0 else []
-            for found in kept if depth else ():
+            for found in kept if depth and not self.tired else ():
                 made += self._longer(found.chain, found.held_out, seen, last_resort=False)
                 if made and self.at_floor(min(f.held_out for f in made)):
                     break
@@ -182,6 +191,8 @@ class Search:
                 made.append(found)
                 if self.at_floor(found.held_out):
                     break  # simple ones come first
+            if self.tired:
+                break
         return made
 
     def _refined(self, found: Found) -> Found:
@@ -206,6 +217,8 @@ class Search:
     def _other_forms(self, best: Found, place: int) -> Found:
         tried: list[Found] = []
         for series in forms_of(best.chain[place], best.chain):
+            if self.work > 2 * _WORK:
+                break
             least, idle = np.inf, 0
             for form in series:
                 chain = (*best.chain[:place], form, *best.chain[place + 1 :])
@@ -240,6 +253,14 @@ class Search:
             if without.held_out <= best.held_out / _CLEAR:
                 best = without
         return best
+
+
+def _work(chain: Chain, part: Part) -> float:
+    """Return about how much work one look at a part is, in numbers that are computed."""
+    taps = sum(2.0 * sum(stage.reach) for stage in chain)
+    planes = 1 + sum(len(stage.numbers) for stage in chain)
+    area = 0 if all(stage.pointwise for stage in chain) else part.before.size
+    return float(area * (planes + taps) / 4 + len(part) * planes**2)
 
 
 def _different(found: list[Found]) -> list[Found]:
