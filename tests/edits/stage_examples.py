@@ -7,6 +7,7 @@ from kernfit.edits.colour import Colour
 from kernfit.edits.curve import Curve
 from kernfit.edits.detail import Detail
 from kernfit.edits.gain import GainField
+from kernfit.edits.hue import Hue
 from kernfit.edits.look import Look
 from kernfit.edits.neighbours import Gaussian, Neighbours
 from kernfit.edits.place import Place
@@ -51,6 +52,8 @@ EXAMPLES = {
     ),
     "blur": (Gaussian(1.1, blurs=True), 2),
     "unsharp mask": (Gaussian(0.9, -0.7), 1),
+    "hue": (Hue(0.95, 1.2, 0.04), 3),
+    "hue of the largest": (Hue(0.95, 0.8, -0.1, "HSV"), 3),
     "vignette": (GainField((-0.3, 0.1)), 3),
     "gain field": (GainField((0.1, 0.2, -0.1, 0.05, 0.03), "polynomial"), 1),
     "crop": (Place(((1.0, 0.0), (0.0, 1.0)), (0.0, 1.5), (14, 17), (10, 12), "cut"), 3),

@@ -41,9 +41,9 @@ def learn_edit(
     before, after : array_like, shape (H, W) or (channels, H, W)
         The pair.
     stages : "auto" or sequence of str, default "auto"
-        Which may be used: "colour", "kernel", "curve", "light", "gain", "clip", and, where no chain
-        of these does, "detail" (a threshold) and "look" (a table of colours). How the images lie
-        to each other is always found.
+        Which may be used: "colour", "kernel", "curve", "light", "hue", "gain", "clip", and, where
+        no chain of these does, "detail" (a threshold) and "look" (a table of colours). How the
+        images lie to each other is always found.
     white : float, optional
         The level that is white. Default: the largest of an integer dtype; of floating images 1, or
         255 if they have levels above 1.

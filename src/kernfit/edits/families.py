@@ -12,6 +12,7 @@ from kernfit.edits.curve import Curve
 from kernfit.edits.finding_detail import DetailFamily
 from kernfit.edits.finding_look import LookFamily
 from kernfit.edits.gain import GainField
+from kernfit.edits.hue import HueFamily
 from kernfit.edits.neighbours import Gaussian, Neighbours
 from kernfit.edits.stage import Family, Stage, Task
 from kernfit.edits.tone import Tone
@@ -182,6 +183,7 @@ FAMILIES: tuple[Family, ...] = (
     Kernels(),
     Curves(),
     Light(),
+    HueFamily(),
     Gains(),
     Clips(),
     DetailFamily(),

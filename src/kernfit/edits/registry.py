@@ -7,6 +7,7 @@ from kernfit.edits.colour import Colour
 from kernfit.edits.curve import Curve
 from kernfit.edits.detail import Detail
 from kernfit.edits.gain import GainField
+from kernfit.edits.hue import Hue
 from kernfit.edits.look import Look
 from kernfit.edits.neighbours import Gaussian, Neighbours
 from kernfit.edits.place import Place
@@ -23,6 +24,7 @@ STAGES: dict[str, type[Stage]] = {
         Detail,
         GainField,
         Gaussian,
+        Hue,
         Look,
         Neighbours,
         Tone,

@@ -27,8 +27,9 @@ _NEAR = 0.8  # 8-bit levels: more than this and the last resorts are asked
 _RESORT = 0.8  # a last resort must leave less than this share
 _SAME = 1.01  # a simpler form may leave this share
 _BETTER, _IDLE = 0.995, 2  # in a series: a form must do that well, or so many are the last
+_NEARLY = 2.5
 _WORK = 4e9  # about 15 s of one core
-_FLOOR = 1.06  # times what rounding leaves: nothing is left to find
+_FLOOR = 1.09  # times what rounding leaves: nothing is left to find
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,6 +101,10 @@ class Search:
         """Say whether rounding is all that is left."""
         return bool(held_out <= self.floor * _FLOOR)
 
+    def nearly(self, held_out: float) -> bool:
+        """Say whether another rounding may be all that is missing."""
+        return bool(self.floor * _FLOOR < held_out < self.floor * _NEARLY)
+
     def best(self) -> Found:
         """Return the best chain, in its simplest form."""
         found = self._finished(self._refined(self.structure))
@@ -121,7 +126,7 @@ class Search:
         scaled = self.try_chain((Neighbours.at_rest((1, 1)),), _FEW, steps=4)
         if not self.levels.step or self.at_floor(scaled.held_out):
             return None
-        for _, chain in grown(self._task((), 1.0), ("colour", "curve"), last_resort=False):
+        for _, chain in grown(self._task((), 1.0), ("colour", "curve", "hue"), last_resort=False):
             found = self.try_chain(chain, _FEW, steps=6)
             if self.at_floor(found.held_out):
                 return self._finished(self._refined(found))
@@ -141,12 +146,12 @@ class Search:
         for depth in range(_DEPTH):
             made = list(self._single) if depth == 0 else []
             for found in kept if depth and not self.tired else ():
-                made += self._longer(found.chain, found.held_out, seen, last_resort=False)
+                made += self._longer(found.chain, found.held_out, seen, down=found.down)
                 if made and self.at_floor(min(f.held_out for f in made)):
                     break
             made.sort(key=lambda f: f.held_out)
             made = _different(made)
-            again = [self.try_chain(f.chain, _SOME, steps=6) for f in made]
+            again = [self.try_chain(f.chain, _SOME, steps=6, down=f.down) for f in made]
             again.sort(key=lambda f: f.held_out)
             if not again:
                 break
@@ -168,7 +173,7 @@ class Search:
     @cached_property
     def _single(self) -> list[Found]:
         """All stages by themselves."""
-        return self._longer((), 1.0, set(), last_resort=False)
+        return self._longer((), 1.0, set())
 
     @cached_property
     def _start(self) -> Found | None:
@@ -178,15 +183,23 @@ class Search:
         return self.try_chain((), _SOME)
 
     def _longer(
-        self, chain: Chain, rest: float, seen: set[tuple[str, ...]], *, last_resort: bool
+        self,
+        chain: Chain,
+        rest: float,
+        seen: set[tuple[str, ...]],
+        *,
+        down: bool = False,
+        last_resort: bool = False,
     ) -> list[Found]:
         made = []
         for _, longer in grown(self._task(chain, rest), self.names, last_resort=last_resort):
-            name = (*kinds(longer), *(str(len(stage.numbers)) for stage in longer))
+            name = (*kinds(longer), *(stage.mark for stage in longer))
             if name in seen:
                 continue
             seen.add(name)
-            found = self.try_chain(longer, _FEW, steps=4)
+            found = self.try_chain(longer, _FEW, steps=4, down=down)
+            if not down and self.nearly(found.held_out):
+                found = self._either(found, _FEW)
             if np.isfinite(found.held_out):
                 made.append(found)
                 if self.at_floor(found.held_out):
@@ -211,8 +224,12 @@ class Search:
         """Ask whether the program cuts levels off instead of rounding them."""
         if not self.levels.step or self.at_floor(best.held_out):
             return best
-        other = self.try_chain(best.chain, _SOME, down=not best.down)
-        return other if other.held_out < 0.99 * best.held_out else best
+        return self._either(best, _SOME)
+
+    def _either(self, found: Found, count: int) -> Found:
+        """Return a chain with that rounding, nearest or down, which leaves less."""
+        other = self.try_chain(found.chain, count, down=not found.down)
+        return other if other.held_out < 0.99 * found.held_out else found
 
     def _other_forms(self, best: Found, place: int) -> Found:
         tried: list[Found] = []
@@ -225,6 +242,9 @@ class Search:
                 many = len(form.numbers) > 60
                 count = _SOME * 2 if many else _SOME
                 found = self.try_chain(chain, count, down=best.down, steps=8)
+                if self.nearly(found.held_out):
+                    # Offsets and free curves may have hidden that levels are cut off.
+                    found = self._either(found, count)
                 if np.isfinite(found.held_out):
                     tried.append(found)
                 # What does no better than one that can do less, larger ones will not either.

@@ -58,6 +58,11 @@ class Stage:
         return self
 
     @property
+    def mark(self) -> str:
+        """What tells a start of the search from others of this kind."""
+        return str(len(self.numbers))
+
+    @property
     def reach(self) -> tuple[int, int]:
         """How many rows and columns away a pixel is looked at: what parts must borrow."""
         return 0, 0
