@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.ndimage import gaussian_filter
 from typer.testing import CliRunner
 
 import kernfit
 from kernfit import Edit, InvalidInput, learn_edit
 from kernfit.cli.app import app
+from kernfit.edits.hue import Hue
 from kernfit.edits.solve import polish
 from kernfit.edits.tone import Tone
 from kernfit.io.images import read_image
@@ -145,3 +147,33 @@ def test_what_was_learnt_in_linear_light_is_applied_in_it(tmp_path):
     off = np.asarray(Image.open(paths[3])).astype(int) - after
     assert np.abs(off).max() <= 1
     assert np.mean(off != 0) < 0.02
+
+
+def test_sliders_of_hue_are_found_though_levels_are_cut_off():
+    x = picture()
+    made = np.clip(Hue(0.95, 1.2, 0.04).apply(x / 255, None), 0, 1)
+    fit = learn_edit(x, (255 * made).astype(np.uint8))
+    (stage,) = fit.stages
+    assert stage.kind == "hue"
+    np.testing.assert_allclose(stage.numbers, [0.95, 1.2, 0.04], atol=2e-3)
+
+
+def test_a_wide_blur_is_no_move():
+    x = picture(4)
+    after = gaussian_filter(x.astype(float), (0, 7, 7), mode="nearest", truncate=3)
+    fit = learn_edit(x, np.rint(after).astype(np.uint8))
+    assert [stage.kind for stage in fit.stages] == ["gaussian"]
+    assert fit.stages[0].sigma == pytest.approx(7, abs=0.05)
+
+
+def test_of_a_jpeg_with_coarse_colours_the_means_are_believed(tmp_path):
+    x = picture(2)
+    gains, plus = np.array([1.2, 1.1, 1.0])[:, None, None], -0.06
+    Image.fromarray(np.moveaxis(whole(x / 255 * gains + plus), 0, -1)).save(
+        tmp_path / "after.jpg", quality=85, subsampling=2
+    )
+    fit = learn_edit(x, read_image(tmp_path / "after.jpg").pixels)
+    assert fit.sentences()[0].startswith("Copies the edit as far as an after image shows")
+    other = picture(3)
+    left = fit.edit.apply(other) - np.clip(other * gains + plus * 255, 0, 255)
+    assert np.sqrt(np.mean(left**2)) < 2

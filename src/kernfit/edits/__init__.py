@@ -135,5 +135,6 @@ def _learnt(
         apart = (levels.before - levels.after)[:, levels.used]
         nothing = float(np.sqrt(np.mean(apart**2)) * whites[1])
     held = found.held_out * whites[1]
-    status = judged(held, nothing, whites[1] / 255.0, step * whites[1] / np.sqrt(12.0))
+    cells = None if found.cells is None else found.cells * whites[1]
+    status = judged(held, nothing, whites[1] / 255.0, step * whites[1] / np.sqrt(12.0), cells)
     return EditFit(edit, kernel_fit, found.polished.rms * whites[1], held, nothing, status)

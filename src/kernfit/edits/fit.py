@@ -58,7 +58,9 @@ class EditFit:
         return "\n".join(self.sentences())
 
 
-def judged(held_out: float, nothing: float, unit: float, floor: float) -> Status:
+def judged(
+    held_out: float, nothing: float, unit: float, floor: float, cells: float | None
+) -> Status:
     """Return the verdict.
 
     Parameters
@@ -69,7 +71,16 @@ def judged(held_out: float, nothing: float, unit: float, floor: float) -> Status
         How many of them an 8-bit level is.
     floor : float
         What rounding alone leaves.
+    cells : float or None
+        Of an image that was saved as JPEG, what is left of the means of its cells.
     """
+    if cells is not None and cells <= NEAR * unit:
+        return Status(
+            "near",
+            "Copies the edit as far as an after image shows that was saved as JPEG: the means of "
+            f"its 16x16 pixels differ by {cells:.2g} grey levels on parts it was not learnt from, "
+            f"single pixels by {held_out:.3g}",
+        )
     left = f"{held_out:.3g} grey levels"
     if held_out <= max(ROUNDING * unit, 1.3 * floor):
         return Status(

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from kernfit.arrays import Array
-from kernfit.edits.solve import Part
+from kernfit.edits.solve import CELL, SIDE, Part
 from kernfit.edits.stage import Stage
 from kernfit.edits.where import Where
 
@@ -56,6 +56,33 @@ class Levels:
         rows, columns, blocks = self._listed(rows, columns, 0, 0)
         where = Where.whole(*self.before.shape[1:])
         return Part(self.before, self.after, rows, columns, blocks, where, self.step > 0)
+
+    @cached_property
+    def cells(self) -> Part:
+        """All cells of 16x16 pixels that count as a whole, to be compared by their means."""
+        height, width = self.used.shape
+        rows, columns = np.indices((height // SIDE * SIDE, width // SIDE * SIDE))
+        ordered = [
+            grid.reshape(height // SIDE, SIDE, -1, SIDE).swapaxes(1, 2).reshape(-1, CELL)
+            for grid in (rows, columns)
+        ]
+        whole = self.used[ordered[0], ordered[1]].all(axis=1)
+        ordered = [grid[whole] for grid in ordered]
+        down, across = (grid[:, CELL // 2 + SIDE // 2] for grid in ordered)
+        blocks = (down * _GRID[0] // height) * _GRID[1] + across * _GRID[1] // width
+        order = np.argsort(blocks, kind="stable")
+        rows, columns = (grid[order].ravel() for grid in ordered)
+        where = Where.whole(*self.before.shape[1:])
+        return Part(
+            self.before,
+            self.after,
+            rows,
+            columns,
+            np.repeat(blocks[order], CELL),
+            where,
+            self.step > 0,
+            by_cells=True,
+        )
 
     @cached_property
     def _windows(self) -> dict[int, list[Part]]:

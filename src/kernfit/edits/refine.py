@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -21,7 +21,7 @@ _FREE = (3, 5, 7, 9, 11, 13, 15)
 Chain = tuple[Stage, ...]
 
 
-def forms_of(stage: Stage, chain: Chain) -> Iterator[list[Stage]]:
+def forms_of(stage: Stage, chain: Chain) -> Iterator[Sequence[Stage]]:
     """Yield series of other forms of a stage of a chain, the simplest first in each and in all.
 
     Within a series each form can do all that the one before it can.
@@ -56,7 +56,7 @@ def _colours(stage: Colour) -> Iterator[Stage]:
         yield Colour.of(matrix, stage.offset if "off" in form else 0.0, form)
 
 
-def _curves(stage: Curve | Tone) -> Iterator[list[Stage]]:
+def _curves(stage: Curve | Tone) -> Iterator[Sequence[Stage]]:
     channels = len(stage.values)
     levels = np.linspace(0.0, 1.0, 65)
 
@@ -84,7 +84,7 @@ def _curves(stage: Curve | Tone) -> Iterator[list[Stage]]:
         yield [Curve.like(shape, intervals, count) for intervals in (4, 6, 10, 16, 32)]
 
 
-def _kernels(stage: Gaussian | Neighbours, in_chain: bool) -> Iterator[list[Stage]]:
+def _kernels(stage: Gaussian | Neighbours, in_chain: bool) -> Iterator[Sequence[Stage]]:
     wide = Neighbours(Kernel(stage.taps())) if isinstance(stage, Gaussian) else stage
     unit = wide.unit if isinstance(stage, Neighbours) else in_chain
     for sigma in _sigmas(stage):

@@ -12,11 +12,15 @@ from kernfit.edits.families import grown, kinds
 from kernfit.edits.neighbours import Neighbours
 from kernfit.edits.parts import BLOCKS, Levels
 from kernfit.edits.refine import forms_of
-from kernfit.edits.solve import Part, Polished, polish
+from kernfit.edits.solve import Part, Polished, polish, predict
 from kernfit.edits.stage import Stage, Task
 from kernfit.edits.where import Where
+from kernfit.learning.misfits.lossy import compressed
 
 Chain = tuple[Stage, ...]
+_PIXELWISE = ("colour", "curve", "hue")
+_MIXED = 0.9  # of the light a kernel must leave less than this share
+_CELLS = 8  # times as many pixels where cells are compared, which have 256 each
 
 _FEW, _SOME, _MANY = 2500, 9000, 40000  # pixels to try, to compare, to finish
 _KEPT = 2  # chains that are made longer
@@ -41,10 +45,13 @@ class Found:
     polished : Polished
     down : bool
         Whether levels are cut off instead of rounded.
+    cells : float or None
+        Of an image that was saved as JPEG, what is left of the means of its cells.
     """
 
     polished: Polished
     down: bool = False
+    cells: float | None = None
 
     @property
     def chain(self) -> Chain:
@@ -107,6 +114,10 @@ class Search:
 
     def best(self) -> Found:
         """Return the best chain, in its simplest form."""
+        if self._lossy():
+            found = self._by_cells()
+            if found is not None:
+                return found
         found = self._finished(self._refined(self.structure))
         if self.at_floor(found.held_out) or found.held_out < _NEAR / 255:
             return found
@@ -117,6 +128,35 @@ class Search:
             key=lambda f: f.held_out,
         )
 
+    def _lossy(self) -> bool:
+        """Say whether the after image was saved as JPEG."""
+        levels = self.levels
+        if not (levels.step and levels.same_size):
+            return False
+        return compressed(levels.after.mean(axis=0) * 255, levels.before.mean(axis=0) * 255)
+
+    def _by_cells(self) -> Found | None:
+        """Return the best chain of stages that look at no neighbours, by the means of cells.
+
+        JPEG leaves those as they were, but for little; colours of single pixels it draws towards
+        each other, and least squares on them towards grey. None if neighbours were mixed, as the
+        light shows, which JPEG keeps better.
+        """
+        search = _CellSearch(self.levels, [n for n in self.names if n in _PIXELWISE], self.told)
+        found = search.best()
+        mixed = Neighbours.at_rest((5, 5), unit=True)
+        mixed_chain = self.try_chain((*found.chain, mixed), _SOME).chain
+        if self._left_of_light(mixed_chain) < _MIXED * self._left_of_light(found.chain):
+            return None
+        here = polish(found.chain, self.parts(found.chain, _MANY), BLOCKS, steps=0)
+        return Found(here, cells=found.held_out)
+
+    def _left_of_light(self, chain: Chain) -> float:
+        """Return what a chain leaves of the mean of the channels."""
+        part = self.levels.whole.thinned(_MANY)
+        left = part.after[:, part.rows, part.columns] - np.clip(predict(chain, part), 0, 1)
+        return float(np.sqrt(np.mean(left.mean(axis=0) ** 2)))
+
     def pixelwise(self) -> Found | None:
         """Return one stage that looks at pixels alone, if rounding is all that it leaves.
 
@@ -126,7 +166,7 @@ class Search:
         scaled = self.try_chain((Neighbours.at_rest((1, 1)),), _FEW, steps=4)
         if not self.levels.step or self.at_floor(scaled.held_out):
             return None
-        for _, chain in grown(self._task((), 1.0), ("colour", "curve", "hue"), last_resort=False):
+        for _, chain in grown(self._task((), 1.0), _PIXELWISE, last_resort=False):
             found = self.try_chain(chain, _FEW, steps=6)
             if self.at_floor(found.held_out):
                 return self._finished(self._refined(found))
@@ -273,6 +313,28 @@ class Search:
             if without.held_out <= best.held_out / _CLEAR:
                 best = without
         return best
+
+
+class _CellSearch(Search):
+    """The search where only the means of cells are compared."""
+
+    def parts(self, chain: Chain, count: int, *, down: bool = False) -> list[Part]:
+        """Return the cells, or as many as have some more pixels than asked for."""
+        return [self.levels.cells.thinned(count * _CELLS)]
+
+    def at_floor(self, held_out: float) -> bool:
+        """Say that it is not known what is left."""
+        return False
+
+    def nearly(self, held_out: float) -> bool:
+        """Say no: of a mean nobody sees how levels were rounded."""
+        return False
+
+    def _rounded(self, best: Found) -> Found:
+        return best
+
+    def _lossy(self) -> bool:
+        return False
 
 
 def _work(chain: Chain, part: Part) -> float:

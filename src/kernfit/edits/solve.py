@@ -20,6 +20,8 @@ from kernfit.edits.where import Where
 
 Chain = tuple[Stage, ...]
 _FOLDS = 8
+SIDE = 16  # of the cells that JPEG saves colours in, and 4 of light
+CELL = SIDE * SIDE  # pixels
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +40,9 @@ class Part:
         Of the before image.
     whole_levels : bool
         Whether levels beyond black and white were cut off.
+    by_cells : bool
+        Whether only the mean of each cell of `CELL` pixels is compared, since the rest was lost.
+        The pixels asked then come cell by cell.
     """
 
     before: Array
@@ -47,13 +52,16 @@ class Part:
     blocks: Array
     where: Where
     whole_levels: bool = True
+    by_cells: bool = False
 
     def thinned(self, count: int) -> Part:
         """Return the part with at most so many pixels."""
         if count >= len(self.rows):
             return self
-        keep = np.random.default_rng(7).permutation(len(self.rows))[:count]
-        keep.sort()
+        each = CELL if self.by_cells else 1
+        chosen = np.random.default_rng(7).permutation(len(self.rows) // each)
+        chosen = np.sort(chosen[: max(1, count // each)])
+        keep = (chosen[:, None] * each + np.arange(each)).ravel()
         return replace(
             self, rows=self.rows[keep], columns=self.columns[keep], blocks=self.blocks[keep]
         )
@@ -183,18 +191,27 @@ def sums_of(chain: Chain, part: Part, blocks: int) -> Sums:
         slopes = slopes * ((predicted > 0.0) & (predicted < 1.0))
         predicted = np.clip(predicted, 0.0, 1.0)
     left = after - predicted
+    owners = part.blocks
+    if part.by_cells:
+        left, slopes, owners = _means(left), _means(slopes), owners[::CELL]
     count = len(slopes)
     gram, cross = np.zeros((blocks, count, count)), np.zeros((blocks, count))
-    bounds = np.searchsorted(part.blocks, np.arange(blocks + 1))  # pixels come block by block
+    bounds = np.searchsorted(owners, np.arange(blocks + 1))  # pixels come block by block
     for b in range(blocks):
         own = slice(bounds[b], bounds[b + 1])
         if count and bounds[b] < bounds[b + 1]:
             flat = slopes[:, :, own].reshape(count, -1)
             gram[b] = flat @ flat.T
             cross[b] = flat @ left[:, own].ravel()
-    energy = np.bincount(part.blocks, (left**2).sum(axis=0), blocks)
-    number = np.bincount(part.blocks, minlength=blocks) * len(left)
+    energy = np.bincount(owners, (left**2).sum(axis=0), blocks)
+    number = np.bincount(owners, minlength=blocks) * len(left)
     return Sums(gram, cross, energy, number)
+
+
+def _means(pixels: Array) -> Array:
+    """Return the means of cells, pixels coming cell by cell along the last axis."""
+    made: Array = pixels.reshape(*pixels.shape[:-1], pixels.shape[-1] // CELL, CELL).mean(axis=-1)
+    return made
 
 
 @dataclass(frozen=True, eq=False)
