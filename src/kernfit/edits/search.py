@@ -254,7 +254,9 @@ class Search:
         for _ in range(2):
             before = best
             best = self._rounded(best)
-            for place in range(len(best.chain)):
+            # The stages of most numbers first: with them simple, the others cost little.
+            sizes = [(stage.pointwise, -len(stage.numbers)) for stage in best.chain]
+            for place in sorted(range(len(sizes)), key=sizes.__getitem__):
                 best = self._other_forms(best, place)
             if len(best.chain) == 1 or best.chain == before.chain:
                 break  # of a single stage all forms were seen
@@ -282,9 +284,6 @@ class Search:
                 many = len(form.numbers) > 60
                 count = _SOME * 2 if many else _SOME
                 found = self.try_chain(chain, count, down=best.down, steps=8)
-                if self.nearly(found.held_out):
-                    # Offsets and free curves may have hidden that levels are cut off.
-                    found = self._either(found, count)
                 if np.isfinite(found.held_out):
                     tried.append(found)
                 # What does no better than one that can do less, larger ones will not either.
