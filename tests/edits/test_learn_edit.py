@@ -177,3 +177,17 @@ def test_of_a_jpeg_with_coarse_colours_the_means_are_believed(tmp_path):
     other = picture(3)
     left = fit.edit.apply(other) - np.clip(other * gains + plus * 255, 0, 255)
     assert np.sqrt(np.mean(left**2)) < 2
+
+
+@pytest.mark.slow
+def test_colours_that_lean_on_each_other_are_a_table():
+    def grade(image):
+        levels = image / 255
+        dark = 1 - levels.mean(axis=0)
+        turned = levels + np.array([0.12, 0.02, -0.1])[:, None, None] * (1 - 2 * dark)
+        return whole(turned - 0.15 * np.sin(np.pi * levels) * levels[::-1])
+
+    fit = learn_edit(picture(5), grade(picture(5)))
+    assert [stage.kind for stage in fit.stages] == ["look"]
+    left = fit.edit.apply(picture(6)).astype(float) - grade(picture(6))
+    assert np.sqrt(np.mean(left**2)) < 2  # of 18 where nothing is done

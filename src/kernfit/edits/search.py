@@ -28,10 +28,11 @@ _DEPTH = 4  # stages at most, clips and the two of light counted as none
 _BEHIND = 1.6  # chains that leave so many times the best are not made longer
 _CLEAR = 0.95  # a longer chain must leave less than this share
 _NEAR = 0.8  # 8-bit levels: more than this and the last resorts are asked
+_GAINS = 6  # numbers of gains and offsets; matrices have more
 _RESORT = 0.8  # a last resort must leave less than this share
 _SAME = 1.01  # a simpler form may leave this share
 _BETTER, _IDLE = 0.995, 2  # in a series: a form must do that well, or so many are the last
-_NEARLY = 2.5
+_NEARLY = 2.5  # times what rounding leaves: cutting off instead may be all
 _WORK = 4e9  # about 15 s of one core
 _FLOOR = 1.09  # times what rounding leaves: nothing is left to find
 
@@ -119,14 +120,17 @@ class Search:
             if found is not None:
                 return found
         found = self._finished(self._refined(self.structure))
-        if self.at_floor(found.held_out) or found.held_out < _NEAR / 255:
+        # Matrices with free curves between them fit all colours that this picture shows, and go
+        # wild on those of others, where a table stays smooth.
+        matrices = [s for s in found.chain if s.kind == "colour" and len(s.numbers) > _GAINS]
+        wild = len(matrices) > 1 and all(stage.pointwise for stage in found.chain)
+        if found.held_out < _NEAR / 255 and not wild:
             return found
         last = self._longer((), found.held_out, set(), last_resort=True)
         last = [self.try_chain(f.chain, _MANY, steps=2) for f in last]
-        return min(
-            [found, *(f for f in last if f.held_out < _RESORT * found.held_out)],
-            key=lambda f: f.held_out,
-        )
+        least = _NEAR / 255 if wild else 0.0
+        good = [f for f in last if f.held_out < max(least, _RESORT * found.held_out)]
+        return min(good or [found], key=lambda f: f.held_out)
 
     def _lossy(self) -> bool:
         """Say whether the after image was saved as JPEG."""
