@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from kernfit.arrays import as_mask, as_planes
 from kernfit.edits.chain import Edit, is_edit_file, white_of
 from kernfit.edits.families import FAMILIES
-from kernfit.edits.fit import EditFit, judged
+from kernfit.edits.fit import EditFit, judged, of_shown_colours
 from kernfit.edits.laid import Laid
 from kernfit.edits.search import Search
 from kernfit.edits.solve import with_errors
@@ -137,4 +137,6 @@ def _learnt(
     held = found.held_out * whites[1]
     cells = None if found.cells is None else found.cells * whites[1]
     status = judged(held, nothing, whites[1] / 255.0, step * whites[1] / np.sqrt(12.0), cells)
+    if any(stage.kind == "look" for stage in edit.stages):
+        status = of_shown_colours(status)
     return EditFit(edit, kernel_fit, found.polished.rms * whites[1], held, nothing, status)

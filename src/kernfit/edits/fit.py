@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -100,3 +100,9 @@ def judged(
         "learnt from",
         "Losses of a file's format leave as much: learn from a file without them, such as PNG.",
     )
+
+
+def of_shown_colours(status: Status) -> Status:
+    """Return the verdict on a table of colours: held-out parts have colours of this picture."""
+    sentence = status.sentence.replace(":", ", in colours that this picture shows:", 1)
+    return replace(status, sentence=sentence) if status.code in ("good", "near") else status
