@@ -15,6 +15,8 @@ from kernfit.edits.where import Where
 from kernfit.errors import InvalidInput
 
 SPACES = ("HSL", "HSV")
+# Where the search begins, in turns of the circle.
+TURNS = (0.0, 1 / 6, -1 / 6, 1 / 3, -1 / 3, 0.5)
 _STEP = 1e-5  # of numeric derivatives
 
 
@@ -177,7 +179,7 @@ class HueFamily:
             return
         if any(isinstance(stage, Hue) for stage in task.chain):
             return
-        turns = (0.0, 1 / 6, -1 / 6, 1 / 3, -1 / 3, 0.5) if not task.chain else (0.0,)
+        turns = TURNS if not task.chain else (0.0,)
         for place in {0, len(task.chain)}:
             for space in SPACES:
                 for turn in turns:

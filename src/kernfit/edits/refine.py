@@ -9,14 +9,13 @@ import numpy as np
 from kernfit.edits.colour import Colour
 from kernfit.edits.curve import Curve
 from kernfit.edits.gain import GainField
-from kernfit.edits.hue import SPACES, Hue
+from kernfit.edits.hue import SPACES, TURNS, Hue
 from kernfit.edits.neighbours import Gaussian, Neighbours
 from kernfit.edits.stage import Stage
 from kernfit.edits.tone import Tone
 from kernfit.kernel import Kernel
 
 _SIDES = (3, 5, 7, 9, 11, 13, 15, 17, 21, 25, 31)
-_TURNS = (0.0, 1 / 6, -1 / 6, 1 / 3, -1 / 3, 0.5)
 _FREE = (3, 5, 7, 9, 11, 13, 15)
 Chain = tuple[Stage, ...]
 
@@ -29,7 +28,7 @@ def forms_of(stage: Stage, chain: Chain) -> Iterator[Sequence[Stage]]:
     if isinstance(stage, Colour):
         yield from ([form] for form in _colours(stage))
         if len(stage.matrix) == len(stage.matrix[0]) == 3:
-            yield from ([Hue(turn=turn, space=space)] for space in SPACES for turn in _TURNS)
+            yield from ([Hue(turn=turn, space=space)] for space in SPACES for turn in TURNS)
     elif isinstance(stage, (Curve, Tone)) and not _light(stage):
         yield from _curves(stage)
     elif isinstance(stage, (Gaussian, Neighbours)):
